@@ -1,0 +1,47 @@
+"""The names of what a run leaves in its store: one place that knows them all."""
+
+from __future__ import annotations
+
+MANIFEST = "run.json"
+SEED = "seed.json"
+LEDGER = "ledger/"
+SEALS = "seals/"
+CONTROL = "control/"
+CONSUMERS = "consumers/"
+OUTPUTS = "outputs/"
+FOREIGN = "foreign/"
+RESULTS_PARQUET = "results.parquet"
+RESULTS_CSV = "results.csv"
+FAILURES_CSV = "failures.csv"
+JOBLOG = "joblog.tsv"
+RUN_RESULTS = "run_results.json"
+
+
+def part(consumer: str, number: int) -> str:
+    """Return the name of a consumer's `number`-th ledger part."""
+    return f"{LEDGER}{consumer}-{number:06d}.jsonl"
+
+
+def seal(number: int) -> str:
+    """Return the name of the `number`-th seal, from 1."""
+    return f"{SEALS}{number:06d}.json"
+
+
+def cancel(resume: int) -> str:
+    """Return the marker that ends the `resume`-th life of the run; 0 is the first."""
+    return f"{CONTROL}cancel-{resume:06d}.json"
+
+
+def resume(number: int) -> str:
+    """Return the marker that starts the `number`-th resume, from 1."""
+    return f"{CONTROL}resume-{number:06d}.json"
+
+
+def heartbeat(process: str) -> str:
+    """Return the name of the heartbeat of a seed, consumer or teardown."""
+    return f"{CONSUMERS}{process}"
+
+
+def outputs(row: str) -> str:
+    """Return the folder of the files that a row's activity kept; `row` is its key or row_index."""
+    return f"{OUTPUTS}{row}/"

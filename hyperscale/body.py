@@ -1,0 +1,141 @@
+"""The body of a message: the rows that remain, their failed attempts, and the outcomes that ride along.
+
+A body is JSON, plain when it fits, else zlib in base64 behind the letter z:
+
+    {"version": 1, "run_id": ..., "seed_id": ..., "batch": 7, "columns": ["id", "depth"],
+     "indices": [[3500, 2]], "rows": [["a", 3], ["b", 4]],     remaining rows: index ranges, values by column
+     "attempts": {"3501": 1},                                  failed attempts of the rows that have any
+     "outcomes": [{"row_index": 3499, ...}],                   ledger lines that are in no ledger part yet
+     "deliveries": 0, "trial": null}                           see protocol rules 6, 8, 9, 11, 19
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hyperscale.errors import HyperscaleError
+
+VERSION = 1
+#: The service takes 64 KiB of encoded text a message (Azure Storage scalability targets).
+MAX_BODY_BYTES = 64 * 1024
+#: Seed fills a body to here, so that the bookkeeping of renewals fits into the rest.
+FILL_BODY_BYTES = 56 * 1024
+#: A compressed body may not grow beyond this when it is read: no decompression bombs.
+MAX_PLAIN_BYTES = 16 * 1024 * 1024
+_COMPRESSED = "z"
+
+
+class BodyError(HyperscaleError):
+    """A message's text is not a body of this version; the message says what is wrong with it."""
+
+
+@dataclass
+class Body:
+    """What one message carries.
+
+    Attributes:
+        run_id: the run it belongs to.
+        seed_id: the seeding it comes from.
+        batch: its number in that seeding, from 0.
+        columns: names of the values of each row.
+        rows: remaining rows, row_index to values, in order.
+        attempts: failed attempts so far, row_index to count, of the rows that have any.
+        outcomes: ledger lines (JSON objects) of finished rows that are in no ledger part yet.
+        deliveries: how often the message had been delivered at the last progress.
+        trial: rows tried, rows lost together, losses; None when the message is no suspect.
+    """
+
+    run_id: str
+    seed_id: str
+    batch: int
+    columns: tuple[str, ...]
+    rows: dict[int, Sequence[Any]]
+    attempts: dict[int, int] = field(default_factory=dict)
+    outcomes: list[str] = field(default_factory=list)
+    deliveries: int = 0
+    trial: tuple[int, int, int] | None = None
+
+    def encode(self) -> str:
+        """Return the text of the body, compressed only when it would not fit otherwise."""
+        head = {
+            "version": VERSION,
+            "run_id": self.run_id,
+            "seed_id": self.seed_id,
+            "batch": self.batch,
+            "columns": self.columns,
+            "deliveries": self.deliveries,
+            "trial": self.trial,
+            "attempts": self.attempts,
+            "indices": list(_ranges(self.rows)),
+            "rows": list(self.rows.values()),
+        }
+        text = f'{json.dumps(head, separators=(",", ":"))[:-1]},"outcomes":[{",".join(self.outcomes)}]}}'
+        if len(text) <= FILL_BODY_BYTES:
+            return text
+        packed = _COMPRESSED + base64.b64encode(zlib.compress(text.encode(), 1)).decode()
+        return min(text, packed, key=len)
+
+    @classmethod
+    def decode(cls, text: str) -> Body:
+        """Return the body that `encode` wrote.
+
+        Raises:
+            BodyError: when the text is not a body, is damaged, or was written by a newer version.
+        """
+        document = _document(text)
+        if document.get("version") != VERSION:
+            raise BodyError(f"the message's body has version {document.get('version')!r}, this is version {VERSION}")
+        try:
+            indices = [index for start, count in document["indices"] for index in range(start, start + count)]
+            return cls(
+                run_id=document["run_id"],
+                seed_id=document["seed_id"],
+                batch=document["batch"],
+                columns=tuple(document["columns"]),
+                rows=dict(zip(indices, document["rows"], strict=True)),
+                attempts={int(index): count for index, count in document["attempts"].items()},
+                outcomes=[json.dumps(line, separators=(",", ":")) for line in document["outcomes"]],
+                deliveries=document["deliveries"],
+                trial=tuple(document["trial"]) if document["trial"] else None,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BodyError(f"the message's body is damaged: {error!r}") from error
+
+
+def _document(text: str) -> Mapping[str, Any]:
+    try:
+        plain = _inflate(text) if text.startswith(_COMPRESSED) else text
+        document = json.loads(plain)
+    except (ValueError, zlib.error, binascii.Error) as error:
+        raise BodyError(f"the message's text is not a body: {error}") from error
+    if not isinstance(document, dict):
+        raise BodyError(f"the message's text is not a body: it is a {type(document).__name__}")
+    return document
+
+
+def _inflate(text: str) -> bytes:
+    inflater = zlib.decompressobj()
+    plain = inflater.decompress(base64.b64decode(text[len(_COMPRESSED) :], validate=True), MAX_PLAIN_BYTES)
+    if not inflater.eof:
+        raise BodyError(f"the message's body is truncated, or larger than {MAX_PLAIN_BYTES:,} bytes")
+    return plain
+
+
+def _ranges(indices: Mapping[int, object]) -> Iterator[tuple[int, int]]:
+    """Yield (start, count) for each run of consecutive row indices."""
+    start = count = 0
+    for index in indices:
+        if count and index == start + count:
+            count += 1
+            continue
+        if count:
+            yield start, count
+        start, count = index, 1
+    if count:
+        yield start, count

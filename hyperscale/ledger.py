@@ -1,0 +1,198 @@
+"""The ledger: one line an outcome, in write-once parts; seals make outcomes final, and one rule merges them.
+
+A part is JSON lines and a last line that counts and checks them (the protocol's "counts and CRC"; a last line
+travels with the bytes on every store). Which line decides a row is protocol rule 24, `merge`, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+from hyperscale.errors import HyperscaleError
+
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+
+
+class DamagedPartError(HyperscaleError):
+    """A ledger part is truncated or altered; its rows cannot be counted."""
+
+
+def succeeded_line(
+    row_index: int, *, attempts: int, seconds: float, started_at: float, consumer: str, worker: int, result: str
+) -> str:
+    """Return the line of a row that succeeded; `result` is JSON text, `started_at` Unix seconds."""
+    return (
+        f'{{"row_index":{row_index},"outcome":"succeeded","attempts":{attempts},"seconds":{seconds:.6f},'
+        f'"started_at":{started_at:.3f},"consumer":"{consumer}","worker":{worker},"result":{result}}}'
+    )
+
+
+def failed_line(
+    row_index: int,
+    *,
+    attempts: int,
+    seconds: float,
+    started_at: float,
+    consumer: str,
+    worker: int,
+    failure: dict[str, Any],
+) -> str:
+    """Return the line of a row that failed for good; `failure` says why (see `failures.py`)."""
+    line = {
+        "row_index": row_index,
+        "outcome": FAILED,
+        "attempts": attempts,
+        "seconds": round(seconds, 6),
+        "started_at": round(started_at, 3),
+        "consumer": consumer,
+        "worker": worker,
+        "failure": failure,
+    }
+    return json.dumps(line, separators=(",", ":"))
+
+
+def write_part(lines: Sequence[str]) -> bytes:
+    """Return the bytes of a part that holds `lines`."""
+    content = "".join(f"{line}\n" for line in lines).encode()
+    last = json.dumps({"lines": len(lines), "crc32": zlib.crc32(content)})
+    return content + last.encode() + b"\n"
+
+
+def read_part(name: str, data: bytes) -> list[bytes]:
+    """Return the lines of the part `name`.
+
+    Raises:
+        DamagedPartError: when the last line is missing, or does not count or check what stands before it.
+    """
+    end = data.rfind(b"\n", 0, -1) + 1
+    try:
+        last = json.loads(data[end:])
+        lines = data[:end].splitlines()
+        if last["lines"] == len(lines) and last["crc32"] == zlib.crc32(data[:end]):
+            return lines
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise DamagedPartError(
+        f"{name} is damaged: {len(data):,} bytes whose last line does not match what stands before it",
+        hint="restore the file from a copy, or remove it: its rows then count as missing and can be resumed",
+    )
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What teardown found and made final: `seals/<number>.json`.
+
+    Attributes:
+        number: from 1; each seal adds to the ones before it.
+        state: "complete" when every row has an outcome.
+        reason: why it is incomplete, for people; empty when complete.
+        rows: how many rows were seeded.
+        parts: names of the ledger parts that no earlier seal holds, sorted.
+        succeeded, failed, missing: rows, over all seals so far; their sum is `rows`.
+        duplicates: lines that decided no row, over all seals so far.
+        sealed_at: Unix seconds.
+    """
+
+    number: int
+    state: Literal["complete", "incomplete"]
+    reason: str
+    rows: int
+    parts: tuple[str, ...]
+    succeeded: int
+    failed: int
+    missing: int
+    duplicates: int
+    sealed_at: float
+
+    def encode(self) -> bytes:
+        """Return the seal as JSON."""
+        return json.dumps(asdict(self), indent=1).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Seal:
+        """Return the seal that `encode` wrote."""
+        document = json.loads(data)
+        return cls(**{**document, "parts": tuple(document["parts"])})
+
+
+class Line(NamedTuple):
+    """One ledger line on its way through the merge: the seal that holds its part, and what it says."""
+
+    seal: int
+    row_index: int
+    succeeded: bool
+    content: Any
+
+
+def merge(lines: Iterable[Line]) -> dict[int, Line]:
+    """Return which line decides each row (protocol rule 24).
+
+    Args:
+        lines: in the order of their seals; in a seal by the names of parts; in a part as they stand.
+
+    Returns:
+        row_index to the deciding line: of the first seal that has any, the first that succeeded, else the first.
+    """
+    decided: dict[int, Line] = {}
+    for line in lines:
+        first = decided.get(line.row_index)
+        if first is None or (line.seal == first.seal and line.succeeded and not first.succeeded):
+            decided[line.row_index] = line
+    return decided
+
+
+class Tally:
+    """Counts rows by the merge rule in one byte a row, as parts are found; feed it in the order of `merge`."""
+
+    _FAILED, _SUCCEEDED, _SEALED = 1, 2, 4
+
+    def __init__(self, rows: int) -> None:
+        """Start with all of `rows` missing."""
+        self._state = bytearray(rows)
+        self.rows = rows
+        self.succeeded = self.failed = self.lines = 0
+
+    def add(self, row_index: int, succeeded: bool) -> None:
+        """Count one line.
+
+        Raises:
+            DamagedPartError: when `row_index` is not one of 0..rows-1.
+        """
+        if not 0 <= row_index < self.rows:
+            raise DamagedPartError(f"the ledger has an outcome of row {row_index}, the run has rows 0..{self.rows - 1}")
+        self.lines += 1
+        state = self._state[row_index]
+        if not state:
+            self._state[row_index] = self._SUCCEEDED if succeeded else self._FAILED
+            if succeeded:
+                self.succeeded += 1
+            else:
+                self.failed += 1
+        elif succeeded and state == self._FAILED:
+            self._state[row_index] = self._SUCCEEDED
+            self.failed -= 1
+            self.succeeded += 1
+
+    def seal(self) -> None:
+        """Make what was counted so far final: later lines change nothing about these rows."""
+        final = bytes((state | self._SEALED) if state else 0 for state in range(256))
+        self._state = self._state.translate(final)
+
+    def missing_rows(self) -> list[int]:
+        """Return the rows without an outcome, in order."""
+        return [index for index, state in enumerate(self._state) if not state]
+
+    @property
+    def missing(self) -> int:
+        """Return how many rows have no outcome."""
+        return self.rows - self.succeeded - self.failed
+
+    @property
+    def duplicates(self) -> int:
+        """Return how many lines decided no row."""
+        return self.lines - self.succeeded - self.failed

@@ -1,0 +1,120 @@
+"""The manifest, the seal of the seed, and the markers that cancel and resume a run, as values in the store.
+
+Markers are numbered (rules 26 and 27): consumers of resume n obey only cancel n, so no marker is ever removed
+and none is read late.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hyperscale import blobs
+from hyperscale.node.stores import MissingBlobError, Store
+
+
+@dataclass(frozen=True)
+class SeedRecord:
+    """What `seed.json` says: seeding is done, and this is what was seeded.
+
+    Attributes:
+        seed_id: the seeding whose messages count.
+        rows, batches: how many.
+        columns: of the input, in order.
+        types: column to "integer", "number", "boolean" or "string".
+        key: the column that names rows, or None.
+        input_hash: SHA-256 of the input, hexadecimal.
+        seconds: how long seeding took.
+    """
+
+    seed_id: str
+    rows: int
+    batches: int
+    columns: tuple[str, ...]
+    types: dict[str, str]
+    key: str | None
+    input_hash: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Resume:
+    """A marker that starts a further life of a run; `seed_id` names rows seeded again, `seal` which ones."""
+
+    number: int
+    seed_id: str | None
+    seal: int | None
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """A marker that ends the present life of a run.
+
+    Attributes:
+        reason: user, limit, stall, broken, seed_failed or steps_over.
+        message: for people; what happened and where.
+        created_at: Unix seconds.
+    """
+
+    reason: str
+    message: str
+    created_at: float
+
+
+def read_manifest(store: Store) -> dict[str, Any] | None:
+    """Return run.json, or None when there is none yet."""
+    return _read(store, blobs.MANIFEST)
+
+
+def write_manifest(store: Store, manifest: dict[str, Any]) -> None:
+    """Write run.json unless there is one."""
+    store.create(blobs.MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+def read_seed(store: Store) -> SeedRecord | None:
+    """Return seed.json, or None while seeding is not done."""
+    document = _read(store, blobs.SEED)
+    return SeedRecord(**{**document, "columns": tuple(document["columns"])}) if document else None
+
+
+def write_seed(store: Store, record: SeedRecord) -> bool:
+    """Seal the seeding; return False when another has sealed it, or this request had come through before."""
+    return store.create(blobs.SEED, json.dumps(asdict(record)).encode())
+
+
+def read_resumes(store: Store) -> list[Resume]:
+    """Return all resume markers, oldest first."""
+    return [Resume(**json.loads(store.read(name))) for name in store.names(f"{blobs.CONTROL}resume-")]
+
+
+def write_resume(store: Store, *, seed_id: str | None = None, seal: int | None = None) -> Resume:
+    """Start a further life of the run, and return its marker."""
+    number = len(store.names(f"{blobs.CONTROL}resume-"))
+    while True:
+        number += 1
+        marker = Resume(number, seed_id, seal, time.time())
+        if store.create(blobs.resume(number), json.dumps(asdict(marker)).encode()):
+            return marker
+
+
+def read_cancel(store: Store, life: int) -> Cancel | None:
+    """Return the marker that ended the `life`-th life (the number of resumes when it began), or None."""
+    document = _read(store, blobs.cancel(life))
+    return Cancel(**document) if document else None
+
+
+def write_cancel(store: Store, life: int, reason: str, message: str) -> None:
+    """End the `life`-th life of the run; the first reason given stays."""
+    marker = Cancel(reason, message, time.time())
+    store.create(blobs.cancel(life), json.dumps(asdict(marker)).encode())
+
+
+def _read(store: Store, name: str) -> dict[str, Any] | None:
+    try:
+        document: dict[str, Any] = json.loads(store.read(name))
+    except MissingBlobError:
+        return None
+    return document

@@ -1,0 +1,77 @@
+"""The store of a run: the ledger, the manifest, the heartbeats and the results, by name.
+
+The semantics are those of Azure Storage blobs. Every adapter passes tests/contract/test_store.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from hyperscale.errors import HyperscaleError
+
+#: What a heartbeat may hold: it travels as text.
+Scalar = str | int | float | bool | None
+
+
+class MissingBlobError(HyperscaleError):
+    """There is nothing of that name in the store."""
+
+
+class Store(Protocol):
+    """A store of one run; names are relative, with `/` between folders. Safe for several processes and threads."""
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write `data` if nothing of that name exists; return False, and change nothing, if it does.
+
+        It appears whole or not at all, and `names` shows it from the moment this returns.
+        """
+
+    def read(self, name: str) -> bytes:
+        """Return what was written.
+
+        Raises:
+            MissingBlobError: when there is nothing of that name.
+        """
+
+    def names(self, prefix: str) -> list[str]:
+        """Return all names that start with `prefix`, sorted by their bytes."""
+
+    def upload(self, name: str, path: Path) -> None:
+        """Keep the file `path` under `name`, in place of what was there; it appears whole or not at all."""
+
+    def download(self, name: str, path: Path) -> None:
+        """Write what is kept under `name` to the file `path`.
+
+        Raises:
+            MissingBlobError: when there is nothing of that name.
+        """
+
+    def beat(self, name: str, fields: Mapping[str, Scalar]) -> None:
+        """Overwrite the heartbeat `name` with a few small fields, and with the time of the store's clock."""
+
+    def beats(self, prefix: str) -> Iterator[tuple[str, float, dict[str, Scalar]]]:
+        """Yield name, age in seconds by the store's clock, and fields of each heartbeat under `prefix`."""
+
+    def remove(self) -> None:
+        """Delete all that the run has in the store; nothing happens when there is nothing."""
+
+    def close(self) -> None:
+        """Give back what the adapter holds (connections, files)."""
+
+
+def open_store(url: str, run_id: str) -> Store:
+    """Return the store of the run `run_id` at `url`.
+
+    Args:
+        url: a folder of this machine (an absolute path or file: URL); it then is `<url>/<run_id>/`.
+        run_id: names the run.
+
+    Raises:
+        HyperscaleError: when `url` has a form that is not available.
+    """
+    from hyperscale.node.places import local_folder
+    from hyperscale.node.stores.folder import FolderStore
+
+    return FolderStore(local_folder(url, "store") / run_id)
