@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 MANIFEST = "run.json"
 SEED = "seed.json"
 LEDGER = "ledger/"
@@ -43,5 +45,9 @@ def heartbeat(process: str) -> str:
 
 
 def outputs(row: str) -> str:
-    """Return the folder of the files that a row's activity kept; `row` is its key or row_index."""
-    return f"{OUTPUTS}{row}/"
+    """Return the folder of the files that a row's activity kept; `row` is its key or row_index.
+
+    Keys are the user's data: what could leave the folder, or is no name on some systems, is percent-encoded.
+    """
+    name = quote(row, safe=" ()+,;=@") or "%"
+    return f"{OUTPUTS}{name.replace('.', '%2E') if not name.strip('. ') else name}/"

@@ -12,7 +12,6 @@ A body is JSON, plain when it fits, else zlib in base64 behind the letter z:
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,10 +75,11 @@ class Body:
             "rows": list(self.rows.values()),
         }
         text = f'{json.dumps(head, separators=(",", ":"))[:-1]},"outcomes":[{",".join(self.outcomes)}]}}'
-        if len(text) <= FILL_BODY_BYTES:
-            return text
-        packed = _COMPRESSED + base64.b64encode(zlib.compress(text.encode(), 1)).decode()
-        return min(text, packed, key=len)
+        plain = text.encode()
+        if len(plain) <= FILL_BODY_BYTES or len(plain) > MAX_PLAIN_BYTES:
+            return text  # what no reader would inflate is not compressed: it is too large for a message
+        packed = _COMPRESSED + base64.b64encode(zlib.compress(plain, 1)).decode()
+        return packed if len(packed) < len(plain) else text
 
     @classmethod
     def decode(cls, text: str) -> Body:
@@ -90,29 +90,61 @@ class Body:
         """
         document = _document(text)
         if document.get("version") != VERSION:
-            raise BodyError(f"the message's body has version {document.get('version')!r}, this is version {VERSION}")
+            raise BodyError(f"the message's body has version {document.get('version')!r}, this program reads {VERSION}")
         try:
-            indices = [index for start, count in document["indices"] for index in range(start, start + count)]
-            return cls(
-                run_id=document["run_id"],
-                seed_id=document["seed_id"],
-                batch=document["batch"],
-                columns=tuple(document["columns"]),
-                rows=dict(zip(indices, document["rows"], strict=True)),
-                attempts={int(index): count for index, count in document["attempts"].items()},
-                outcomes=[json.dumps(line, separators=(",", ":")) for line in document["outcomes"]],
-                deliveries=document["deliveries"],
-                trial=tuple(document["trial"]) if document["trial"] else None,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return _body(document)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BodyError(f"the message's body is damaged: {error!r}") from error
+
+
+def _body(document: Mapping[str, Any]) -> Body:
+    """Return the body in `document`, which anybody may have written; raise ValueError and its like if it is none."""
+    rows, outcomes, columns = document["rows"], document["outcomes"], document["columns"]
+    indices = _indices(document["indices"], len(rows))
+    body = Body(
+        run_id=document["run_id"],
+        seed_id=document["seed_id"],
+        batch=document["batch"],
+        columns=tuple(columns),
+        rows=dict(zip(indices, rows, strict=True)),
+        attempts={int(index): int(count) for index, count in document["attempts"].items()},
+        outcomes=[json.dumps(line, separators=(",", ":")) for line in outcomes],
+        deliveries=int(document["deliveries"]),
+        trial=_trial(document["trial"]),
+    )
+    shapes = (
+        *((text, str) for text in (body.run_id, body.seed_id, *body.columns)),
+        *((row, list) for row in rows),
+        *((line, dict) for line in outcomes),
+        *((value, list) for value in (columns, rows, outcomes)),
+        (body.batch, int),
+    )
+    if not all(isinstance(value, shape) for value, shape in shapes):
+        raise ValueError("a value has another type than bodies have")
+    if len(body.rows) != len(rows) or any(len(row) != len(columns) for row in rows):
+        raise ValueError("a row is there twice, or has more or fewer values than there are columns")
+    return body
+
+
+def _indices(ranges: Sequence[tuple[int, int]], rows: int) -> list[int]:
+    """Return the row indices of `ranges`; counted first, so that a foreign text cannot ask for all memory."""
+    if sum(count for _, count in ranges) != rows or any(start < 0 or count < 1 for start, count in ranges):
+        raise ValueError(f"the row indices do not fit {rows} rows")
+    return [index for start, count in ranges for index in range(start, start + count)]
+
+
+def _trial(value: Sequence[int] | None) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    tried, lost_together, losses = value
+    return int(tried), int(lost_together), int(losses)
 
 
 def _document(text: str) -> Mapping[str, Any]:
     try:
         plain = _inflate(text) if text.startswith(_COMPRESSED) else text
         document = json.loads(plain)
-    except (ValueError, zlib.error, binascii.Error) as error:
+    except (ValueError, RecursionError, zlib.error) as error:  # binascii.Error is a ValueError
         raise BodyError(f"the message's text is not a body: {error}") from error
     if not isinstance(document, dict):
         raise BodyError(f"the message's text is not a body: it is a {type(document).__name__}")
@@ -122,8 +154,8 @@ def _document(text: str) -> Mapping[str, Any]:
 def _inflate(text: str) -> bytes:
     inflater = zlib.decompressobj()
     plain = inflater.decompress(base64.b64decode(text[len(_COMPRESSED) :], validate=True), MAX_PLAIN_BYTES)
-    if not inflater.eof:
-        raise BodyError(f"the message's body is truncated, or larger than {MAX_PLAIN_BYTES:,} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise BodyError(f"the message's body is not whole, or larger than {MAX_PLAIN_BYTES:,} bytes")
     return plain
 
 

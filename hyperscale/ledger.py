@@ -1,7 +1,7 @@
 """The ledger: one line an outcome, in write-once parts; seals make outcomes final, and one rule merges them.
 
-A part is JSON lines and a last line that counts and checks them (the protocol's "counts and CRC"; a last line
-travels with the bytes on every store). Which line decides a row is protocol rule 24, `merge`, and nothing else.
+A part is JSON lines and a last line that counts and checks them (the protocol's "counts and CRC"; a last
+line travels with the bytes on every store). Which line decides a row is rule 24, `merge`, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ class DamagedPartError(HyperscaleError):
 
 
 def succeeded_line(
-    row_index: int, *, attempts: int, seconds: float, started_at: float, consumer: str, worker: int, result: str
+    row_index: int,
+    *,
+    attempts: int,
+    seconds: float,
+    started_at: float,
+    consumer: str,
+    worker: int,
+    result: str,
 ) -> str:
     """Return the line of a row that succeeded; `result` is JSON text, `started_at` Unix seconds."""
     return (
@@ -57,30 +64,37 @@ def failed_line(
 
 
 def write_part(lines: Sequence[str]) -> bytes:
-    """Return the bytes of a part that holds `lines`."""
+    """Return the bytes of a part that holds `lines`.
+
+    Raises:
+        ValueError: when a line holds a line break, which would make two of it.
+    """
     content = "".join(f"{line}\n" for line in lines).encode()
-    last = json.dumps({"lines": len(lines), "crc32": zlib.crc32(content)})
-    return content + last.encode() + b"\n"
+    if content.count(b"\n") != len(lines):
+        raise ValueError("a ledger line holds a line break")
+    return content + _check_line(content, len(lines))
 
 
 def read_part(name: str, data: bytes) -> list[bytes]:
     """Return the lines of the part `name`.
 
     Raises:
-        DamagedPartError: when the last line is missing, or does not count or check what stands before it.
+        DamagedPartError: when the last line is missing, or does not count and check what stands before it.
     """
     end = data.rfind(b"\n", 0, -1) + 1
-    try:
-        last = json.loads(data[end:])
-        lines = data[:end].splitlines()
-        if last["lines"] == len(lines) and last["crc32"] == zlib.crc32(data[:end]):
-            return lines
-    except (ValueError, KeyError, TypeError):
-        pass
+    content = data[:end]
+    lines = content.split(b"\n")[:-1]
+    if data[end:] == _check_line(content, len(lines)):
+        return lines
     raise DamagedPartError(
         f"{name} is damaged: {len(data):,} bytes whose last line does not match what stands before it",
         hint="restore the file from a copy, or remove it: its rows then count as missing and can be resumed",
     )
+
+
+def _check_line(content: bytes, lines: int) -> bytes:
+    """Return the last line of a part; it is compared byte by byte, so that no damage to it goes unseen."""
+    return b'{"lines":%d,"crc32":%d}\n' % (lines, zlib.crc32(content))
 
 
 @dataclass(frozen=True)
@@ -136,7 +150,8 @@ def merge(lines: Iterable[Line]) -> dict[int, Line]:
         lines: in the order of their seals; in a seal by the names of parts; in a part as they stand.
 
     Returns:
-        row_index to the deciding line: of the first seal that has any, the first that succeeded, else the first.
+        row_index to the line that decides it: in the first seal that has any, the first that succeeded, else
+        the first.
     """
     decided: dict[int, Line] = {}
     for line in lines:
@@ -147,7 +162,7 @@ def merge(lines: Iterable[Line]) -> dict[int, Line]:
 
 
 class Tally:
-    """Counts rows by the merge rule in one byte a row, as parts are found; feed it in the order of `merge`."""
+    """Counts rows by the merge rule, in one byte a row; feed it lines in the order that `merge` takes."""
 
     _FAILED, _SUCCEEDED, _SEALED = 1, 2, 4
 
@@ -183,9 +198,9 @@ class Tally:
         final = bytes((state | self._SEALED) if state else 0 for state in range(256))
         self._state = self._state.translate(final)
 
-    def missing_rows(self) -> list[int]:
-        """Return the rows without an outcome, in order."""
-        return [index for index, state in enumerate(self._state) if not state]
+    def missing_rows(self, start: int = 0, stop: int | None = None) -> list[int]:
+        """Return the rows of start..stop-1 (all, unless told) that have no outcome, in order."""
+        return [index for index, state in enumerate(self._state[start:stop], start) if not state]
 
     @property
     def missing(self) -> int:

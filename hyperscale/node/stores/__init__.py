@@ -20,7 +20,11 @@ class MissingBlobError(HyperscaleError):
 
 
 class Store(Protocol):
-    """A store of one run; names are relative, with `/` between folders. Safe for several processes and threads."""
+    """A store of one run; safe for several processes and threads.
+
+    Names are relative, with `/` between folders; a name with an empty part, `.`, `..` or a backslash raises
+    ValueError, and so do names that the adapter keeps for itself.
+    """
 
     def create(self, name: str, data: bytes) -> bool:
         """Write `data` if nothing of that name exists; return False, and change nothing, if it does.

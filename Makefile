@@ -1,0 +1,48 @@
+# What a contributor does, in one word each. It needs Python 3.10+ and make; everything else goes into .venv.
+# Another interpreter: make run PYTHON=python3.12. Another place for the environment: make run VENV=/tmp/venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help run test lint bench render reference
+
+help:
+	@echo 'make run        run experiment.yaml on this machine'
+	@echo 'make test       run all tests'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make bench      measure hyperscale beside multiprocessing'
+	@echo 'make render     write components/, pipelines/ and compute/ from experiment.yaml'
+	@echo 'make reference  write docs/experiment-file.md from schema.json'
+
+run: $(VENV)/.has-examples
+	$(BIN)/python -m hyperscale run
+
+test: $(VENV)/.has-test
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.has-lint
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: $(VENV)/.has-examples
+	$(BIN)/python benchmarks/rows.py
+
+render: $(VENV)/.has-examples
+	$(BIN)/python -m hyperscale render
+
+reference: $(VENV)/.has-examples
+	$(BIN)/python docs/make_reference.py
+
+# An extra of pyproject.toml is installed once, and again when that file changes.
+$(VENV)/.has-%: pyproject.toml | $(BIN)/python
+	@echo 'Installing hyperscale[$*] into $(VENV): a minute or two the first time.'
+	$(INSTALL) --editable '.[$*]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("hyperscale needs Python 3.10 or newer, \
+	and %s is %s: name another one with make PYTHON=..." % (sys.executable, sys.version.split()[0]))'
+	$(PYTHON) -m venv $(VENV)

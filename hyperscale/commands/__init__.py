@@ -1,0 +1,101 @@
+"""The sub-commands: one module each, loaded only when used, and the arguments that several of them take."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+
+#: Name to the line that `--help` shows, in that order.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "init": "make a new experiment folder that runs as it stands",
+        "validate": "check the file, the input's rows and the code's entry point; touches nothing",
+        "plan": "show what would be made: clusters, nodes, messages",
+        "render": "write components/, pipelines/ and compute/",
+        "run": "run the experiment on this machine, from the files that it renders",
+        "runs": "list the runs of this folder",
+        "results": "show where the results of a run are, with the proved count",
+        "schema": "print the JSON Schema of experiment.yaml",
+    }
+)
+DEFAULT_FILE = Path("experiment.yaml")
+
+
+class Command(Protocol):
+    """What each module of this package offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it, and return the exit code."""
+
+
+def load_command(name: str) -> Command:
+    """Return the module of the command `name`, one of `COMMANDS`."""
+    return cast(Command, importlib.import_module(f"hyperscale.commands.{name}"))
+
+
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """Take FILE."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        nargs="?",
+        type=Path,
+        default=DEFAULT_FILE,
+        help="the experiment (default: ./experiment.yaml)",
+    )
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Take `--set key=value`, any number of times, as `arguments.overrides`."""
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        dest="overrides",
+        action="append",
+        default=[],
+        help="override a key of the file, such as parallelism.workers=8; may be given several times",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Take `--json`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Take RUN; None stands for the newest run."""
+    parser.add_argument(
+        "run_name",
+        metavar="RUN",
+        nargs="?",
+        help="a run's id, or the path of its folder (default: the newest run of this folder)",
+    )
+
+
+def print_json(document: Any) -> None:
+    """Print the one JSON document of a command."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Tell people something, on stderr: stdout is for results."""
+    print(text, file=sys.stderr)
+
+
+def program() -> str:
+    """Return how a command line of this program begins, so that people can copy it."""
+    if shutil.which("hyperscale"):
+        return "hyperscale"
+    interpreter = Path(sys.executable)
+    here = Path.cwd()
+    return f"{interpreter.relative_to(here) if interpreter.is_relative_to(here) else interpreter} -m hyperscale"

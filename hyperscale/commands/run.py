@@ -1,0 +1,140 @@
+"""`run`: executes an experiment on this machine, from files rendered by the same templates as for Azure ML."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from hyperscale.commands import add_file, add_json, add_set, print_json, program, say
+from hyperscale.control.local_run import Ending
+from hyperscale.control.run_folder import RunFolder, check_machine
+from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
+
+NEWEST = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_file(parser)
+    add_set(parser)
+    add_json(parser)
+    parser.add_argument("--rows", metavar="N", type=_count, help="only the first N rows (input.limit)")
+    parser.add_argument(
+        "--workers", metavar="N", type=_count, help="rows worked on at the same time (default: up to the cores)"
+    )
+    parser.add_argument("--nodes", metavar="N", type=_count, default=None, help="consumers (default: 1)")
+    parser.add_argument("--queue", metavar="URL", help="folder of the queue (default: the run's own)")
+    parser.add_argument("--store", metavar="URL", help="folder of the store (default: the run's own)")
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        nargs="?",
+        const=NEWEST,
+        help="continue a run: its id, or the path of its folder (default: the newest run)",
+    )
+    parser.add_argument("--pipeline", metavar="F", type=Path, help="execute this pipeline file, unchanged")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it, and return the exit code that its rows earn."""
+    check_machine()
+    _check_combination(arguments)
+    if arguments.resume is not None:
+        return _resume(arguments)
+    return _start(arguments)
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
+    from hyperscale.control.run_list import runs_of
+
+    places = Places(runs_of(arguments.file), arguments.queue, arguments.store)
+    if arguments.pipeline:
+        from hyperscale.control.pipeline_files import load_pipeline
+
+        load_pipeline(arguments.pipeline)
+        folder = places.new_run("pipeline")
+        with folder.lock() as lock:
+            take_pipeline(arguments.pipeline, folder)
+            return _execute(folder, lock, arguments, rows=None)
+    limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
+    planned = plan_run(
+        arguments.file, [*arguments.overrides, *limit], workers=arguments.workers, nodes=arguments.nodes or 1
+    )
+    for warning in planned.warnings:
+        say(f"warning: {warning}")
+    folder = places.new_run(planned.loaded.experiment.name)
+    with folder.lock() as lock:
+        make_run(planned, folder)
+        plan = planned.plan
+        say(f"run {folder.run_id}: {plan.rows:,} rows, {plan.workers:,} workers on this machine")
+        return _execute(folder, lock, arguments, rows=plan.rows)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from hyperscale.control.resume import prepare_resume
+    from hyperscale.control.run_list import find_run, runs_of
+
+    folder = find_run(runs_of(arguments.file), arguments.resume or None)
+    with folder.lock() as lock:
+        store, queue = folder.store(), folder.queue()
+        try:
+            results = prepare_resume(store, queue)
+        finally:
+            queue.close()
+            store.close()
+        if results is None:
+            say(f"run {folder.run_id} goes on")
+            return _execute(folder, lock, arguments, rows=None)
+    say(f"run {folder.run_id} is complete: nothing is left to run")
+    return _conclude(Ending({}, {}, 0, ""), results, folder, arguments)
+
+
+def _execute(folder: RunFolder, lock: int, arguments: argparse.Namespace, rows: int | None) -> int:
+    from hyperscale.control.executing import execute, results_of_life
+
+    ending = execute(folder, lock, rows=rows, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
+    return _conclude(ending, results_of_life(folder, ending), folder, arguments)
+
+
+def _conclude(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, arguments: argparse.Namespace) -> int:
+    from hyperscale.control import summary
+    from hyperscale.control.run_list import name_of
+
+    name = name_of(folder)
+    for line in summary.step_lines(ending, folder):
+        say(line)
+    if results is not None and arguments.json:
+        print_json(results)
+    elif results is not None:
+        for line in summary.summary_lines(results):
+            print(line)
+    sys.stdout.flush()
+    for line in summary.next_commands(results, name, program()):
+        say(line)
+    if ending.stop_requests:
+        return EXIT_INTERRUPTED
+    return summary.verdict(ending, results, folder)
+
+
+def _check_combination(arguments: argparse.Namespace) -> None:
+    if arguments.resume is not None:
+        fixed: tuple[str, ...] = ("rows", "workers", "nodes", "queue", "store", "pipeline", "overrides")
+        what = "--resume, which executes the files of the run unchanged"
+    elif arguments.pipeline is not None:
+        fixed, what = ("rows", "workers", "nodes", "overrides"), "--pipeline, which executes the file unchanged"
+    else:
+        return
+    for name in fixed:
+        if getattr(arguments, name):
+            option = "--set" if name == "overrides" else f"--{name}"
+            raise ExperimentError(f"{option} cannot be given with {what}", hint=f"leave {option} out")
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return number

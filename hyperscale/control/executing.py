@@ -1,0 +1,63 @@
+"""One life of a run from its pipeline file to its end, with the progress shown while it goes on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from hyperscale.control.local_run import TEARDOWN, Ending, LocalRun
+from hyperscale.control.pipeline_files import load_pipeline
+from hyperscale.control.progress import Display, PlainDisplay
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.run_list import read_results
+from hyperscale.control.step_plans import plan_steps
+from hyperscale.control.stopping import StopRequests
+from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
+
+#: Teardown ends so when it has published results; with anything else, what lies there is of an earlier life.
+_PUBLISHED = (EXIT_SUCCESS, IncompleteRunError.exit_code)
+
+
+def execute(run: RunFolder, lock: int, *, rows: int | None, is_terminal: bool) -> Ending:
+    """Execute the pipeline of `run` on this machine.
+
+    Args:
+        run: launched, or resumed.
+        lock: descriptor that holds it.
+        rows: as planned; None while nobody knows.
+        is_terminal: whether a bar can be drawn.
+
+    Raises:
+        ExperimentError: when the pipeline cannot be executed here.
+    """
+    from pathlib import Path
+
+    pipeline = load_pipeline(Path(run.read_launch().pipeline))
+    plans = plan_steps(pipeline, run, python=sys.executable, environment=os.environ)
+    with StopRequests() as stops:
+        display = _display(is_terminal)
+        try:
+            return LocalRun(run, plans, display=display, stops=stops, lock=lock, total=rows).execute()
+        finally:
+            display.close()
+
+
+def results_of_life(run: RunFolder, ending: Ending) -> dict[str, Any] | None:
+    """Return run_results.json if the life of `run` that ended so has written it."""
+    if ending.exits.get(TEARDOWN) not in _PUBLISHED:
+        return None
+    store = run.store()
+    try:
+        return read_results(store)
+    finally:
+        store.close()
+
+
+def _display(is_terminal: bool) -> Display:
+    if not is_terminal:
+        return PlainDisplay()
+    # The one import of rich: it takes a while, and only a terminal needs it.
+    from hyperscale.control.progress_bar import TerminalDisplay
+
+    return TerminalDisplay()

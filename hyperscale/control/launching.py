@@ -1,0 +1,138 @@
+"""Starts a run on this machine: checks, plans, renders into the run's folder, and writes its manifest."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from hyperscale.control.activity_check import check_activity
+from hyperscale.control.input_check import check_input
+
+import hyperscale
+from hyperscale.control.loading import LoadedExperiment, load_experiment
+from hyperscale.control.rendering import RunInputs, render
+from hyperscale.control.run_folder import Launch, RunFolder
+from hyperscale.control.staging import code_hash, stage_code, staged_files
+from hyperscale.experiment import NodeExperiment
+from hyperscale.names import new_run_id
+from hyperscale.node.control import write_manifest
+from hyperscale.plan import InputFacts, Plan, plan_for_this_machine
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """An experiment that can run on this machine: what it is, what its input holds, and how it is laid out."""
+
+    loaded: LoadedExperiment
+    facts: InputFacts
+    plan: Plan
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run lies: the folder of runs, and queue and store if they are elsewhere."""
+
+    runs: Path
+    queue: str | None
+    store: str | None
+
+    def new_run(self, name: str) -> RunFolder:
+        """Return the folder of a new run of the experiment `name`."""
+        run_id = new_run_id(name, datetime.now(timezone.utc), secrets.token_hex(2))
+        return RunFolder.under(self.runs, run_id, queue=_absolute(self.queue), store=_absolute(self.store))
+
+
+def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes: int) -> PlannedRun:
+    """Return the plan of the experiment in `file` for this machine.
+
+    Args:
+        file: the experiment.
+        overrides: `key=value` each.
+        workers: of all consumers together; None is the experiment's, at most the cores of this machine.
+        nodes: consumers.
+
+    Raises:
+        ExperimentError: when the experiment, its input or its code is wrong.
+        PlanError: when it cannot be planned.
+    """
+    loaded = load_experiment(file, overrides)
+    facts, input_warnings = check_input(loaded)
+    activity_warnings = check_activity(loaded)
+    plan = plan_for_this_machine(loaded.experiment, facts, cores=_cores(), nodes=nodes, workers=workers)
+    return PlannedRun(
+        loaded, facts, plan, (*map(str, (*loaded.warnings, *input_warnings, *activity_warnings)), *plan.notes)
+    )
+
+
+def make_run(planned: PlannedRun, run: RunFolder) -> None:
+    """Write what `run` executes, and its manifest.
+
+    Raises:
+        ExperimentError: when something of the experiment cannot be rendered or staged.
+    """
+    loaded, experiment = planned.loaded, planned.loaded.experiment
+    code = loaded.folder / experiment.activity.code
+    inputs = RunInputs(run_id=run.run_id, queue=run.queue_url, store=run.store_url)
+    files = render(experiment, planned.plan, folder=loaded.folder, out=run.rendered, run=inputs)
+    for path, text in files.items():
+        file = run.rendered / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    stage_code(code, run.rendered / "components" / "code")
+    started_at = time.time()
+    pipeline = run.rendered / "pipelines" / f"{experiment.name}.yml"
+    run.write_launch(Launch(experiment.name, str(pipeline), run.queue_url, run.store_url, started_at))
+    store = run.store()
+    try:
+        write_manifest(store, _manifest(planned, run.run_id, started_at, code))
+    finally:
+        store.close()
+
+
+def take_pipeline(pipeline: Path, run: RunFolder) -> None:
+    """Note that `run` executes the file `pipeline` as it is; its seed writes the manifest."""
+    run.write_launch(Launch(pipeline.stem, str(pipeline.absolute()), run.queue_url, run.store_url, time.time()))
+
+
+def _manifest(planned: PlannedRun, run_id: str, created_at: float, code: Path) -> dict[str, Any]:
+    plan, experiment = planned.plan, planned.loaded.experiment
+    return {
+        "run_id": run_id,
+        "experiment": experiment.name,
+        "created_at": created_at,
+        "version": hyperscale.__version__,
+        "node_experiment": NodeExperiment.of(experiment).to_document(),
+        "plan": {
+            "rows": plan.rows,
+            "rows_per_message": plan.rows_per_message,
+            "lease_seconds": plan.lease_seconds,
+            "workers_per_node": plan.workers_per_node,
+            "consumers": plan.consumers,
+        },
+        "hashes": {
+            "experiment": planned.loaded.experiment_hash,
+            "input": planned.facts.input_hash,
+            "code": code_hash(code, staged_files(code)),
+        },
+        "experiment_file": str(planned.loaded.file.absolute()),
+    }
+
+
+def _absolute(place: str | None) -> str | None:
+    """Return `place` as steps can use it: they run in another folder than the user."""
+    if place is None or "://" in place or place.startswith("file:"):
+        return place
+    return str(Path(place).absolute())
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

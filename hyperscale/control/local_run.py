@@ -1,0 +1,219 @@
+"""Executes the steps of a pipeline on this machine: starts what is ready, shows progress, stops in good order.
+
+What happens next is decided by `decide`, a pure function; the loop of `LocalRun` carries it out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from hyperscale import blobs
+from hyperscale.control.bindings import State, next_steps
+from hyperscale.control.progress import Display, Pace, read_progress
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.step_plans import StepPlan
+from hyperscale.control.steps import Step, error_of
+from hyperscale.control.stopping import StopRequests
+from hyperscale.node.control import read_resumes, read_seed, write_cancel
+from hyperscale.node.queues import QueueGoneError
+
+SEED = "seed"
+TEARDOWN = "teardown"
+#: How often steps are looked at, and how often heartbeats are.
+TICK_SECONDS = 0.05
+PROGRESS_SECONDS = 0.2
+STOPPING = "stopping: rows in flight are finished or given back (Ctrl-C again leaves at once)"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens next.
+
+    Attributes:
+        start: jobs that are started.
+        skip: jobs that never will be.
+        stop: jobs that are asked to end in good order.
+        kill: whether everything ends at once.
+        cancel: why teardown need not wait any longer: seed_failed, steps_over, or "".
+    """
+
+    start: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    kill: bool = False
+    cancel: str = ""
+
+
+def decide(needs: Mapping[str, Collection[str]], states: Mapping[str, State], stop_requests: int) -> Decision:
+    """Return what happens next.
+
+    Args:
+        needs: job to the jobs whose outputs it reads.
+        states: of every job.
+        stop_requests: how often the user asked to stop.
+    """
+    running = [job for job, state in states.items() if state == "running"]
+    waiting = tuple(job for job, state in states.items() if state == "waiting")
+    others = tuple(job for job in running if job != TEARDOWN)
+    if stop_requests > 1:
+        return Decision(skip=waiting, kill=True)
+    if stop_requests:
+        # Teardown comes last: what the consumers still write belongs into its seal.
+        return Decision(skip=waiting, stop=others or tuple(running))
+    if states.get(TEARDOWN) in ("succeeded", "failed"):
+        return Decision(skip=waiting, stop=others)
+    start, skip = next_steps(needs, states)
+    cancel = ""
+    if TEARDOWN in running and states.get(SEED) == "failed":
+        cancel = "seed_failed"
+    elif running == [TEARDOWN] and not waiting:
+        cancel = "steps_over"
+    return Decision(start=start, skip=skip, cancel=cancel)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the steps of a run ended.
+
+    Attributes:
+        exits: exit code of each step that was started; negative: by that signal.
+        errors: of each step that failed, why.
+        stop_requests: how often the user asked to stop.
+        broken: why a consumer could not work at all; empty when all could.
+    """
+
+    exits: Mapping[str, int]
+    errors: Mapping[str, str]
+    stop_requests: int
+    broken: str
+
+
+class LocalRun:
+    """One life of a run on this machine; call `execute` once."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        plans: Mapping[str, StepPlan],
+        *,
+        display: Display,
+        stops: StopRequests,
+        lock: int,
+        total: int | None = None,
+    ) -> None:
+        """Prepare to run `plans`.
+
+        Args:
+            run: where it lies.
+            plans: its steps.
+            display: takes the progress.
+            stops: counts the wishes to stop.
+            lock: descriptor of the run's lock; steps inherit it.
+            total: rows, as planned; seed.json knows better later.
+        """
+        self._run, self._plans, self._display = run, plans, display
+        self._stops, self._lock, self._total = stops, lock, total
+        self._store = run.store()
+        self._life = len(read_resumes(self._store))
+        self._states: dict[str, State] = dict.fromkeys(plans, "waiting")
+        self._steps: dict[str, Step] = {}
+        self._exits: dict[str, int] = {}
+        self._errors: dict[str, str] = {}
+        self._asked: set[str] = set()
+        self._seeded = self._cancelled = self._told_stop = False
+        self._broken = ""
+        self._pace = Pace()
+        self._next_show = 0.0
+
+    def execute(self) -> Ending:
+        """Run all steps to their end.
+
+        Raises:
+            ExperimentError: when the program of a step cannot be started; the others are killed.
+        """
+        needs = {job: plan.needs for job, plan in self._plans.items()}
+        try:
+            while not self._is_over:
+                self._reap()
+                self._carry_out(decide(needs, self._states, self._stops.count))
+                self._show(time.monotonic())
+                time.sleep(TICK_SECONDS)
+        finally:
+            for step in self._steps.values():
+                step.kill()
+                step.close()
+            self._store.close()
+        return Ending(self._exits, self._errors, self._stops.count, self._broken)
+
+    @property
+    def _is_over(self) -> bool:
+        return not any(state in ("waiting", "running") for state in self._states.values())
+
+    def _reap(self) -> None:
+        for job, step in self._steps.items():
+            code = step.exit_code()
+            if code is None or job in self._exits:
+                continue
+            self._exits[job] = code
+            self._states[job] = "failed" if code else "succeeded"
+            if code:
+                self._errors[job] = error_of(step.log_tail(), code)
+
+    def _carry_out(self, decision: Decision) -> None:
+        for job in decision.skip:
+            self._states[job] = "skipped"
+        for job in decision.start:
+            self._steps[job] = Step(self._plans[job].command, held_open=(self._lock,))
+            self._states[job] = "running"
+        if decision.kill:
+            for step in self._steps.values():
+                step.kill()
+        for job in decision.stop:
+            if job not in self._asked:
+                self._asked.add(job)
+                self._steps[job].stop()
+        if self._stops.count and not self._told_stop:
+            self._told_stop = True
+            self._display.say(STOPPING)
+        if decision.cancel and not self._cancelled:
+            self._cancelled = True
+            self._cancel(decision.cancel)
+
+    def _cancel(self, reason: str) -> None:
+        """End this life for teardown, unless the queue is drained: then it ends by itself."""
+        message = self._errors.get(SEED, "")
+        if reason == "steps_over":
+            if not self._has_messages():
+                return
+            self._next_show = 0.0
+            self._show(time.monotonic())
+            message = self._broken or next(iter(self._errors.values()), "all consumers have ended")
+        write_cancel(self._store, self._life, reason, message)
+
+    def _has_messages(self) -> bool:
+        queue = self._run.queue()
+        try:
+            # Exact: no process is left that could put, receive or delete.
+            return queue.depth() > 0
+        except QueueGoneError:
+            return False
+        finally:
+            queue.close()
+
+    def _show(self, now: float) -> None:
+        if now < self._next_show:
+            return
+        self._next_show = now + PROGRESS_SECONDS
+        if not self._seeded and (record := read_seed(self._store)):
+            self._seeded, self._total = True, record.rows
+        progress = read_progress(self._store.beats(blobs.CONSUMERS), self._total, self._seeded)
+        if progress.broken and not self._broken:
+            self._broken = progress.broken
+            self._display.say(f"error: {progress.broken}")
+        progress = self._pace.add(progress, now)
+        if self._stops.count:
+            progress = dataclasses.replace(progress, phase="stopping")
+        self._display.show(progress, now)

@@ -1,0 +1,185 @@
+"""How far a run is, in figures and in words, from its heartbeats; and lines of it where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+#: The rate is of this last stretch of time, so that it follows the run but does not flicker.
+WINDOW_SECONDS = 30.0
+#: So long without a finished row, and the phase says that rows are slow.
+SLOW_SECONDS = 30.0
+#: Without a terminal a line is written this often.
+PLAIN_SECONDS = 10.0
+
+Beats = Iterable[tuple[str, float, Mapping[str, object]]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        phase: what it is doing, in words.
+        done, failed: rows that are finished, and those of them that failed.
+        held: rows that consumers have received and not finished.
+        total: rows of the run; None while nobody knows.
+        workers: that are at work now.
+        broken: why a consumer cannot work at all; empty when all can.
+        rows_per_second, seconds_left: None while nobody knows.
+    """
+
+    phase: str
+    done: int = 0
+    failed: int = 0
+    held: int = 0
+    total: int | None = None
+    workers: int = 0
+    broken: str = ""
+    rows_per_second: float | None = None
+    seconds_left: float | None = None
+
+
+class Display(Protocol):
+    """Where progress is shown while a run goes on."""
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Show how far the run is; `now` is a monotonic clock's time in seconds."""
+
+    def say(self, text: str) -> None:
+        """Say one sentence that stays."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+def read_progress(beats: Beats, total: int | None, seeded: bool) -> Progress:
+    """Return what the heartbeats of a run say.
+
+    Args:
+        beats: name, age in seconds and fields of each process of the run.
+        total: rows of the run, as far as known.
+        seeded: whether seed.json is written.
+    """
+    consumers = [fields for _, _, fields in beats if fields.get("role") == "consume"]
+    at_work = [fields for fields in consumers if fields.get("state") in ("running", "draining")]
+    done = sum(_number(fields, "rows_done") for fields in consumers)
+    progress = Progress(
+        phase="",
+        done=done if total is None else min(done, total),
+        failed=sum(_number(fields, "rows_failed") for fields in consumers),
+        held=sum(_number(fields, "rows_held") for fields in at_work),
+        total=total,
+        workers=sum(_number(fields, "workers") for fields in at_work),
+        broken=next((str(fields.get("message")) for fields in consumers if fields.get("state") == "broken"), ""),
+    )
+    return replace(progress, phase=_phase(progress, seeded))
+
+
+def _phase(progress: Progress, seeded: bool) -> str:
+    if not seeded:
+        return "seeding"
+    if progress.total is not None and progress.done >= progress.total:
+        return "proving the count"
+    if not progress.workers:
+        return "workers starting" if not progress.done else "waiting for workers"
+    if progress.total is not None and progress.held and progress.done + progress.held >= progress.total:
+        return "last rows in flight"
+    return "running"
+
+
+def _number(fields: Mapping[str, object], name: str) -> int:
+    value = fields.get(name)
+    return int(value) if isinstance(value, int | float) else 0
+
+
+class Pace:
+    """Watches how `done` grows, and adds rate, time left and slow rows to a progress."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._seen: deque[tuple[float, int]] = deque()
+        self._moved_at: float | None = None
+
+    def add(self, progress: Progress, now: float) -> Progress:
+        """Return `progress` of the time `now` (monotonic seconds) with all that follows from earlier ones."""
+        if not self._seen or progress.done != self._seen[-1][1]:
+            self._moved_at = now
+        self._seen.append((now, progress.done))
+        while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW_SECONDS:
+            self._seen.popleft()
+        still = now - (self._moved_at if self._moved_at is not None else now)
+        phase = progress.phase
+        if phase in ("running", "last rows in flight") and still >= SLOW_SECONDS:
+            phase = f"slow rows: none finished for {duration(still)}"
+        rate = self._rate()
+        left = None
+        if rate and progress.total is not None:
+            left = (progress.total - progress.done) / rate
+        return replace(progress, phase=phase, rows_per_second=rate, seconds_left=left)
+
+    def _rate(self) -> float | None:
+        (first_at, first_done), (last_at, last_done) = self._seen[0], self._seen[-1]
+        if last_at <= first_at or last_done <= first_done:
+            return None
+        return (last_done - first_done) / (last_at - first_at)
+
+
+def progress_line(progress: Progress) -> str:
+    """Return the progress as one line for a log."""
+    parts = [progress.phase]
+    if progress.total:
+        percent = 100 * progress.done / progress.total
+        parts.append(f"{progress.done:,}/{progress.total:,} rows ({percent:.0f}%)")
+    if progress.rows_per_second is not None:
+        parts.append(f"{rate_text(progress.rows_per_second)} rows/s")
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    if progress.seconds_left is not None and progress.phase != "proving the count":
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time for people: 4.2s, 38m12s, 3h05m."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m"
+
+
+def rate_text(rows_per_second: float) -> str:
+    """Return a rate for people: two digits that mean something, thousands separated."""
+    return f"{rows_per_second:.2g}" if rows_per_second < 1 else f"{rows_per_second:,.1f}"
+
+
+class PlainDisplay:
+    """Writes a line every ten seconds, and one whenever the phase changes, to stderr."""
+
+    def __init__(self) -> None:
+        """Start with nothing written."""
+        self._phase = ""
+        self._next_at = 0.0
+
+    def show(self, progress: Progress, now: float) -> None:
+        """Write the progress when its phase is new or ten seconds are over."""
+        phase = progress.phase.partition(":")[0]
+        if phase == self._phase and now < self._next_at:
+            return
+        self._phase = phase
+        self._next_at = now + PLAIN_SECONDS
+        self.say(progress_line(progress))
+
+    def say(self, text: str) -> None:
+        """Write `text` as a line."""
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Do nothing: a line needs no end."""

@@ -1,0 +1,81 @@
+"""Writes rendered files into a folder, or says which of those that lie there are not current."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from hyperscale.control.rendering import HEADER
+from hyperscale.errors import ExperimentError, RunStateError
+
+#: Folders that hold rendered files; of the computes of another experiment, the tag tells.
+_COMPUTE = "compute"
+_ENVIRONMENT = "components/consume_environment"
+
+
+def write_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> None:
+    """Write `files` into `out`, and remove what an earlier render of the experiment left and this one has not.
+
+    Nothing is written when one of the files is not ours.
+
+    Args:
+        files: path in `out` to text, from `render`.
+        out: is made if it does not exist.
+        experiment: its name.
+
+    Raises:
+        ExperimentError: when a file is there already and was not rendered.
+    """
+    foreign = [path for path in files if (out / path).exists() and not _is_rendered(out / path)]
+    if foreign:
+        raise ExperimentError(
+            f"{out / foreign[0]} was not rendered by hyperscale, and would be overwritten",
+            hint="move it away, or render into another folder with --out",
+        )
+    for path, text in files.items():
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        beside = (out / path).with_name(f".{path.name}.new")
+        beside.write_bytes(text.encode())
+        beside.replace(out / path)
+    for path in stale_files(files, out, experiment):
+        (out / path).unlink()
+
+
+def check_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> None:
+    """See that what lies in `out` is what `write_files` would leave there.
+
+    Raises:
+        RunStateError: when it is not; names every file.
+    """
+    differences = [f"{path} {what}" for path, text in files.items() if (what := _difference(out / path, text))]
+    differences += [f"{path} is left of an earlier render" for path in stale_files(files, out, experiment)]
+    if differences:
+        raise RunStateError(
+            f"rendered files in {out} are not current: {'; '.join(differences)}", hint='run "hyperscale render"'
+        )
+
+
+def stale_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> list[PurePosixPath]:
+    """Return the rendered files in `out` that belong to the experiment, but not to this render of it."""
+    candidates = [*(out / _ENVIRONMENT).glob("*"), *(out / _COMPUTE).glob("*.yml")]
+    found = [PurePosixPath(os.path.relpath(file, out).replace(os.sep, "/")) for file in sorted(candidates)]
+    tag = f'"hyperscale_experiment": "{experiment}"\n'
+    return [
+        path
+        for path in found
+        if path not in files
+        and _is_rendered(out / path)
+        and (path.parts[0] != _COMPUTE or tag in (out / path).read_text("utf-8"))
+    ]
+
+
+def _is_rendered(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(HEADER)) == HEADER.encode()
+
+
+def _difference(file: Path, text: str) -> str:
+    if not file.exists():
+        return "is missing"
+    return "" if file.read_bytes() == text.encode() else "differs"

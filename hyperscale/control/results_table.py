@@ -1,0 +1,81 @@
+"""The collected results of a run: a look at the first rows, and a copy of the whole table."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperscale import blobs
+from hyperscale.errors import ExperimentError, RunStateError
+from hyperscale.node.stores import MissingBlobError, Store
+
+#: The table in each format, by the suffix that asks for it.
+TABLES = {".parquet": blobs.RESULTS_PARQUET, ".csv": blobs.RESULTS_CSV}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of a table, under its columns."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+def read_preview(store: Store, rows: int) -> Preview | None:
+    """Return the first `rows` of the results in `store`, or None when it holds no table."""
+    with tempfile.TemporaryDirectory(prefix="hyperscale-") as folder:
+        for suffix, read in ((".parquet", _parquet_rows), (".csv", _csv_rows)):
+            copy = Path(folder) / f"results{suffix}"
+            try:
+                store.download(TABLES[suffix], copy)
+            except MissingBlobError:
+                continue
+            return read(copy, rows)
+    return None
+
+
+def copy_results(store: Store, target: Path) -> None:
+    """Write the whole table to `target`, in the format that its suffix names.
+
+    Raises:
+        ExperimentError: when the suffix names no format.
+        RunStateError: when the run has no table in that format.
+    """
+    name = TABLES.get(target.suffix.lower())
+    if name is None:
+        raise ExperimentError(
+            f"-o {target}: {target.suffix or 'no suffix'} is no format", hint="end it in .csv or .parquet"
+        )
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        store.download(name, beside)
+    except MissingBlobError:
+        other = ", ".join(suffix for suffix, table in TABLES.items() if store.names(table))
+        raise RunStateError(
+            f"the run has no {name}", hint=f"there is: {other or 'nothing'}; output.format says what is written"
+        ) from None
+    except OSError as error:
+        raise RunStateError(f"{target} cannot be written: {error.strerror}", hint="choose another place") from error
+    beside.replace(target)
+
+
+def _parquet_rows(file: Path, count: int) -> Preview:
+    # A third of a second to import: only for this.
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.ParquetFile(file)
+    names = table.schema_arrow.names
+    batch = next(table.iter_batches(batch_size=count), None)
+    rows = [] if batch is None else list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    return Preview(names, rows)
+
+
+def _csv_rows(file: Path, count: int) -> Preview:
+    with file.open(encoding="utf-8-sig", newline="") as text:
+        lines = csv.reader(text)
+        header = next(lines, [])
+        return Preview(header, list(itertools.islice(lines, count)))

@@ -1,0 +1,181 @@
+"""All paths of a run on this machine, in `.hyperscale/runs/<run_id>/`, and the lock that says it is alive."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.node.places import local_folder
+from hyperscale.node.queues import Queue, open_queue
+from hyperscale.node.stores import Store, open_store
+
+LAUNCH = "launch.json"
+
+#: Where the runs of an experiment lie, below the folder of its file.
+RUNS = Path(".hyperscale") / "runs"
+#: How long a dead run's steps may take to notice: they watch a pipe, and end at once when it closes.
+LOCK_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a run was started: what `run --resume` executes again.
+
+    Attributes:
+        experiment: its name; of a given pipeline the name of its file.
+        pipeline: the pipeline file; absolute.
+        queue, store: where they are.
+        started_at: Unix seconds.
+    """
+
+    experiment: str
+    pipeline: str
+    queue: str
+    store: str
+    started_at: float
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run; `runs` is absolute.
+
+    `queue_url` and `store_url` are where its queue and store are; both are `runs` unless the user said otherwise.
+    """
+
+    runs: Path
+    run_id: str
+    queue_url: str
+    store_url: str
+
+    @classmethod
+    def under(cls, runs: Path, run_id: str, *, queue: str | None = None, store: str | None = None) -> RunFolder:
+        """Return the folder of `run_id` under `runs`; queue and store lie in it unless they are given."""
+        absolute = runs.absolute()
+        return cls(absolute, run_id, queue or str(absolute), store or str(absolute))
+
+    @classmethod
+    def open(cls, folder: Path) -> RunFolder:
+        """Return the run that was started in `folder`."""
+        absolute = folder.resolve()
+        launch = _read_launch(absolute / LAUNCH)
+        return cls(absolute.parent, absolute.name, launch.queue, launch.store)
+
+    @property
+    def path(self) -> Path:
+        """Return the folder itself."""
+        return self.runs / self.run_id
+
+    @property
+    def rendered(self) -> Path:
+        """Return the folder of the files that are executed."""
+        return self.path / "rendered"
+
+    def step_log(self, job: str) -> Path:
+        """Return the file of what the step `job` printed."""
+        return self.path / "steps" / f"{job}.log"
+
+    def step_output(self, job: str, output: str) -> Path:
+        """Return the folder of one output of the step `job`."""
+        return self.path / "steps" / job / output
+
+    def read_launch(self) -> Launch:
+        """Return how the run was started."""
+        return _read_launch(self.path / LAUNCH)
+
+    def write_launch(self, launch: Launch) -> None:
+        """Keep how the run was started; from now on it is listed."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        beside = self.path / f".{LAUNCH}"
+        beside.write_text(json.dumps(asdict(launch), indent=1), encoding="utf-8")
+        beside.replace(self.path / LAUNCH)
+
+    def store(self) -> Store:
+        """Return the store of the run."""
+        return open_store(self.store_url, self.run_id)
+
+    def store_file(self, name: str) -> Path:
+        """Return the path of what lies under `name` in the store, which is a folder of this machine."""
+        return local_folder(self.store_url, "store") / self.run_id / name
+
+    def queue(self) -> Queue:
+        """Return the queue of the run."""
+        return open_queue(self.queue_url, self.run_id)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[int]:
+        """Hold the run, and yield the descriptor that holds it.
+
+        Steps inherit the descriptor: the run counts as alive until the last of its processes is gone.
+
+        Raises:
+            RunStateError: when another `run` holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            deadline = time.monotonic() + LOCK_WAIT_SECONDS
+            while not _try_lock(descriptor):
+                if time.monotonic() > deadline:
+                    raise _still_running(self.run_id, descriptor)
+                time.sleep(0.05)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def is_locked(self) -> bool:
+        """Return whether a process of the run is alive."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not _try_lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def check_machine() -> None:
+    """See that this machine can run steps.
+
+    Raises:
+        HyperscaleError: when it has no POSIX locks and signals.
+    """
+    if os.name != "posix":
+        raise HyperscaleError(
+            "run works on Linux and macOS only: it needs their file locks and signals",
+            hint="use Windows Subsystem for Linux; init, validate, plan, render and schema work here",
+        )
+
+
+def _try_lock(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        return True
+    # Windows has no such module.
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _still_running(run_id: str, descriptor: int) -> RunStateError:
+    holder = os.pread(descriptor, 32, 0).decode(errors="replace") or "unknown"
+    return RunStateError(
+        f"run {run_id} is still running (process {holder}, or a step of it)",
+        hint="wait until it ends, or stop it with Ctrl-C",
+    )
+
+
+def _read_launch(file: Path) -> Launch:
+    return Launch(**json.loads(file.read_text(encoding="utf-8")))

@@ -1,0 +1,198 @@
+"""Stages the code folder that travels to every node: the core and node rings, and the user's folder as `activity/`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pathspec
+
+import hyperscale
+from hyperscale.errors import ExperimentError, PlanError
+
+#: Azure ML's documented limits of a code snapshot (v1/how-to-save-write-experiment-files.md).
+MAX_STAGED_BYTES = 300 * 1024 * 1024
+MAX_STAGED_FILES = 2_000
+IGNORE_FILE = ".amlignore"
+#: Left out of what is staged; lines of .amlignore come after these, so `!pattern` brings one back.
+IGNORED = (
+    ".git/",
+    ".venv/",
+    "__pycache__/",
+    "*.py[co]",
+    ".*_cache/",
+    ".hypothesis/",
+    ".ipynb_checkpoints/",
+    "node_modules/",
+    ".env*",
+    "*.pem",
+    ".hyperscale/",
+    "/results/",
+    "/components/code/",
+    ".DS_Store",
+)
+SECRET_NAMES = (
+    ".env*",
+    "*.pem",
+    "*.key",
+    "*.pfx",
+    "*.p12",
+    "*.jks",
+    "*.kdbx",
+    "*.ppk",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    ".netrc",
+    ".pgpass",
+    ".pypirc",
+    ".git-credentials",
+    ".ssh/",
+    ".aws/",
+    ".azure/",
+    "azureProfile.json",
+    "accessTokens.json",
+    "credentials.json",
+    "client_secret*.json",
+    "service-account*.json",
+)
+#: Steps of a run on this machine leave bytecode in the code folder; it must not change the snapshot.
+_AMLIGNORE_OF_STAGED = "__pycache__/\n"
+
+
+@dataclass(frozen=True)
+class StagedFiles:
+    """What of a user's code folder travels to nodes.
+
+    Attributes:
+        files: relative to the folder, sorted.
+        total_bytes: their size.
+        suspicious: those whose names look like secrets.
+    """
+
+    files: tuple[PurePosixPath, ...]
+    total_bytes: int
+    suspicious: tuple[PurePosixPath, ...]
+
+
+def staged_files(folder: Path) -> StagedFiles:
+    """Return what of the user's code `folder` is staged; reads names and sizes only.
+
+    Raises:
+        ExperimentError: when the folder does not exist, or its .amlignore cannot be read.
+    """
+    if not folder.is_dir():
+        raise ExperimentError(f"activity.code: there is no folder {folder}", hint="correct the path")
+    ignored = _patterns((*IGNORED, *_ignore_lines(folder / IGNORE_FILE)))
+    found = sorted(_walk(folder, PurePosixPath(), ignored, frozenset()))
+    secret = _patterns(SECRET_NAMES)
+    return StagedFiles(
+        files=tuple(path for path, _ in found),
+        total_bytes=sum(size for _, size in found),
+        suspicious=tuple(path for path, _ in found if secret.match_file(str(path))),
+    )
+
+
+def check_staged(folder: Path, staged: StagedFiles) -> None:
+    """See that what is `staged` of `folder` may travel.
+
+    Raises:
+        ExperimentError: when a name looks like a secret.
+        PlanError: when it is too large for a code snapshot of Azure ML.
+    """
+    if staged.suspicious:
+        raise ExperimentError(
+            f"activity.code: {folder} holds files that look like secrets: {', '.join(map(str, staged.suspicious[:10]))}"
+            + (f" and {len(staged.suspicious) - 10} more" if len(staged.suspicious) > 10 else ""),
+            hint=f"move them out, or name them in {folder / IGNORE_FILE}: all else is copied to every node",
+        )
+    if staged.total_bytes > MAX_STAGED_BYTES or len(staged.files) > MAX_STAGED_FILES:
+        raise PlanError(
+            f"activity.code: {folder} holds {len(staged.files):,} files of {staged.total_bytes / 1024**2:,.0f} MB, "
+            f"at most {MAX_STAGED_FILES:,} files of {MAX_STAGED_BYTES // 1024**2} MB travel to nodes",
+            hint=f"name what nodes do not need in {folder / IGNORE_FILE}, or give data as a mount",
+        )
+
+
+def stage_code(code_folder: Path, target: Path) -> None:
+    """Make `target` (`components/code`) hold the core and node rings, and `code_folder` as `activity/`.
+
+    What was in `target` is replaced at once, so that a reader never sees half of it.
+
+    Raises:
+        ExperimentError: when the folder does not exist, or holds a file whose name looks like a secret.
+        PlanError: when it is too large.
+    """
+    staged = staged_files(code_folder)
+    check_staged(code_folder, staged)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".code-", dir=target.parent) as beside:
+        made, replaced = Path(beside) / "new", Path(beside) / "old"
+        package = Path(hyperscale.__file__).parent
+        _copy(package, ring_files(package), made / "hyperscale")
+        _copy(code_folder, staged.files, made / "activity")
+        (made / IGNORE_FILE).write_text(_AMLIGNORE_OF_STAGED, encoding="utf-8")
+        if target.exists():
+            target.rename(replaced)
+        made.rename(target)
+
+
+def ring_files(package: Path) -> tuple[PurePosixPath, ...]:
+    """Return the modules of the core and node rings, relative to the folder of the `package`."""
+    core = [file for file in package.glob("*.py") if file.name != "__main__.py"]
+    return tuple(sorted(PurePosixPath(file.relative_to(package)) for file in [*core, *package.glob("node/**/*.py")]))
+
+
+def code_hash(code_folder: Path, staged: StagedFiles) -> str:
+    """Return the SHA-256 of the names and contents of what is `staged` of `code_folder`, hexadecimal."""
+    digest = hashlib.sha256()
+    for path in staged.files:
+        content = hashlib.sha256((code_folder / path).read_bytes()).hexdigest()
+        digest.update(f"{content} {path}\n".encode())
+    return digest.hexdigest()
+
+
+def _copy(source: Path, files: tuple[PurePosixPath, ...], target: Path) -> None:
+    target.mkdir(parents=True)
+    for path in files:
+        copy = target / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        # Contents alone: a snapshot keeps no modes, and a read-only checkout must not make a read-only copy.
+        shutil.copyfile(source / path, copy)
+
+
+def _walk(
+    folder: Path, below: PurePosixPath, ignored: pathspec.GitIgnoreSpec, parents: frozenset[Path]
+) -> Iterator[tuple[PurePosixPath, int]]:
+    """Yield path and size of each file; links are followed, but never into a folder that holds them."""
+    real = (folder / below).resolve()
+    if real in parents:
+        return
+    with os.scandir(folder / below) as entries:
+        for entry in entries:
+            path = below / entry.name
+            if entry.is_dir():
+                is_venv = os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))  # noqa: PTH110, PTH118
+                if not is_venv and not ignored.match_file(f"{path}/"):
+                    yield from _walk(folder, path, ignored, parents | {real})
+            elif entry.is_file() and not ignored.match_file(str(path)):
+                yield path, entry.stat().st_size
+
+
+def _patterns(lines: tuple[str, ...]) -> pathspec.GitIgnoreSpec:
+    return pathspec.GitIgnoreSpec.from_lines(lines)
+
+
+def _ignore_lines(file: Path) -> tuple[str, ...]:
+    if not file.is_file():
+        return ()
+    try:
+        return tuple(file.read_text(encoding="utf-8-sig").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{file} cannot be read: {error}", hint="save it as UTF-8") from error

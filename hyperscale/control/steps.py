@@ -1,0 +1,119 @@
+"""One step of a pipeline as a process of this machine: started without a shell, stopped politely or killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperscale.errors import ExperimentError
+
+#: How much of a step's log is read for the message about its failure.
+LOG_TAIL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class StepCommand:
+    """How a step is started.
+
+    Attributes:
+        job: its name in the pipeline.
+        arguments: program and arguments.
+        folder: where it runs; the component's code.
+        environment: all of its environment variables.
+        log: file that takes what it prints, after what an earlier life of the run left there.
+        outputs: its output folders; they are made before it starts.
+    """
+
+    job: str
+    arguments: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    log: Path
+    outputs: Sequence[Path]
+
+
+class Step:
+    """A running step. It has a session of its own, so that Ctrl-C reaches `run` alone."""
+
+    def __init__(self, command: StepCommand, held_open: Sequence[int] = ()) -> None:
+        """Start `command`; it inherits the descriptors `held_open`.
+
+        Raises:
+            ExperimentError: when the program or its folder does not exist.
+        """
+        self.job = command.job
+        self._log = command.log
+        for folder in (command.log.parent, *command.outputs):
+            folder.mkdir(parents=True, exist_ok=True)
+        with command.log.open("ab") as log:
+            self._log_start = log.tell()
+            try:
+                # The step reads end-of-file from this pipe when we are gone, however we went: its lifeline.
+                self._process = subprocess.Popen(
+                    list(command.arguments),
+                    cwd=command.folder,
+                    env=dict(command.environment),
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=held_open,
+                )
+            except OSError as error:
+                raise ExperimentError(
+                    f"step {command.job} cannot be started: {error.strerror}: {error.filename}",
+                    hint=f"its command is {command.arguments[0]!r} in {command.folder}",
+                ) from error
+
+    def exit_code(self) -> int | None:
+        """Return how the step ended (negative: by that signal), or None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """Ask the step to end in good order."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the step and all processes of its session at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Wait for the process and give back the pipe."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process.wait()
+
+    def log_tail(self) -> str:
+        """Return the end of what the step printed in this life of the run."""
+        with self._log.open("rb") as log:
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_start, end - LOG_TAIL_BYTES))
+            return log.read().decode(errors="replace")
+
+
+def step_environment(inherited: Mapping[str, str], *given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a step: `inherited`, then each of `given`, then what every step gets."""
+    environment = dict(inherited)
+    for variables in given:
+        environment.update(variables)
+    return {**environment, "HYPERSCALE_LIFELINE": "stdin", "PYTHONUNBUFFERED": "1"}
+
+
+def error_of(log_tail: str, exit_code: int) -> str:
+    """Return the sentence of a failed step's log that says why; how it ended, when it says nothing."""
+    lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith("error: ")]
+    if told:
+        return told[0].removeprefix("error: ")
+    if lines:
+        return lines[-1]
+    if exit_code < 0:
+        return f"it was killed by {signal.Signals(-exit_code).name}"
+    return f"it ended with exit code {exit_code} and printed nothing"

@@ -1,0 +1,127 @@
+"""What people read when a run has ended: failure groups, the countable last line, commands that help now."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hyperscale import blobs
+from hyperscale.control.local_run import SEED, TEARDOWN, Ending
+from hyperscale.control.progress import duration, rate_text
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.errors import EXIT_SUCCESS, ExperimentError, HyperscaleError, IncompleteRunError
+
+#: More groups than this do not help anybody on a screen; failures.csv has them all.
+MAX_GROUPS = 10
+MAX_MESSAGE = 160
+
+Results = Mapping[str, Any]
+
+
+def exit_code(results: Results) -> int:
+    """Return the exit code of a run: 0 when every row succeeded, else IncompleteRunError's."""
+    rows = results["rows"]
+    return IncompleteRunError.exit_code if rows["failed"] or rows["missing"] else EXIT_SUCCESS
+
+
+def last_line(results: Results) -> str:
+    """Return the countable line: the same figures as in run_results.json, in a fixed form."""
+    rows = results["rows"]
+    counts = " ".join(f"{name}={rows[name]:,}" for name in ("succeeded", "failed", "missing", "total"))
+    pace = f"in {duration(results['seconds'])} ({rate_text(results['rows_per_second'])} rows/s)"
+    cost = results.get("cost_usd")
+    word = "Stopped." if rows["missing"] else "Done."
+    return " ".join([word, counts, pace, *([f"${cost:,.2f}"] if cost is not None else [])])
+
+
+def failure_lines(results: Results) -> list[str]:
+    """Return one or two lines for each group of failures, largest first; an empty list when no row failed."""
+    groups: Sequence[Mapping[str, Any]] = results.get("failure_groups") or ()
+    if not groups:
+        return []
+    failed = results["rows"]["failed"]
+    lines = [f"{_count(failed, 'row')} failed, in {_count(len(groups), 'group')}:"]
+    for group in groups[:MAX_GROUPS]:
+        lines.append(f"  {group['rows']:>7,}  {_reason(group)}  (first: row {group['first_row_index']})")
+        if group.get("frame"):
+            lines.append(f"           {_one_line(group['frame'])}")
+    if len(groups) > MAX_GROUPS:
+        lines.append(f"  and {_count(len(groups) - MAX_GROUPS, 'more group')}; failures.csv has every row")
+    return lines
+
+
+def missing_lines(results: Results) -> list[str]:
+    """Return why rows are missing; an empty list when none is."""
+    missing = results["rows"]["missing"]
+    if not missing:
+        return []
+    reason = results.get("reason") or results["outcome"]
+    return [f"{_count(missing, 'row')} missing: {_one_line(str(reason))}"]
+
+
+def summary_lines(results: Results) -> list[str]:
+    """Return the summary of a run; its last line is the countable one."""
+    return [*failure_lines(results), *missing_lines(results), last_line(results)]
+
+
+def next_commands(results: Results | None, run: str, program: str) -> list[str]:
+    """Return the commands that help now, each with what it does.
+
+    Args:
+        results: of the run; None when it has none yet.
+        run: how a command names the run: its id, or the path of its folder.
+        program: how this program is called.
+    """
+    named = shlex.quote(run)
+    lines = []
+    if results is not None:
+        lines.append(f"results:  {program} results {named}")
+    if results is None or results["rows"]["missing"]:
+        lines.append(f"continue: {program} run --resume {named}")
+    return lines
+
+
+def step_lines(ending: Ending, folder: RunFolder) -> list[str]:
+    """Return one line for each step that failed; those of a run that was stopped say nothing."""
+    if ending.stop_requests:
+        return []
+    return [
+        f"step {job} failed: {_one_line(error)} (see {folder.step_log(job)})" for job, error in ending.errors.items()
+    ]
+
+
+def verdict(ending: Ending, results: Results | None, folder: RunFolder) -> int:
+    """Return the exit code of a run that nobody stopped.
+
+    Raises:
+        ExperimentError: when seed says that the experiment or its input is wrong.
+        HyperscaleError: when seed failed for another reason, or there are no results.
+    """
+    if code := ending.exits.get(SEED):
+        kind = ExperimentError if code == ExperimentError.exit_code else HyperscaleError
+        raise kind(ending.errors[SEED], hint=f"all that seed said is in {folder.step_log(SEED)}")
+    if results is not None:
+        return exit_code(results)
+    if TEARDOWN in ending.errors:
+        raise HyperscaleError(
+            f"teardown failed, the results are not collected: {ending.errors[TEARDOWN]}",
+            hint=f"all that it said is in {folder.step_log(TEARDOWN)}; what was done is kept, resume the run",
+        )
+    raise HyperscaleError(f"the run left no {blobs.RUN_RESULTS}", hint=f"see the logs in {folder.path / 'steps'}")
+
+
+def _reason(group: Mapping[str, Any]) -> str:
+    message = _one_line(str(group.get("message") or ""))
+    return f"{group['type']}: {message}" if message else str(group["type"])
+
+
+def _one_line(text: str) -> str:
+    """Return `text` as one line without control characters: a message may hold anything."""
+    flat = "".join(character if character.isprintable() else " " for character in text)
+    flat = " ".join(flat.split())
+    return flat if len(flat) <= MAX_MESSAGE else f"{flat[: MAX_MESSAGE - 1]}…"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -1,0 +1,101 @@
+"""The command line of a node: `python -m hyperscale.node seed|consume|teardown`, as the components call it."""
+
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 - the image's Python is not ours to choose
+    sys.exit(
+        "hyperscale needs Python 3.10 or newer, the image's `python` is "
+        + sys.version.split()[0]
+        + ": set environment.python in experiment.yaml to the path of a newer interpreter of the image"
+    )
+
+import argparse
+import logging
+import os
+import signal
+import threading
+from collections.abc import Sequence
+
+from hyperscale.errors import EXIT_BUG, ExperimentError, HyperscaleError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; return its exit code."""
+    values = _parser().parse_args(arguments)
+    _end_with_the_run()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        return _step(values, stop)
+    except HyperscaleError as error:
+        for problem in error.problems if isinstance(error, ExperimentError) else ():
+            print(problem, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except Exception:
+        logging.exception("this is a bug of hyperscale")
+        return EXIT_BUG
+
+
+def _step(values: argparse.Namespace, stop: threading.Event) -> int:
+    """Run the step; each one is imported only where it runs: consumers need neither pyarrow nor orjson."""
+    if values.install_at_start:
+        from hyperscale.node.install import install
+
+        install(values.install_at_start)
+    if values.step == "seed":
+        from hyperscale.node.seed_step import run_seed
+
+        return run_seed(values)
+    if values.step == "consume":
+        from hyperscale.node.consume_step import run_consume
+
+        return run_consume(values, stop.is_set)
+    from hyperscale.node.teardown_step import run_teardown
+
+    return run_teardown(values, stop)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m hyperscale.node", description=__doc__)
+    steps = parser.add_subparsers(dest="step", required=True)
+    for step in ("seed", "consume", "teardown"):
+        command = steps.add_parser(step)
+        for name in ("--run-id", "--queue", "--store", "--experiment"):
+            command.add_argument(name, required=True)
+        command.add_argument("--lease-seconds", type=float, required=True)
+        command.add_argument("--install-at-start", default="", help="requirements, separated by spaces")
+        command.add_argument("--input", default="", help="file, or folder, that holds the rows")
+        if step != "consume":
+            command.add_argument("--consumers", type=int, required=True, help="how many are planned")
+        if step == "seed":
+            command.add_argument("--rows-per-message", type=int, required=True)
+            command.add_argument("--workers-per-node", type=int, required=True)
+            command.add_argument("--seeded", required=True, help="output folder that consumers bind to")
+        if step == "consume":
+            command.add_argument("--workers", type=int, required=True)
+            command.add_argument("--seeded", required=True)
+            command.add_argument("--mount", action="append", default=[], metavar="NAME=PATH")
+        if step == "teardown":
+            command.add_argument("--clusters", default="", help="that the run owns, separated by commas")
+    return parser
+
+
+def _end_with_the_run() -> None:
+    """Where a run on one machine holds our stdin open: end at once when it is gone, as hard as kill -9."""
+    if os.environ.get("HYPERSCALE_LIFELINE") != "stdin":
+        return
+
+    def listen() -> None:
+        os.read(0, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=listen, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

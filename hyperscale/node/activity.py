@@ -1,0 +1,146 @@
+"""The user's side of a worker: the NodeRunner class, the context of a row, and how an activity is found and called."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class NodeRunner:
+    """An activity with something to load once: subclass it, and name it in `activity.entry`.
+
+    `set_up` runs once in each worker, before its first row; `run` once a call; `tear_down` when the worker leaves
+    in good order. `run` gets a row (a dict), or a list of rows when `rows_per_call` is more than 1, and returns the
+    result, or a list of as many results. `run` and `set_up` may leave out the context.
+    """
+
+    def set_up(self, context: Context) -> None:
+        """Load what all rows need."""
+
+    def run(self, row: Any, context: Context) -> Any:
+        """Return the result of `row`."""
+        raise NotImplementedError(f"{type(self).__name__} has no method run(self, row)")
+
+    def tear_down(self) -> None:
+        """Give back what `set_up` took."""
+
+
+@dataclass
+class Context:
+    """What an activity may know about where it runs.
+
+    Attributes:
+        run_id: the run.
+        row_index: the row's place in the input, from 0; None in set_up.
+        key: the row's value in the key column, or None.
+        attempt: which try of the row this is, from 1.
+        worker_index: which worker of its node this is, from 0.
+        arguments: `activity.arguments`.
+        mounts: name to local folder or file.
+        scratch: a folder of this worker; what is in it may be gone after the run.
+        logger: what it logs goes where the worker's prints go.
+        rows: one context a row, when the call has several.
+    """
+
+    run_id: str
+    worker_index: int
+    arguments: Mapping[str, Any]
+    mounts: Mapping[str, Path]
+    scratch: Path
+    logger: logging.Logger
+    row_index: int | None = None
+    key: str | None = None
+    attempt: int = 1
+    rows: Sequence[Context] = ()
+    _outputs: Path | None = field(default=None, repr=False)
+
+    @property
+    def outputs(self) -> Path:
+        """A folder of this attempt, made when asked for: on success its files are kept with the run's results."""
+        if self.row_index is None:
+            raise RuntimeError(
+                "context.outputs belongs to a row: there is none in set_up; in a call of several rows "
+                "each one has its own: context.rows[0].outputs"
+            )
+        if self._outputs is None:
+            self._outputs = self.scratch / "outputs" / f"{self.row_index}-{self.attempt}"
+            self._outputs.mkdir(parents=True, exist_ok=True)
+        return self._outputs
+
+    @property
+    def kept_files(self) -> bool:
+        """Whether the activity asked for `outputs` and left something in it."""
+        return self._outputs is not None and any(self._outputs.iterdir())
+
+
+@dataclass(frozen=True)
+class Activity:
+    """An activity that is found and ready to be called."""
+
+    set_up: Callable[[Context], Any]
+    run: Callable[[Any, Context], Any]
+    tear_down: Callable[[], Any]
+
+
+def load_activity(entry: str, folder: Path) -> Activity:
+    """Return the activity `module:name`, its module taken from `folder`.
+
+    Raises:
+        Exception: whatever the import raises; AttributeError when the module has no such name; TypeError when it is
+            neither a function nor a class.
+    """
+    module_name, _, name = entry.partition(":")
+    found = getattr(_import(module_name, folder), name)
+    if isinstance(found, type):
+        runner = found()
+        return Activity(
+            _with_context(getattr(runner, "set_up", _nothing), 0),
+            _with_context(runner.run, 1),
+            getattr(runner, "tear_down", _nothing),
+        )
+    if not callable(found):
+        raise TypeError(f"{entry} is a {type(found).__name__}; a function or a class was expected")
+    return Activity(_nothing, _with_context(found, 1), _nothing)
+
+
+def _import(module_name: str, folder: Path) -> Any:
+    """Import from `folder`, which stands behind the standard library: a queue.py of the user shadows nothing of it.
+
+    A module with a standard name can still be the entry: then it is loaded from its file, under another name.
+    """
+    at = next(
+        (n for n, path in enumerate(sys.path) if "site-packages" in path or "dist-packages" in path),
+        len(sys.path),
+    )
+    sys.path.insert(at, str(folder))
+    if module_name not in sys.stdlib_module_names:
+        return importlib.import_module(module_name)
+    spec = importlib.util.spec_from_file_location(f"activity_{module_name}", folder / f"{module_name}.py")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"no module {module_name!r} in the activity's folder")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _nothing(*_: Any) -> None:
+    return None
+
+
+def _with_context(call: Callable[..., Any], others: int) -> Callable[..., Any]:
+    """Return `call` with a context behind `others` arguments, which `call` may do without."""
+    try:
+        inspect.signature(call).bind(*range(others + 1))
+    except TypeError:
+        return lambda *arguments: call(*arguments[:others])
+    except ValueError:  # a callable of C without a signature
+        return lambda *arguments: call(*arguments[:others])
+    return call

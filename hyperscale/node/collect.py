@@ -1,0 +1,99 @@
+"""Makes the tables of a run from its seals and parts: the same ones whoever collects, and whenever (rule 24).
+
+Three passes, memory flat: lines go into buckets of neighbouring rows; bucket by bucket one line a row is
+chosen, and columns and types are found; then rows are written beside their input. A row without an outcome
+is in no table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from hyperscale.errors import RunStateError
+from hyperscale.experiment import NodeExperiment
+from hyperscale.ledger import SUCCEEDED, Seal
+from hyperscale.node.control import SeedRecord
+from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.ledger_reader import part_lines
+from hyperscale.node.outcome_lines import read_outcome
+from hyperscale.node.readers import Rows
+from hyperscale.node.result_columns import Column, ResultColumns
+from hyperscale.node.run_tables import RunTables
+from hyperscale.node.spill_files import Spill
+from hyperscale.node.stores import Store
+
+INPUT_BATCH_ROWS = 1_024
+
+
+def collect(
+    *,
+    store: Store,
+    seals: Sequence[Seal],
+    seed: SeedRecord,
+    experiment: NodeExperiment,
+    rows: Rows,
+    work_folder: Path,
+) -> tuple[FailureGroup, ...]:
+    """Write the tables of what `seals` made final into the store, and return the groups of failed rows.
+
+    Args:
+        store: of the run; takes results.parquet, results.csv, failures.csv and joblog.tsv.
+        seals: all of them, oldest first.
+        seed: what was seeded.
+        experiment: says which formats, and whether input columns stand beside results.
+        rows: the input, to be read once more.
+        work_folder: an empty folder with room for the ledger and the tables.
+
+    Raises:
+        RunStateError: when the input has fewer rows than were seeded.
+        DamagedPartError: when a sealed part is damaged.
+    """
+    spill = _spill(store, seals, work_folder)
+    tables = RunTables(work_folder, seed, experiment, _columns(spill))
+    with closing(tables):
+        for outcome, values, size_bytes in _beside_input(spill, rows, seed):
+            tables.add(outcome, values, size_bytes)
+    for name in tables.names:
+        store.upload(name, work_folder / name)
+    return tables.groups.largest()
+
+
+def _spill(store: Store, seals: Sequence[Seal], work_folder: Path) -> Spill:
+    folder = work_folder / "spill"
+    folder.mkdir()
+    spill = Spill(folder)
+    for seal in seals:
+        for name in seal.parts:
+            for row_index, succeeded, line in part_lines(store, name):
+                spill.add(seal.number, row_index, succeeded, line)
+    return spill
+
+
+def _columns(spill: Spill) -> tuple[Column, ...]:
+    columns = ResultColumns()
+    for line in spill.merge():
+        outcome = read_outcome(line)
+        if outcome["outcome"] == SUCCEEDED:
+            columns.see(outcome["result"])
+    return columns.columns()
+
+
+def _beside_input(spill: Spill, rows: Rows, seed: SeedRecord) -> Iterator[tuple[dict[str, Any], Sequence[Any], int]]:
+    """Yield the outcome, the input's values and the size of each row that has an outcome, in order."""
+    values = (row for batch in rows.batches(INPUT_BATCH_ROWS) for row in batch)
+    read = 0
+    for line in spill.merged():
+        outcome = read_outcome(line)
+        ahead = outcome["row_index"] - read
+        found = next(islice(values, ahead, None), None)
+        if found is None:
+            raise RunStateError(
+                f"the input ends before row {outcome['row_index']:,}, {seed.rows:,} rows were seeded from it",
+                hint="put the input back as it was when the run began, then collect again",
+            )
+        read += ahead + 1
+        yield outcome, found, len(line)

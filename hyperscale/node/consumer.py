@@ -1,0 +1,255 @@
+"""A consumer: one process on each node that holds messages, hands their rows to workers and commits the outcomes.
+
+Its loop only carries out decisions: `handing` says how much to hand out, `failures` what becomes of a failed
+attempt, `custody` what is asked of queue and ledger, `crew` what happened to workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import selectors
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hyperscale.failures import Failure, Final, RetryPolicy
+from hyperscale.ledger import failed_line
+from hyperscale.node.background import Background
+from hyperscale.node.crew import AttemptFailed, CallFailed, Crew, Event, NotBegun, RowSucceeded
+from hyperscale.node.custody import Custody
+from hyperscale.node.handing import rows_to_give, wants_message
+from hyperscale.node.heartbeat import Heartbeat
+from hyperscale.node.held import HeldMessage
+from hyperscale.node.worker_process import WorkerSettings
+
+#: How long rows in flight may go on when the consumer is told to stop; then they are given back.
+STOP_GRACE_SECONDS = 5.0
+#: The longest time between two looks at clocks (time-outs, delayed rows, leases).
+TICK_SECONDS = 0.1
+REQUEST_THREADS = 4
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a consumer works with, made by its entry point."""
+
+    custody: Custody
+    background: Background
+    heartbeat: Heartbeat
+    poll_seconds: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """Why a consumer stops before the queue is empty; `flush` sends outcomes to the ledger (rule 26)."""
+
+    reason: str
+    flush: bool
+
+
+class Consumer:
+    """One life of a consumer; call `run` once."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        settings: WorkerSettings,
+        *,
+        workers: int,
+        policy: RetryPolicy,
+        key: str | None,
+        input_folder: Path | None,
+        stop_requested: Callable[[], bool],
+    ) -> None:
+        """Start the workers.
+
+        Args:
+            tools: queue, ledger, heartbeat.
+            settings: of each worker.
+            workers: how many.
+            policy: what becomes of rows whose attempts fail.
+            key: the column that names rows, if any.
+            input_folder: where a row's relative `path` is, for an input of files.
+            stop_requested: whether the process was asked to leave in good order (SIGTERM).
+        """
+        self._custody, self._background = tools.custody, tools.background
+        self._heartbeat, self._poll_seconds = tools.heartbeat, tools.poll_seconds
+        self._settings, self._policy, self._key = settings, policy, key
+        self._input_folder, self._stop_requested = input_folder, stop_requested
+        self._crew = Crew(settings, workers, time.monotonic())
+        self._workers = workers
+        self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
+        self._receive_at = 0.0
+
+    def run(self) -> str | None:
+        """Work until the queue is empty or somebody says stop.
+
+        Returns:
+            None, or why the environment is broken, for people.
+        """
+        try:
+            told = self._work()
+            if told:
+                self._stop(told)
+            self._crew.stop()
+            self._heartbeat.last("broken" if self._crew.broken else "left", self._crew.broken or "")
+            return self._crew.broken
+        finally:
+            self._crew.kill()
+            self._background.close()
+
+    # ---- working
+
+    def _work(self) -> Told | None:
+        while True:
+            self._turn(hand_out=True)
+            if self._crew.broken:
+                return Told("broken", flush=True)
+            if self._stop_requested():
+                return Told("asked to leave", flush=False)
+            if self._heartbeat.cancel:
+                return Told(f"the run was cancelled: {self._heartbeat.cancel.message}", flush=True)
+            if self._is_over():
+                return None
+
+    def _is_over(self) -> bool:
+        custody = self._custody
+        return custody.queue_is_gone or (custody.is_idle and custody.depth == 0)
+
+    def _turn(self, *, hand_out: bool) -> None:
+        now = time.monotonic()
+        for event in self._crew.tend(now, time.time()):
+            self._note(event, now)
+        if hand_out:
+            self._hand_out(now)
+            self._receive(now)
+        self._custody.tend()
+        self._beat()
+        self._wait(now)
+
+    def _hand_out(self, now: float) -> None:
+        per_call = self._settings.rows_per_call
+        for worker in self._crew.ready:
+            wanted = rows_to_give(worker.rows_held, worker.seconds_per_row, per_call)
+            for message in self._custody.held.values():
+                if wanted <= 0:
+                    break
+                calls = message.take_calls(wanted, per_call)
+                if calls:
+                    wanted -= sum(map(len, calls))
+                    worker.give(
+                        message,
+                        self._key,
+                        [[self._located(message, row) for row in call] for call in calls],
+                        now,
+                    )
+
+    def _located(self, message: HeldMessage, row: Any) -> Any:
+        """Return the row with its path on this machine, for an input of files: messages carry relative names."""
+        if self._input_folder is None:
+            return row
+        place = message.columns.index("path")
+        values = list(row.values)
+        values[place] = str(self._input_folder / values[place])
+        return row._replace(values=values)
+
+    def _receive(self, now: float) -> None:
+        custody, ready = self._custody, self._crew.ready
+        if custody.is_receiving or (custody.depth is not None and now < self._receive_at):
+            return
+        known = [worker.seconds_per_row for worker in ready if worker.seconds_per_row is not None]
+        seconds_per_row = sum(known) / len(known) if known else None
+        idle = sum(not worker.calls for worker in ready)
+        if wants_message(custody.waiting_rows, idle, len(ready), seconds_per_row):
+            self._receive_at = now + self._poll_seconds
+            custody.receive()
+
+    # ---- what happened to rows
+
+    def _note(self, event: Event, now: float) -> None:
+        message = event.message
+        if self._custody.held.get(message.id) is not message:
+            return
+        if isinstance(event, RowSucceeded):
+            self._succeeded(event)
+        elif isinstance(event, AttemptFailed):
+            self._attempt_failed(event, now)
+        elif isinstance(event, CallFailed):
+            message.repeat_alone(event.row_indices)
+        elif isinstance(event, NotBegun):
+            message.give_back(event.row_indices)
+
+    def _succeeded(self, event: RowSucceeded) -> None:
+        message, row_index = event.message, event.row_index
+        self._heartbeat.rows_done += 1
+        if event.files is None:
+            message.finish(row_index, event.line)
+            return
+        name = self._key_of(message, row_index) or str(row_index)
+        self._custody.keep_files(message, row_index, name, event.files, event.line)
+
+    def _key_of(self, message: HeldMessage, row_index: int) -> str | None:
+        return None if self._key is None else str(message.values_of(row_index)[message.columns.index(self._key)])
+
+    def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
+        message, row_index = event.message, event.row_index
+        attempts = message.charge(row_index)
+        decision = self._policy.after_failure(event.failure, attempts, self._chance.random())
+        logger.info(
+            "row %d failed, attempt %d: %s: %s",
+            row_index,
+            attempts,
+            event.failure.type,
+            event.failure.message,
+        )
+        if isinstance(decision, Final):
+            self._heartbeat.rows_done += 1
+            self._heartbeat.rows_failed += 1
+            message.finish(row_index, self._failed_line(event, attempts, event.failure))
+        else:
+            message.delay(row_index, now + decision.delay_seconds)
+
+    def _failed_line(self, event: AttemptFailed, attempts: int, failure: Failure) -> str:
+        return failed_line(
+            event.row_index,
+            attempts=attempts,
+            seconds=event.seconds,
+            started_at=event.started_at,
+            consumer=self._settings.consumer,
+            worker=event.worker,
+            failure=failure.to_document(),
+        )
+
+    # ---- beating, waiting, stopping
+
+    def _beat(self) -> None:
+        state = "running" if self._crew.ready else "starting"
+        self._heartbeat.tend(state, rows_held=self._custody.unfinished_rows, workers=self._workers)
+
+    def _wait(self, now: float) -> None:
+        """Wait until a worker or a request has something to say, or a clock is to be looked at."""
+        with selectors.DefaultSelector() as selector:
+            for worker in self._crew.workers:
+                if worker.state != "dead":
+                    selector.register(worker, selectors.EVENT_READ)
+            selector.register(self._background, selectors.EVENT_READ)
+            looks_again = self._receive_at - now if self._custody.depth is not None else TICK_SECONDS
+            selector.select(min(TICK_SECONDS, max(looks_again, 0.0)))
+        self._background.deliver()
+
+    def _stop(self, told: Told) -> None:
+        """Let rows in flight end, for a while; then give back all that is held."""
+        logger.info("stopping: %s", told.reason)
+        until = time.monotonic() + STOP_GRACE_SECONDS
+        while self._crew.rows_in_flight and time.monotonic() < until and not self._crew.broken:
+            self._turn(hand_out=False)
+        while not self._custody.is_idle:
+            self._custody.release(flush=told.flush)
+            self._wait(time.monotonic())
+        shutil.rmtree(self._settings.scratch, ignore_errors=True)

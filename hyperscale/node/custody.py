@@ -1,0 +1,262 @@
+"""The messages that a consumer holds, and its dealings with queue and ledger about them.
+
+Each message has at most one request under way, so that its receipt is always the newest. What is asked when, and
+in which order, are rules 3, 5 and 9 to 16, 26 of the protocol; the loop in `consumer` only says what it needs.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from hyperscale import blobs, ledger
+from hyperscale.body import MAX_BODY_BYTES, Body, BodyError
+from hyperscale.node.background import Background
+from hyperscale.node.control import read_resumes, read_seed
+from hyperscale.node.held import HeldMessage
+from hyperscale.node.queues import LeaseLostError, Message, Queue, QueueGoneError
+from hyperscale.node.stores import Store
+
+#: One ledger part carries the outcomes of up to so many messages, which wait for each other so long (rule 15).
+MESSAGES_PER_PART = 8
+PART_WAIT_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class Custody:
+    """All that one consumer holds.
+
+    Attributes:
+        held: messages by id; finished ones stay until they are committed.
+        queue_is_gone: the run is over, what was held is dropped (rule 29).
+        depth: of the queue when the newest receive found nothing visible; None while receives find something.
+        committed: outcomes that are in ledger parts.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        store: Store,
+        background: Background,
+        *,
+        run_id: str,
+        consumer: str,
+        lease_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        """Hold nothing yet; `clock` gives monotonic seconds, `consumer` names the ledger parts."""
+        self.held: dict[str, HeldMessage] = {}
+        self.queue_is_gone = False
+        self.depth: int | None = None
+        self.committed = 0
+        self._queue, self._store, self._background = queue, store, background
+        self._run_id, self._consumer = run_id, consumer
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._seed_ids: frozenset[str] = frozenset()
+        self._parts = 0
+        self._receiving = False
+        self._finished_since: float | None = None
+
+    # ---- what the loop asks for
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a receive is under way."""
+        return self._receiving
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is held and no request about messages is under way."""
+        return not self.held and not self._receiving
+
+    @property
+    def waiting_rows(self) -> int:
+        """Return how many rows could be handed out now."""
+        return sum(message.waiting_rows for message in self.held.values())
+
+    @property
+    def unfinished_rows(self) -> int:
+        """Return how many rows are held without an outcome."""
+        return sum(len(message.rows) for message in self.held.values())
+
+    def receive(self) -> None:
+        """Ask for one message: what the workers need next, no more."""
+        self._receiving = True
+        self._background.ask(self._receive, self._received)
+
+    def tend(self) -> None:
+        """Renew what is due, and commit what is finished and need not wait for company."""
+        now = self._clock()
+        for message in list(self.held.values()):
+            message.wake(now)
+            if now >= message.renew_at and not message.busy:
+                self._renew(message, self._lease_seconds)
+        ready = [message for message in self.held.values() if message.is_finished and not message.busy]
+        if not ready:
+            self._finished_since = None
+            return
+        self._finished_since = now if self._finished_since is None else self._finished_since
+        no_company = self.depth is not None and all(message.is_finished for message in self.held.values())
+        if no_company or len(ready) >= MESSAGES_PER_PART or now - self._finished_since >= PART_WAIT_SECONDS:
+            self._commit(ready[:MESSAGES_PER_PART])
+
+    def release(self, *, flush: bool) -> None:
+        """Give back all that is not busy; outcomes ride along, or go to the ledger (`flush`, rule 26)."""
+        for message in list(self.held.values()):
+            if message.busy:
+                continue
+            if message.is_finished:
+                self._commit([message])
+            elif flush and message.outcomes:
+                self._spill(message, 0.0)
+            else:
+                self._renew(message, 0.0)
+
+    def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
+        """Move the files of `folder` into the store as those of the row `name`; only then is the row finished."""
+
+        def request() -> None:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    self._store.upload(f"{blobs.outputs(name)}{path.relative_to(folder).as_posix()}", path)
+            shutil.rmtree(folder)
+
+        def then(answer: Callable[[], None]) -> None:
+            answer()
+            message.finish(row_index, line)
+
+        self._background.ask(request, then)
+
+    # ---- receive (rules 3 and 5)
+
+    def _receive(self) -> tuple[list[tuple[Message, Body]], int | None]:
+        """Return the messages to hold; when none was visible, the depth of the queue instead."""
+        messages = self._queue.receive(1, self._lease_seconds)
+        if not messages:
+            return [], self._queue.depth()
+        return [(message, body) for message in messages if (body := self._body_of(message))], None
+
+    def _body_of(self, message: Message) -> Body | None:
+        """Return the body of a message of this run; set anything else aside, text kept, and delete it."""
+        try:
+            body = Body.decode(message.body)
+            if body.run_id != self._run_id:
+                raise BodyError(f"the message belongs to the run {body.run_id!r}")
+        except BodyError as error:
+            logger.warning("set aside a message that cannot be run: %s", error)
+            self._store.create(f"{blobs.FOREIGN}{message.id}-{message.deliveries}.txt", message.body.encode())
+            self._queue.delete(message.id, message.receipt)
+            return None
+        if body.seed_id not in self._seed_ids:
+            self._seed_ids = self._known_seed_ids()
+        if body.seed_id not in self._seed_ids:
+            logger.info("deleted a message of an earlier seeding that came to nothing")
+            self._queue.delete(message.id, message.receipt)
+            return None
+        return body
+
+    def _known_seed_ids(self) -> frozenset[str]:
+        seed = read_seed(self._store)
+        named = [seed.seed_id] if seed else []
+        return frozenset(named + [resume.seed_id for resume in read_resumes(self._store) if resume.seed_id])
+
+    def _received(self, answer: Callable[[], tuple[list[tuple[Message, Body]], int | None]]) -> None:
+        self._receiving = False
+        try:
+            messages, self.depth = answer()
+        except QueueGoneError:
+            self._drop_all()
+            return
+        except LeaseLostError:
+            return
+        for message, body in messages:
+            self.held[message.id] = HeldMessage(message, body, self._clock() + self._lease_seconds / 3)
+
+    # ---- renew, spill, commit (rules 9 to 16)
+
+    def _renew(self, message: HeldMessage, lease_seconds: float) -> None:
+        """Write body and lease in one step; a lease of 0 gives the message back."""
+        text = message.body()
+        if len(text) > MAX_BODY_BYTES and message.outcomes:
+            self._spill(message, lease_seconds)
+            return
+        message.busy = True
+
+        def then(answer: Callable[[], str]) -> None:
+            receipt = self._answer_or_drop(message, answer)
+            if receipt is None:
+                return
+            message.receipt, message.busy = receipt, False
+            message.renew_at = self._clock() + lease_seconds / 3
+            if lease_seconds == 0:
+                del self.held[message.id]
+
+        self._background.ask(lambda: self._queue.update(message.id, message.receipt, text, lease_seconds), then)
+
+    def _spill(self, message: HeldMessage, lease_seconds: float) -> None:
+        """Write the outcomes that ride as a part; after its answer alone renew without them (rule 11)."""
+        lines = list(message.outcomes)
+        message.busy = True
+
+        def then(answer: Callable[[], None]) -> None:
+            answer()
+            self.committed += len(lines)
+            message.busy = False
+            message.forget_outcomes(len(lines))
+            self._renew(message, lease_seconds)
+
+        self._write_part(lines, then)
+
+    def _commit(self, messages: list[HeldMessage]) -> None:
+        """Write one part with the outcomes of finished messages; after its answer alone delete them (rule 13)."""
+        lines = [line for message in messages for line in message.outcomes]
+        for message in messages:
+            message.busy = True
+
+        def then(answer: Callable[[], None]) -> None:
+            answer()
+            self.committed += len(lines)
+            for message in messages:
+                self._delete(message)
+
+        self._write_part(lines, then)
+
+    def _write_part(self, lines: list[str], then: Callable[[Callable[[], None]], None]) -> None:
+        """Create the next part; a name that exists is this very request, carried out before (rule 14)."""
+        name = blobs.part(self._consumer, self._parts)
+        self._parts += 1
+
+        def request() -> None:
+            if lines:
+                self._store.create(name, ledger.write_part(lines))
+
+        self._background.ask(request, then)
+
+    def _delete(self, message: HeldMessage) -> None:
+        def then(answer: Callable[[], None]) -> None:
+            self._answer_or_drop(message, answer)
+            self.held.pop(message.id, None)
+
+        self._background.ask(lambda: self._queue.delete(message.id, message.receipt), then)
+
+    def _answer_or_drop(self, message: HeldMessage, answer: Callable[[], str | None]) -> str | None:
+        """Return the answer; when the message belongs to somebody else now, forget all of it (rules 12 and 16)."""
+        try:
+            return answer()
+        except LeaseLostError:
+            logger.warning(
+                "lost the lease of a message with %d rows; another consumer goes on with it",
+                len(message.rows),
+            )
+            self.held.pop(message.id, None)
+        except QueueGoneError:
+            self._drop_all()
+        return None
+
+    def _drop_all(self) -> None:
+        self.queue_is_gone = True
+        self.held.clear()

@@ -1,0 +1,122 @@
+"""Which columns the table of results has: names in order of first appearance, and types that widen.
+
+Types widen from integer to number to string; booleans stay booleans unless something else stands beside them.
+Lists and dicts are JSON text, integers beyond 64 bits are strings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: The column of a result that has no columns of its own.
+RESULT = "result"
+#: Floats that JSON does not know travel as {"$number": name}.
+_NUMBERS = {name: float(name) for name in ("NaN", "Infinity", "-Infinity")}
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; `type` is "integer", "number", "boolean" or "string"."""
+
+    name: str
+    type: str
+
+
+class ResultColumns:
+    """The columns of all results, as they are seen in the order of rows."""
+
+    def __init__(self) -> None:
+        """Start without columns."""
+        self._kinds: dict[str, set[str]] = {}
+
+    def see(self, result: Any) -> None:
+        """Take in the names and types of one result."""
+        for row in rows_of(result):
+            for name, value in row.items():
+                kind = _kind_of(value)
+                kinds = self._kinds.setdefault(name, set())
+                if kind:
+                    kinds.add(kind)
+
+    def columns(self) -> tuple[Column, ...]:
+        """Return the columns, in order of first appearance."""
+        return tuple(Column(name, _widest(kinds)) for name, kinds in self._kinds.items())
+
+
+def rows_of(result: Any) -> Sequence[dict[str, Any]]:
+    """Return the output rows of a result: one or more, each a dict of columns.
+
+    A list of dicts becomes several rows. None, an empty dict and an empty list are a row without columns:
+    each row of the input that has an outcome is in the table.
+    """
+    if _number(result) is not None:
+        return [{RESULT: result}]
+    if isinstance(result, dict):
+        return [result]
+    if isinstance(result, list) and all(isinstance(item, dict) and _number(item) is None for item in result):
+        return result or [{}]
+    return [{}] if result is None else [{RESULT: result}]
+
+
+def cell(value: Any, kind: str) -> Any:
+    """Return `value` as a column of type `kind` holds it: of that type, or None."""
+    if value is None or (kind == "string" and isinstance(value, str)):
+        return value
+    tagged = _number(value)
+    if kind == "number":
+        return float(value) if tagged is None else tagged
+    if kind == "string":
+        return text_of(value if tagged is None else tagged)
+    return value
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text: JSON for lists and dicts, empty for None, all digits of numbers."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value).replace("nan", "NaN").replace("inf", "Infinity")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def placed(names: Iterable[str], prefix: str, taken: Collection[str]) -> list[str]:
+    """Return `names` with `prefix` in front of each that collides, as often as it takes."""
+    used, found = set(taken), []
+    for name in names:
+        while name in used:
+            name = prefix + name
+        used.add(name)
+        found.append(name)
+    return found
+
+
+def _number(value: Any) -> float | None:
+    """Return the float that a tag such as {"$number": "NaN"} stands for, None for any other value."""
+    if isinstance(value, dict) and len(value) == 1:
+        name = value.get("$number")
+        return _NUMBERS.get(name) if isinstance(name, str) else None
+    return None
+
+
+def _kind_of(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer" if _LEAST <= value <= _MOST else "string"
+    if isinstance(value, float) or _number(value) is not None:
+        return "number"
+    return "string"
+
+
+def _widest(kinds: set[str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return "number" if kinds == {"integer", "number"} else "string"

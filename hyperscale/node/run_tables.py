@@ -1,0 +1,130 @@
+"""The tables of one run side by side: results, failures and the job log, each row written once, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hyperscale import blobs
+from hyperscale.experiment import NodeExperiment
+from hyperscale.ledger import SUCCEEDED
+from hyperscale.node import failure_table
+from hyperscale.node.control import SeedRecord
+from hyperscale.node.failure_table import FailureGroups
+from hyperscale.node.joblog import JobLog
+from hyperscale.node.result_columns import Column, cell, placed, rows_of, text_of
+from hyperscale.node.result_files import CsvFile, ParquetFile, TableFile
+
+RESERVED = (
+    Column("row_index", "integer"),
+    Column("key", "string"),
+    Column("outcome", "string"),
+    Column("attempts", "integer"),
+    Column("seconds", "number"),
+    Column("consumer", "string"),
+)
+#: Rows are written so many at a time, or sooner when their ledger lines take this many bytes.
+CHUNK_ROWS, CHUNK_BYTES = 16_384, 16 * 1024 * 1024
+_FORMATS: dict[str, tuple[str, type[ParquetFile] | type[CsvFile]]] = {
+    "parquet": (blobs.RESULTS_PARQUET, ParquetFile),
+    "csv": (blobs.RESULTS_CSV, CsvFile),
+}
+
+
+class RunTables:
+    """Writes the tables of a run into a folder.
+
+    Attributes:
+        names: of the files.
+        groups: the failed rows by reason.
+    """
+
+    def __init__(self, folder: Path, seed: SeedRecord, experiment: NodeExperiment, results: Sequence[Column]) -> None:
+        """Open the files; `results` are the columns that activities returned."""
+        formats = [_FORMATS[name] for name in experiment.output.format]
+        inputs = tuple(Column(name, seed.types.get(name, "string")) for name in seed.columns)
+        self._results = tuple(results)
+        self._inputs = inputs
+        self._key = seed.columns.index(seed.key) if seed.key else None
+        self._include_input = experiment.output.include_input
+        columns = _result_table(inputs, self._results, include_input=self._include_input)
+        self._tables = [_Chunks(file(folder / name, columns)) for name, file in formats]
+        failures = failure_table.COLUMNS + _beside(failure_table.COLUMNS, inputs)
+        self._failures = _Chunks(CsvFile(folder / blobs.FAILURES_CSV, failures))
+        self._log = JobLog(folder / blobs.JOBLOG, _activity_name(experiment))
+        self.names = (*(name for name, _ in formats), blobs.FAILURES_CSV, blobs.JOBLOG)
+        self.groups = FailureGroups()
+
+    def add(self, outcome: dict[str, Any], values: Sequence[Any], size_bytes: int) -> None:
+        """Write one row.
+
+        Args:
+            outcome: its ledger line.
+            values: of the input's columns.
+            size_bytes: about what the outcome takes.
+        """
+        cells = [cell(value, column.type) for value, column in zip(values, self._inputs, strict=True)]
+        key = None if self._key is None else text_of(values[self._key])
+        self._log.add(outcome, key)
+        if outcome["outcome"] != SUCCEEDED:
+            failure = outcome.get("failure") or {}
+            self.groups.add(outcome["row_index"], failure)
+            self._failures.add(failure_table.failure_row(outcome, key) + cells, size_bytes)
+        head = [{**outcome, "key": key}[column.name] for column in RESERVED]
+        if self._include_input:
+            head += cells
+        for row in rows_of(outcome.get("result")):
+            found = head + [cell(row.get(column.name), column.type) for column in self._results]
+            for table in self._tables:
+                table.add(found, size_bytes)
+
+    def close(self) -> None:
+        """End the files: until then they cannot be read."""
+        for table in (*self._tables, self._failures):
+            table.close()
+        self._log.close()
+
+
+class _Chunks:
+    """A table file that is written in chunks, which depend on its rows alone."""
+
+    def __init__(self, file: TableFile) -> None:
+        self._file = file
+        self._rows: list[Sequence[Any]] = []
+        self._size_bytes = 0
+
+    def add(self, row: Sequence[Any], size_bytes: int) -> None:
+        self._rows.append(row)
+        self._size_bytes += size_bytes
+        if len(self._rows) >= CHUNK_ROWS or self._size_bytes >= CHUNK_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._file.write(self._rows)
+        self._rows, self._size_bytes = [], 0
+
+
+def _beside(left: Sequence[Column], inputs: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the input columns under names that stand beside those of `left`."""
+    names = placed([column.name for column in inputs], "input_", [column.name for column in left])
+    return tuple(Column(name, column.type) for name, column in zip(names, inputs, strict=True))
+
+
+def _result_table(inputs: Sequence[Column], results: Sequence[Column], *, include_input: bool) -> tuple[Column, ...]:
+    """Return all columns of the table of results; a result's name is the same with and without the input."""
+    beside = _beside(RESERVED, inputs)
+    taken = {column.name for column in (*RESERVED, *inputs, *beside)}
+    names = placed([column.name for column in results], "result_", taken)
+    own = tuple(Column(name, column.type) for name, column in zip(names, results, strict=True))
+    return RESERVED + (beside if include_input else ()) + own
+
+
+def _activity_name(experiment: NodeExperiment) -> str:
+    activity = experiment.activity
+    return activity.entry or activity.command or activity.parallel_script or ""

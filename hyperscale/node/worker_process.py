@@ -1,0 +1,278 @@
+"""A worker as its consumer sees it: started, given calls, read, and replaced when it dies or overruns its time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from hyperscale.failures import Failure, shorten
+from hyperscale.node import wire
+from hyperscale.node.held import HeldMessage
+from hyperscale.node.wire import RowToDo
+
+_PIECE_BYTES = 1 << 18
+_LAST_OUTPUT_BYTES = 2_000
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What all workers of a consumer have in common; see `Context` for the fields that reach the activity.
+
+    Attributes:
+        code_folder: the staged code: `hyperscale/` and `activity/`.
+        scratch: each worker makes a folder of its own in it.
+        set_up_timeout_seconds, timeout_seconds: of the start, and of one call.
+    """
+
+    run_id: str
+    consumer: str
+    entry: str
+    code_folder: Path
+    scratch: Path
+    arguments: Mapping[str, Any]
+    mounts: Mapping[str, str]
+    environment_variables: Mapping[str, str]
+    rows_per_call: int
+    set_up_timeout_seconds: float
+    timeout_seconds: float
+    log_level: str
+
+
+class GivenCall(NamedTuple):
+    """A call that a worker has been given: whose rows they are, and those that it has not answered."""
+
+    message: HeldMessage
+    rows: list[RowToDo]
+
+
+class WorkerProcess:
+    """One child process; all times are seconds of a monotonic clock that the caller passes in.
+
+    Attributes:
+        index: which worker of its consumer it is; its replacement has the same.
+        state: starting until its set_up is done, then ready; dead in the end.
+        was_ready: whether its set_up ever was done.
+        why_broken: what it said of its import or set_up, if that failed.
+        calls: what it has been given and has not answered, oldest first.
+        seconds_per_row: of late, a moving average; None until it has finished a row.
+    """
+
+    def __init__(self, index: int, settings: WorkerSettings, now: float) -> None:
+        """Start the process."""
+        self.index = index
+        self.state: Literal["starting", "ready", "dead"] = "starting"
+        self.calls: deque[GivenCall] = deque()
+        self.seconds_per_row: float | None = None
+        self.was_ready = False
+        self.why_broken: str | None = None
+        self._settings = settings
+        self._busy_since = now
+        self._frames = wire.FrameBuffer()
+        self.scratch = settings.scratch / f"worker-{index}"
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        self._log_path = settings.scratch / f"worker-{index}.log"
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "hyperscale.node.worker"],
+                cwd=settings.code_folder,
+                env={**os.environ, **settings.environment_variables},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        os.set_blocking(self._stdout.fileno(), False)
+        os.set_blocking(self._stdin.fileno(), False)
+        self._unsent = b""
+        self._send(wire.pack_document(self._start_order()))
+
+    def _start_order(self) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "run_id": settings.run_id,
+            "consumer": settings.consumer,
+            "worker_index": self.index,
+            "entry": settings.entry,
+            "activity_folder": str(settings.code_folder / "activity"),
+            "rows_per_call": settings.rows_per_call,
+            "arguments": dict(settings.arguments),
+            "mounts": dict(settings.mounts),
+            "scratch": str(self.scratch),
+            "log_level": settings.log_level,
+        }
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when the worker says something or ends."""
+        return self._stdout.fileno()
+
+    @property
+    def rows_held(self) -> int:
+        """Return how many rows it has been given and has not answered."""
+        return sum(len(call.rows) for call in self.calls)
+
+    def give(self, message: HeldMessage, key: str | None, calls: list[list[RowToDo]], now: float) -> None:
+        """Hand it calls with rows of `message`; what it cannot take any more shows when it is read."""
+        if not self.calls:
+            self._busy_since = now
+        self._send(wire.pack_calls(wire.Calls(message.columns, key, calls)))
+        self.calls.extend(GivenCall(message, list(rows)) for rows in calls)
+
+    def _send(self, data: bytes) -> None:
+        """Write as much as the pipe takes; a worker that does not read must not hold up its consumer."""
+        self._unsent += data
+        try:
+            while self._unsent:
+                written = self._stdin.write(self._unsent)
+                if written is None:
+                    return
+                self._unsent = self._unsent[written:]
+        except BrokenPipeError:
+            self._unsent = b""
+
+    def read(self, now: float) -> list[tuple[wire.Frame, GivenCall | None]]:
+        """Return what it has said since the last time, with the call that it answers.
+
+        Notes, too, whether it still lives, and writes what is unsent.
+        """
+        ended = self._has_ended()
+        self._send(b"")
+        frames: list[wire.Frame] = []
+        while (piece := self._piece()) is not None:
+            if not piece:
+                ended = True
+                break
+            frames.extend(self._frames.feed(piece))
+        answers = [(frame, self._note(frame)) for frame in frames]
+        if answers:
+            self._note_time(len(answers), now)
+        if ended:
+            self.kill()
+        return answers
+
+    def _piece(self) -> bytes | None:
+        return self._stdout.read(_PIECE_BYTES)
+
+    def _has_ended(self) -> bool:
+        """Whether the process is over; where possible without reaping it, so that its group keeps its number."""
+        if not hasattr(os, "waitid"):
+            return self._process.poll() is not None
+        try:
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    def _note(self, frame: wire.Frame) -> GivenCall | None:
+        if frame.kind == wire.READY:
+            self.state, self.was_ready = "ready", True
+        if frame.kind == wire.BROKEN:
+            self.why_broken = _broken_message(frame, self._settings.entry)
+        if frame.kind in (wire.READY, wire.BROKEN) or not self.calls:
+            return None
+        call = self.calls[0]
+        if frame.kind == wire.CALL_FAILED or len(call.rows) == 1:
+            self.calls.popleft()
+            return call
+        call.rows[:] = [row for row in call.rows if row.row_index != frame.row_index]
+        return call
+
+    def _note_time(self, rows: int, now: float) -> None:
+        seconds = (now - self._busy_since) / rows
+        before = self.seconds_per_row
+        self.seconds_per_row = seconds if before is None else before + (seconds - before) / 4
+        self._busy_since = now
+
+    def seconds_on_call(self, now: float) -> float:
+        """Return for how long it has been on its present call."""
+        return now - self._busy_since
+
+    def overdue_seconds(self, now: float) -> float:
+        """Return by how much its start or its present call has overrun its time; negative while it has not."""
+        settings = self._settings
+        if self.state == "starting":
+            return now - self._busy_since - settings.set_up_timeout_seconds
+        return now - self._busy_since - settings.timeout_seconds if self.calls else -settings.timeout_seconds
+
+    def failure(self, *, timed_out: bool = False) -> Failure:
+        """Return what its end means for the rows of the call it was on; call it once it is dead."""
+        last_output = self._last_output()
+        if timed_out:
+            limit = self._settings.timeout_seconds
+            message = f"the call took longer than activity.timeout_seconds, {limit:g} s"
+            return Failure("timeout", "TimeoutError", message, last_output=last_output)
+        code = self._process.wait()
+        if code < 0:
+            name = _signal_name(-code)
+            advice = " (out of memory?)" if -code == signal.SIGKILL else ""
+            return Failure(
+                "killed",
+                name,
+                f"the worker was killed by {name}{advice}",
+                signal=-code,
+                last_output=last_output,
+            )
+        return Failure(
+            "exited",
+            "WorkerExited",
+            f"the worker exited with code {code}",
+            exit_code=code,
+            last_output=last_output,
+        )
+
+    def _last_output(self) -> str | None:
+        with self._log_path.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_OUTPUT_BYTES))
+            return shorten(log.read().decode("utf-8", "replace")) or None
+
+    def stop(self) -> None:
+        """Ask it to tear down and leave."""
+        self._send(wire.pack_document({"order": "stop"}))
+
+    def kill(self) -> None:
+        """End it and all that it started, at once."""
+        if self.state == "dead":
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._stdin.close()
+        self._stdout.close()
+        self.state = "dead"
+
+    def leave(self, grace_seconds: float) -> None:
+        """Wait for it to leave after `stop`, then end what is left of it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace_seconds)
+        self.kill()
+
+
+def _broken_message(frame: wire.Frame, entry: str) -> str:
+    """Return what a worker that could not start says, for people: the module first."""
+    document = json.loads(frame.payload)
+    failure = document["failure"]
+    what = (
+        f"{entry.partition(':')[0]} cannot be imported"
+        if document["where"] == "import"
+        else f"set_up of {entry} failed"
+    )
+    frames = "".join(f"\n    {place}" for place in failure["frames"])
+    return f"activity.entry {entry}: {what}: {failure['type']}: {failure['message']}{frames}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

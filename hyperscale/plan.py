@@ -1,0 +1,243 @@
+"""A plan: clusters, nodes, workers and messages, worked out from an experiment and the facts of its input."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hyperscale import names
+from hyperscale.body import FILL_BODY_BYTES
+from hyperscale.errors import PlanError
+from hyperscale.experiment import Experiment, build
+from hyperscale.placement import Cluster, clusters_for, control_cluster, node_count, spare_consumers
+
+#: Messages a worker: enough that the last ones to finish are short, few enough that requests stay cheap.
+MESSAGES_PER_WORKER = 20
+#: What the head of a message takes beside its rows and column names, in bytes.
+BODY_HEAD_BYTES = 512
+#: A lost node's rows wait so long; renewals, one each third of it, are what a shorter one costs.
+AZURE_LEASE_SECONDS = 300
+#: On one machine renewals are free, and `run --resume` after a crash should not wait for minutes.
+LOCAL_LEASE_SECONDS = 30
+#: Azure ML ends a job after 21 days, on low priority after 7 (how-to-manage-quotas.md).
+JOB_LIFE_HOURS = {"dedicated": 504, "low_priority": 168}
+#: Azure ML takes 30,000 steps in a pipeline (how-to-manage-quotas.md); seed and teardown are two of them.
+MAX_CONSUMERS = 29_998
+#: What `compute:` says for every step of a local run.
+THIS_MACHINE = "this-machine"
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """What is known of an experiment's input before it runs.
+
+    Attributes:
+        rows: how many, at most `input.limit`.
+        estimated: whether `rows` is an estimate.
+        row_bytes: mean size of a row's values in a message, in bytes.
+        columns: names, in order.
+        input_hash: SHA-256 of the input, hexadecimal; None when it was not read.
+        upload_bytes: size of the local files (input and mounts) that a submitted run uploads.
+        upload_files: how many they are.
+    """
+
+    rows: int
+    estimated: bool
+    row_bytes: float
+    columns: tuple[str, ...]
+    input_hash: str | None
+    upload_bytes: int
+    upload_files: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be made and run.
+
+    Attributes:
+        rows, rows_estimated: of the input.
+        workers: rows worked on at the same time.
+        workers_per_node: worker processes of each consumer.
+        nodes: of all clusters together.
+        clusters: where the nodes are.
+        consumers: jobs, the spare ones included.
+        spare_consumers: jobs that wait in a cluster's queue and take the place of preempted ones.
+        rows_per_message: at most.
+        messages: about how many.
+        lease_seconds: a consumer's right to a message.
+        render_id: 6 hexadecimal digits, the same for the same experiment, plan, templates and workspace.
+        control_cluster: where seed and teardown run.
+        notes: what was changed or should be known, one sentence each.
+    """
+
+    rows: int
+    rows_estimated: bool
+    workers: int
+    workers_per_node: int
+    nodes: int
+    clusters: tuple[Cluster, ...]
+    consumers: int
+    spare_consumers: int
+    rows_per_message: int
+    messages: int
+    lease_seconds: int
+    render_id: str
+    control_cluster: str
+    notes: tuple[str, ...]
+
+    @property
+    def owned_clusters(self) -> tuple[Cluster, ...]:
+        """Return the clusters that the run makes and deletes."""
+        return tuple(cluster for cluster in self.clusters if cluster.owned)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Return the compute of each consumer: one for each node, then the spare ones in turn."""
+        regular = [cluster.name for cluster in self.clusters for _ in range(cluster.nodes)]
+        spare = [self.clusters[number % len(self.clusters)].name for number in range(self.spare_consumers)]
+        return (*regular, *spare)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return what `from_document` takes, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Plan:
+        """Return the plan that `to_document` was called on."""
+        clusters = tuple(build(Cluster, cluster) for cluster in document["clusters"])
+        return dataclasses.replace(build(cls, document), clusters=clusters)
+
+
+def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templates_hash: str) -> Plan:
+    """Return the plan of `experiment` on Azure ML; the same arguments give the same plan.
+
+    Args:
+        experiment: valid.
+        facts: of its input.
+        version: of hyperscale; a part of the render id, as nodes run its code.
+        templates_hash: of the templates that will be rendered.
+
+    Raises:
+        PlanError: when the experiment cannot be placed.
+    """
+    notes: list[str] = []
+    _check_hours(experiment)
+    workers = _workers(experiment.parallelism.workers, facts, notes)
+    workers_per_node = min(experiment.parallelism.workers_per_node, workers)
+    nodes = node_count(experiment, workers, workers_per_node, notes)
+    spare = spare_consumers(experiment, nodes)
+    if nodes + spare > MAX_CONSUMERS:
+        raise PlanError(
+            f"{nodes:,} nodes and {spare:,} spare consumers are {nodes + spare:,} jobs, "
+            f"a pipeline of Azure ML takes {MAX_CONSUMERS:,} beside seed and teardown",
+            hint="raise parallelism.workers_per_node, or lower parallelism.workers or compute.spare_consumers",
+        )
+    rows_per_message = _rows_per_message(experiment, facts, workers, notes)
+    lease_seconds = experiment.parallelism.lease_seconds
+    azure = experiment.azure
+    place = (azure.subscription_id, azure.resource_group, azure.workspace_name)
+    if not azure.workspace_name:
+        notes.append("no workspace is given (azure, or config.json): others may have clusters of the same names")
+    shape = (facts.rows, workers, workers_per_node, nodes, spare, rows_per_message, lease_seconds)
+    render = names.render_id(experiment.to_document(), shape, version, templates_hash, place)
+    return Plan(
+        rows=facts.rows,
+        rows_estimated=facts.estimated,
+        workers=workers,
+        workers_per_node=workers_per_node,
+        nodes=nodes,
+        clusters=clusters_for(experiment, nodes, render, notes),
+        consumers=nodes + spare,
+        spare_consumers=spare,
+        rows_per_message=rows_per_message,
+        messages=math.ceil(facts.rows / rows_per_message),
+        lease_seconds=AZURE_LEASE_SECONDS if lease_seconds == "auto" else lease_seconds,
+        render_id=render,
+        control_cluster=control_cluster(experiment, place, notes),
+        notes=tuple(notes),
+    )
+
+
+def plan_for_this_machine(
+    experiment: Experiment, facts: InputFacts, *, cores: int, nodes: int = 1, workers: int | None = None
+) -> Plan:
+    """Return the plan of a run on this machine; it makes no clusters.
+
+    Args:
+        experiment: valid.
+        facts: of its input.
+        cores: of this machine: no more workers than that, unless `workers` says so.
+        nodes: consumers, which share the workers.
+        workers: of all consumers together; None is the experiment's, at most `cores`.
+
+    Raises:
+        PlanError: when the input holds no rows.
+    """
+    notes: list[str] = []
+    asked = min(experiment.parallelism.workers, cores) if workers is None else workers
+    workers = _workers(asked, facts, notes)
+    nodes = min(nodes, workers)
+    rows_per_message = _rows_per_message(experiment, facts, workers, notes)
+    lease_seconds = experiment.parallelism.lease_seconds
+    return Plan(
+        rows=facts.rows,
+        rows_estimated=facts.estimated,
+        workers=workers,
+        workers_per_node=math.ceil(workers / nodes),
+        nodes=nodes,
+        clusters=(Cluster(THIS_MACHINE, None, nodes, owned=False),),
+        consumers=nodes,
+        spare_consumers=0,
+        rows_per_message=rows_per_message,
+        messages=math.ceil(facts.rows / rows_per_message),
+        lease_seconds=LOCAL_LEASE_SECONDS if lease_seconds == "auto" else lease_seconds,
+        render_id=names.render_id(experiment.to_document(), THIS_MACHINE, facts.rows, workers, nodes),
+        control_cluster=THIS_MACHINE,
+        notes=tuple(notes),
+    )
+
+
+def _check_hours(experiment: Experiment) -> None:
+    tier, asked = experiment.compute.tier, experiment.limits.max_hours
+    possible = JOB_LIFE_HOURS[tier]
+    if asked > possible:
+        raise PlanError(
+            f"limits.max_hours is {asked:g}, Azure ML ends a job on a {tier} node after {possible} hours",
+            hint=f"lower limits.max_hours to {possible}"
+            + (" or set compute.tier to dedicated (504 hours)" if tier == "low_priority" and asked <= 504 else ""),
+        )
+
+
+def _workers(asked: int, facts: InputFacts, notes: list[str]) -> int:
+    if facts.rows < 1:
+        raise PlanError("the input holds no rows: there is nothing to plan", hint="check input, and input.limit")
+    if asked <= facts.rows:
+        return asked
+    notes.append(f"workers trimmed from {asked:,} to {facts.rows:,}: there are {rows_text(facts)} rows")
+    return facts.rows
+
+
+def rows_text(facts: InputFacts | Plan) -> str:
+    """Return the number of rows for people, with a ~ when it is an estimate."""
+    estimated = facts.estimated if isinstance(facts, InputFacts) else facts.rows_estimated
+    return f"{'~' if estimated else ''}{facts.rows:,}"
+
+
+def _rows_per_message(experiment: Experiment, facts: InputFacts, workers: int, notes: list[str]) -> int:
+    room = FILL_BODY_BYTES - BODY_HEAD_BYTES - sum(len(column) + 3 for column in facts.columns)
+    fitting = max(1, int(room / max(facts.row_bytes, 1)))
+    asked = experiment.parallelism.rows_per_message
+    if asked == "auto":
+        share = max(1, round(facts.rows / (workers * MESSAGES_PER_WORKER)))
+        # A call takes its rows from one message: a message of less than a call would never fill one.
+        per_call = experiment.activity.rows_per_call
+        return min(math.ceil(share / per_call) * per_call, fitting)
+    if asked > fitting:
+        notes.append(
+            f"rows per message lowered from {asked:,} to {fitting:,}: "
+            f"so many rows of about {facts.row_bytes:,.0f} bytes fit"
+        )
+    return min(asked, fitting)

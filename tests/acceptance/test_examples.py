@@ -1,0 +1,91 @@
+"""The examples are real: their files are current, and they run as their README says."""
+
+from __future__ import annotations
+
+import csv
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from conftest import Command
+from PIL import Image
+
+SWEEP_FILES = ("experiment.yaml", "schema.json")
+
+
+@pytest.fixture
+def sweep(repository: Path, tmp_path: Path) -> Path:
+    """A copy of the root experiment, so that runs of the user stay as they are."""
+    shutil.copytree(repository / "examples" / "digits-sweep", tmp_path / "examples" / "digits-sweep")
+    for name in SWEEP_FILES:
+        shutil.copy(repository / name, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def images(repository: Path, tmp_path: Path) -> Path:
+    """A copy of examples/digit-images without what its script makes."""
+    made = shutil.ignore_patterns("images", "model", ".hyperscale", "__pycache__")
+    return shutil.copytree(repository / "examples" / "digit-images", tmp_path / "digit-images", ignore=made)
+
+
+def test_the_grid_of_the_sweep_is_what_its_script_makes(repository: Path):
+    folder = repository / "examples" / "digits-sweep"
+    script = runpy.run_path(str(folder / "make_grid.py"))
+
+    made = [{name: str(value) for name, value in row.items()} for row in script["rows"]()]
+
+    assert made == list(csv.DictReader((folder / "grid.csv").open(encoding="utf-8")))
+    assert len(made) >= 240
+
+
+def test_the_sweep_scores_its_settings(hyperscale: Command, sweep: Path):
+    finished = hyperscale("run", "--rows", "20", folder=sweep)
+
+    assert finished.returncode == 0, finished.stderr
+    table = pyarrow.parquet.read_table(next(sweep.glob(".hyperscale/runs/*/results.parquet"))).to_pylist()
+    assert [row["row_index"] for row in table] == list(range(20))
+    assert all(row["outcome"] == "succeeded" and 0.9 < row["accuracy"] <= 1 for row in table)
+    assert all(row["fit_seconds"] > 0 for row in table)
+
+
+def test_every_kind_of_model_of_the_sweep_can_be_fitted(hyperscale: Command, sweep: Path):
+    grid = sweep / "examples" / "digits-sweep" / "grid.csv"
+    rows = list(csv.DictReader(grid.open(encoding="utf-8")))
+    one_each = list({row["model"]: row for row in reversed(rows)}.values())
+    with grid.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(one_each)
+
+    finished = hyperscale("run", folder=sweep)
+
+    assert finished.returncode == 0, finished.stderr
+    results = list(csv.DictReader(next(sweep.glob(".hyperscale/runs/*/results.csv")).open(encoding="utf-8")))
+    assert {row["model"] for row in results} == {row["model"] for row in rows}
+
+
+def test_the_picture_example_reads_every_digit_and_keeps_a_file_for_each(hyperscale: Command, images: Path):
+    subprocess.run([sys.executable, "make_images.py"], cwd=images, check=True, capture_output=True)
+
+    finished = hyperscale("run", folder=images)
+
+    assert finished.returncode == 0, finished.stderr
+    run = next(images.glob(".hyperscale/runs/*"))
+    table = pyarrow.parquet.read_table(run / "results.parquet").to_pylist()
+    assert len(table) == 1797
+    assert sum(row["correct"] for row in table) > 0.95 * 1797
+    row = table[-1]
+    with Image.open(run / "outputs" / row["key"] / f"read-as-{row['predicted']}.png") as picture:
+        assert picture.size == (72, 72)
+
+
+def test_the_picture_example_says_what_to_do_before_its_pictures_are_made(hyperscale: Command, images: Path):
+    finished = hyperscale("validate", folder=images)
+
+    assert finished.returncode == 2
+    assert "images/**/*.png" in finished.stderr

@@ -1,0 +1,84 @@
+"""What every test stands on: no network, no skipped test in CI, and the command line as a function."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(refuse_the_network)
+
+
+def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raise when a test reaches for another machine: tests of Azure run against doubles on this one."""
+    if event not in NETWORK_EVENTS:
+        return
+    place = arguments[0] if event == "socket.getaddrinfo" else arguments[1]
+    host = place[0] if isinstance(place, tuple) else place if event == "socket.getaddrinfo" else None
+    if isinstance(host, (str, bytes)) and not is_this_machine(host):
+        raise AssertionError(f"a test reached for the network: {event} to {host!r}")
+
+
+def is_this_machine(host: str | bytes) -> bool:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    return failed_in_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    return failed_in_ci((yield))
+
+
+def failed_in_ci(report: Any) -> Any:
+    """Turn a skip into a failure where nobody would notice it."""
+    if os.environ.get("CI") and report.outcome == "skipped":
+        report.outcome, report.longrepr = "failed", f"skipped in CI: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder of the checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def hyperscale() -> Command:
+    """Runs `hyperscale ARGUMENTS` in `folder` as a user would; returns what it said and its exit code."""
+
+    def run(
+        *arguments: str | Path, folder: Path, timeout_seconds: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "hyperscale", *map(str, arguments)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+    return run

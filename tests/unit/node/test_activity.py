@@ -1,0 +1,105 @@
+"""How the user's activity is found and called."""
+
+import logging
+import sys
+
+import pytest
+
+from hyperscale.node.activity import Context, NodeRunner, load_activity
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def context(tmp_path):
+    return Context("run", 0, {"seed": 7}, {}, tmp_path / "scratch", logging.getLogger("test"), row_index=4, attempt=2)
+
+
+def write(folder, name, text):
+    (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def fit(row): return row['x']",
+        "def fit(row, context): return row['x'] if context.arguments['seed'] == 7 else None",
+        "def fit(row, *, scale=1): return row['x'] * scale",
+        "class fit:\n    def run(self, row): return row['x']",
+        "from hyperscale import NodeRunner\nclass fit(NodeRunner):\n"
+        "    def set_up(self, context): self.seed = context.arguments['seed']\n"
+        "    def run(self, row, context): return row['x'] if self.seed == 7 else None",
+    ],
+)
+def test_functions_and_classes_may_do_without_a_context(folder, context, source):
+    write(folder, "sweep_of_test.py", source)
+
+    activity = load_activity("sweep_of_test:fit", folder)
+    activity.set_up(context)
+
+    assert activity.run({"x": 3}, context) == 3
+    activity.tear_down()
+
+
+def test_user_modules_named_like_standard_ones_shadow_nothing(folder, context):
+    for name in ("queue.py", "logging.py", "json.py"):
+        write(folder, name, "raise RuntimeError('shadowed')")
+    write(folder, "entry_of_test.py", "import queue, logging, json\ndef fit(row): return json.dumps(row)")
+
+    activity = load_activity("entry_of_test:fit", folder)
+
+    assert activity.run({"x": 1}, context) == '{"x": 1}'
+
+
+def test_the_entry_itself_may_have_a_standard_name(folder, context):
+    write(folder, "queue.py", "def fit(row): return 'mine'")
+
+    assert load_activity("queue:fit", folder).run({}, context) == "mine"
+
+
+def test_a_module_in_a_package_is_found(folder, context):
+    (folder / "models_of_test").mkdir()
+    write(folder / "models_of_test", "__init__.py", "")
+    write(folder / "models_of_test", "svm.py", "def fit(row): return 'deep'")
+
+    assert load_activity("models_of_test.svm:fit", folder).run({}, context) == "deep"
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [("fit = 3", TypeError), ("", AttributeError), ("import nowhere_to_be_found", ModuleNotFoundError)],
+)
+def test_an_entry_that_cannot_be_called_says_so(folder, source, error):
+    write(folder, "broken_of_test.py", source)
+
+    with pytest.raises(error):
+        load_activity("broken_of_test:fit", folder)
+
+
+def test_outputs_is_a_folder_of_the_attempt_made_when_asked_for(context):
+    assert not context.kept_files
+    assert not (context.scratch / "outputs").exists()
+
+    (context.outputs / "model.txt").write_text("m")
+
+    assert context.kept_files
+    assert context.outputs.name == "4-2"
+
+
+def test_there_are_no_outputs_outside_of_a_row(tmp_path):
+    context = Context("run", 0, {}, {}, tmp_path, logging.getLogger("test"))
+
+    with pytest.raises(RuntimeError, match="belongs to a row"):
+        _ = context.outputs
+
+
+def test_a_runner_without_run_says_so(context):
+    with pytest.raises(NotImplementedError, match="has no method run"):
+        NodeRunner().run({}, context)

@@ -1,0 +1,482 @@
+"""A consumer with real workers, a real queue and a real store: what happens to each row."""
+
+import collections
+import json
+import threading
+import time
+
+import pytest
+
+from hyperscale.body import Body
+from hyperscale.failures import RetryPolicy
+from hyperscale.node.background import Background
+from hyperscale.node.consumer import Consumer, Tools
+from hyperscale.node.control import SeedRecord, read_cancel, write_cancel, write_resume, write_seed
+from hyperscale.node.counting import RequestCounts
+from hyperscale.node.custody import Custody
+from hyperscale.node.heartbeat import Heartbeat
+from hyperscale.node.ledger_reader import part_lines
+from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.worker_process import WorkerSettings
+
+NAME = "c-0123456789abcdef"
+
+
+class Site:
+    """A run on this machine: queue, store and code, ready for a consumer."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.queue = SqliteQueue(folder / "run" / "queue.sqlite")
+        self.store = FolderStore(folder / "run")
+        self.activity = folder / "code" / "activity"
+        self.activity.mkdir(parents=True)
+        self.stop = threading.Event()
+        self.queue.create()
+
+    def seed(self, rows, *, rows_per_message=10, seed_id="s0", run_id="run", record=True):
+        for batch, start in enumerate(range(0, rows, rows_per_message)):
+            indices = range(start, min(rows, start + rows_per_message))
+            body = Body(run_id, seed_id, batch, ("id",), {index: [f"k{index}"] for index in indices})
+            self.queue.put(body.encode())
+        if record:
+            write_seed(self.store, SeedRecord(seed_id, rows, 1, ("id",), {"id": "string"}, "id", "hash", 0.0))
+
+    def consumer(self, source, **options):
+        (self.activity / "activity_of_test.py").write_text(source)
+        background, counts = Background(2), RequestCounts()
+        custody = Custody(
+            self.queue, self.store, background,
+            run_id="run", consumer=NAME, lease_seconds=options.get("lease_seconds", 60.0), clock=time.monotonic,
+        )  # fmt: skip
+        heartbeat = Heartbeat(
+            self.store, background, counts,
+            process=NAME, life=options.get("life", 0), interval_seconds=0.05, clock=time.monotonic, started_at=0.0,
+        )  # fmt: skip
+        settings = WorkerSettings(
+            run_id="run", consumer=NAME, entry="activity_of_test:fit", code_folder=self.folder / "code",
+            scratch=self.folder / "scratch", arguments={"base": 100}, mounts={"model": str(self.folder)},
+            environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),
+            set_up_timeout_seconds=options.get("set_up_timeout_seconds", 30.0),
+            timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
+        )  # fmt: skip
+        return Consumer(
+            Tools(custody, background, heartbeat, 0.01), settings,
+            workers=options.get("workers", 2),
+            policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
+            key="id", input_folder=None, stop_requested=self.stop.is_set,
+        )  # fmt: skip
+
+    def run(self, source, **options):
+        return self.consumer(source, **options).run()
+
+    def outcomes(self):
+        """Return row_index to the lines of the ledger, as documents."""
+        found = collections.defaultdict(list)
+        for name in self.store.names("ledger/"):
+            for row_index, _, line in part_lines(self.store, name):
+                found[row_index].append(json.loads(line))
+        return found
+
+    def outcome(self, row_index):
+        (line,) = self.outcomes()[row_index]
+        return line
+
+    def heartbeat(self):
+        return next(fields for name, _, fields in self.store.beats("consumers/") if name.endswith(NAME))
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path)
+    yield site
+    site.queue.close()
+    site.store.close()
+
+
+def succeeded(outcomes):
+    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["succeeded"])
+
+
+def failed(outcomes):
+    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["failed"])
+
+
+def test_each_row_ends_as_one_outcome_and_the_queue_is_empty(site):
+    site.seed(35)
+
+    broken = site.run("def fit(row, context): return {'key': context.key, 'at': context.row_index}")
+
+    outcomes = site.outcomes()
+    assert broken is None
+    assert succeeded(outcomes) == list(range(35))
+    assert outcomes[17][0]["result"] == {"key": "k17", "at": 17}
+    assert site.queue.depth() == 0
+    assert site.heartbeat()["state"] == "left"
+    assert site.heartbeat()["rows_done"] == 35
+
+
+def test_the_activity_sees_its_context(site):
+    site.seed(1)
+
+    site.run(
+        "import os\n"
+        "def fit(row, context):\n"
+        "    return [context.run_id, context.arguments['base'], context.attempt, os.environ['COLOUR'],\n"
+        "            context.mounts['model'].is_dir(), context.scratch.is_dir(), context.worker_index]",
+        workers=1,
+    )
+
+    assert site.outcome(0)["result"] == ["run", 100, 1, "blue", True, True, 0]
+
+
+def test_a_row_that_raises_fails_alone_after_its_attempts_with_the_users_frames(site):
+    site.seed(20)
+
+    site.run("def fit(row):\n    if row['id'] == 'k7':\n        raise KeyError('gone')\n    return 1", max_attempts=3)
+
+    outcomes = site.outcomes()
+    assert failed(outcomes) == [7]
+    assert succeeded(outcomes) == [index for index in range(20) if index != 7]
+    line = outcomes[7][0]
+    assert line["attempts"] == 3
+    assert line["failure"]["kind"] == "raised"
+    assert line["failure"]["type"] == "KeyError"
+    assert line["failure"]["message"] == "'gone'"
+    assert line["failure"]["frames"] == ["activity_of_test.py:3 fit: raise KeyError('gone')"]
+
+
+def test_a_row_that_fails_once_succeeds_at_its_second_attempt(site):
+    site.seed(3)
+
+    site.run("def fit(row, context):\n    assert context.attempt == 2\n    return context.attempt", max_attempts=2)
+
+    assert succeeded(site.outcomes()) == [0, 1, 2]
+    assert site.outcome(1)["attempts"] == 2
+
+
+def test_an_exception_that_is_not_to_be_retried_is_tried_once(site):
+    site.seed(2)
+
+    site.run("def fit(row): raise ValueError('no')", max_attempts=5, no_retry_on=("ValueError",))
+
+    assert [line["attempts"] for lines in site.outcomes().values() for line in lines] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("deed", "kind", "type_", "code", "signal"),
+    [
+        ("os.kill(os.getpid(), 11)", "killed", "SIGSEGV", None, 11),
+        ("print('last words', flush=True); os._exit(3)", "exited", "WorkerExited", 3, None),
+        ("import time; time.sleep(60)", "timeout", "TimeoutError", None, None),
+    ],
+)
+def test_a_row_that_kills_its_worker_is_charged_alone(site, deed, kind, type_, code, signal):
+    site.seed(30)
+    source = f"import os\ndef fit(row):\n    if row['id'] in ('k3', 'k21'):\n        {deed}\n    return 1"
+
+    site.run(source, timeout_seconds=0.5)
+
+    outcomes = site.outcomes()
+    assert failed(outcomes) == [3, 21]
+    assert succeeded(outcomes) == [index for index in range(30) if index not in (3, 21)]
+    failure = outcomes[3][0]["failure"]
+    assert (failure["kind"], failure["type"], failure["exit_code"], failure["signal"]) == (kind, type_, code, signal)
+    assert outcomes[3][0]["attempts"] == 2
+    if kind == "exited":
+        assert failure["last_output"] == "last words\n"
+
+
+@pytest.mark.parametrize(
+    "raising", ["KeyboardInterrupt()", "SystemExit(42)", "MemoryError()", "RecursionError('deep')"]
+)
+def test_no_exception_of_the_activity_ends_its_worker(site, raising):
+    site.seed(10)
+    source = f"import os\ndef fit(row):\n    if row['id'] == 'k0': raise {raising}\n    return os.getpid()"
+
+    site.run(source, workers=1)
+
+    outcomes = site.outcomes()
+    assert failed(outcomes) == [0]
+    assert len({lines[0]["result"] for index, lines in outcomes.items() if index}) == 1
+
+
+def test_what_cannot_be_stored_fails_row_by_row(site):
+    site.seed(4)
+
+    site.run("def fit(row): return {'a': b'x'} if row['id'] == 'k2' else {'a': float('nan')}")
+
+    outcomes = site.outcomes()
+    assert failed(outcomes) == [2]
+    assert outcomes[2][0]["failure"]["kind"] == "result"
+    assert "the result['a'] is of type bytes" in outcomes[2][0]["failure"]["message"]
+    assert outcomes[1][0]["result"] == {"a": {"$number": "NaN"}}
+
+
+def test_prints_closed_descriptors_and_monkey_patches_do_not_disturb_outcomes(site):
+    site.seed(20)
+    source = (
+        "import os, sys, json, time\n"
+        "def fit(row):\n"
+        "    print('S' * 200); sys.stderr.write('R'); os.write(1, b'\\xff\\x00')\n"
+        "    assert sys.stdin.read() == ''\n"
+        "    json.dumps = json.JSONEncoder.encode = None; time.time = time.perf_counter = lambda: -1\n"
+        "    if row['id'] == 'k5':\n"
+        "        for descriptor in (0, 1, 2): os.close(descriptor)\n"
+        "    return 1"
+    )
+
+    site.run(source)
+
+    assert set(succeeded(site.outcomes())) == set(range(20))
+
+
+def test_a_fork_that_returns_is_not_a_second_worker(site):
+    site.seed(6)
+
+    site.run("import os\ndef fit(row):\n    os.fork()\n    return 1")
+
+    assert succeeded(site.outcomes()) == list(range(6))
+
+
+def test_a_call_gets_several_rows_and_answers_each(site):
+    site.seed(25)
+    source = "def fit(rows, context):\n    return [[len(rows), one.row_index, row['id']] for row, one in zip(rows, context.rows)]"
+
+    site.run(source, rows_per_call=4, workers=1)
+
+    outcomes = site.outcomes()
+    assert succeeded(outcomes) == list(range(25))
+    assert outcomes[3][0]["result"] == [4, 3, "k3"]
+
+
+@pytest.mark.parametrize("deed", ["raise ValueError('bad row')", "os._exit(9)"])
+def test_a_call_of_several_rows_that_fails_charges_only_the_guilty_row(site, deed):
+    site.seed(20)
+    source = (
+        "import os\ndef fit(rows):\n"
+        "    for row in rows:\n"
+        f"        if row['id'] == 'k13': {deed}\n"
+        "    return [1] * len(rows)"
+    )
+
+    site.run(source, rows_per_call=5)
+
+    outcomes = site.outcomes()
+    assert failed(outcomes) == [13]
+    assert succeeded(outcomes) == [index for index in range(20) if index != 13]
+    assert outcomes[12][0]["attempts"] == 1
+
+
+def test_one_row_of_a_call_may_fail_by_an_exception_in_the_list(site):
+    site.seed(5)
+
+    site.run("def fit(rows): return [ValueError('x') if row['id'] == 'k1' else 1 for row in rows]", rows_per_call=5)
+
+    assert failed(site.outcomes()) == [1]
+
+
+def test_a_runner_is_set_up_once_a_worker_and_torn_down(site):
+    site.seed(30)
+    source = (
+        "from hyperscale import NodeRunner\n"
+        "class fit(NodeRunner):\n"
+        "    def set_up(self, context):\n"
+        "        self.context = context; self.calls = 0\n"
+        "        with open(context.mounts['model'] / 'set-ups', 'a') as log: log.write('x')\n"
+        "    def run(self, row):\n"
+        "        self.calls += 1\n"
+        "        return self.calls\n"
+        "    def tear_down(self):\n"
+        "        with open(self.context.mounts['model'] / 'tear-downs', 'a') as log: log.write('x')\n"
+    )
+
+    site.run(source)
+
+    assert succeeded(site.outcomes()) == list(range(30))
+    assert (site.folder / "set-ups").read_text() == "xx"
+    assert (site.folder / "tear-downs").read_text() == "xx"
+
+
+def test_files_of_a_row_are_kept_on_success_and_dropped_on_failure(site):
+    site.seed(2)
+    source = (
+        "def fit(row, context):\n"
+        "    (context.outputs / 'a').mkdir()\n"
+        "    (context.outputs / 'a' / 'note.txt').write_text(f'attempt {context.attempt}')\n"
+        "    if row['id'] == 'k1' or context.attempt == 1: raise ValueError('no')\n"
+        "    return 1"
+    )
+
+    site.run(source)
+
+    assert site.store.names("outputs/") == ["outputs/k0/a/note.txt"]
+    assert site.store.read("outputs/k0/a/note.txt") == b"attempt 2"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import nowhere_to_be_found", ["activity_of_test cannot be imported", "No module named 'nowhere_to_be_found'"]),
+        ("class fit:\n    def set_up(self, context): raise OSError('no model')\n    def run(self, row): pass",
+         ["set_up of activity_of_test:fit failed", "OSError: no model"]),
+        ("import os; os._exit(5)", ["the worker exited with code 5 while it was set up"]),
+        ("import time; time.sleep(60)", ["import and set_up took longer than 0.3 s"]),
+    ],
+)  # fmt: skip
+def test_an_activity_that_cannot_start_charges_no_row(site, source, words):
+    site.seed(10)
+
+    broken = site.run(source, set_up_timeout_seconds=0.3 if "sleep" in source else 30.0)
+
+    assert all(word in broken for word in words)
+    assert site.outcomes() == {}
+    assert site.queue.depth() == 1
+    assert site.heartbeat()["state"] == "broken"
+    assert words[0] in site.heartbeat()["message"]
+
+
+def in_thread(consumer):
+    thread = threading.Thread(target=consumer.run)
+    thread.start()
+    return thread
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        time.sleep(0.01)
+
+
+SLOW = "import time\ndef fit(row, context):\n    (context.mounts['model'] / 'begun').touch()\n    time.sleep(0.05)\n    return 1"
+
+
+def test_a_consumer_that_is_asked_to_leave_gives_back_its_rows_with_their_outcomes(site):
+    site.seed(1_000, rows_per_message=500)
+    thread = in_thread(site.consumer(SLOW))
+    until(lambda: site.store.names("consumers/") and site.heartbeat()["rows_done"] >= 4)
+
+    site.stop.set()
+    thread.join(30)
+
+    assert site.outcomes() == {}
+    bodies = [Body.decode(message.body) for message in site.queue.receive(9, 60.0)]
+    assert sorted(row for body in bodies for row in body.rows) == [
+        row
+        for row in range(1_000)
+        if row not in {json.loads(line)["row_index"] for body in bodies for line in body.outcomes}
+    ]
+    assert sum(len(body.outcomes) for body in bodies) >= 4
+
+
+def test_a_cancelled_run_leaves_its_outcomes_in_the_ledger(site):
+    site.seed(1_000, rows_per_message=500)
+    thread = in_thread(site.consumer(SLOW))
+    until(lambda: site.store.names("consumers/") and site.heartbeat()["rows_done"] >= 4)
+
+    write_cancel(site.store, 0, "user", "enough")
+    thread.join(30)
+
+    done = set(site.outcomes())
+    bodies = [Body.decode(message.body) for message in site.queue.receive(9, 60.0)]
+    assert len(done) >= 4
+    assert {row for body in bodies for row in body.rows} == set(range(1_000)) - done
+    assert not any(body.outcomes for body in bodies)
+
+
+def test_the_cancel_marker_of_an_earlier_life_stops_nobody(site):
+    site.seed(5)
+    write_cancel(site.store, 0, "user", "enough")
+    life = write_resume(site.store).number
+
+    site.run("def fit(row): return 1", life=life)
+
+    assert read_cancel(site.store, 0) is not None
+    assert succeeded(site.outcomes()) == list(range(5))
+
+
+def test_a_renewal_carries_the_outcomes_and_a_stolen_message_is_dropped(site):
+    site.seed(400, rows_per_message=400)
+    thread = in_thread(site.consumer(SLOW, lease_seconds=0.3))
+    until(lambda: _body(site).outcomes)
+
+    stolen = _steal(site)
+    thread.join(30)
+
+    body = Body.decode(stolen.body)
+    assert body.outcomes
+    assert set(site.outcomes()).isdisjoint(body.rows)
+    assert site.queue.depth() == 1
+
+
+def _body(site):
+    """Return the body of the only message, as it is in the queue's file."""
+    import sqlite3
+
+    with sqlite3.connect(site.folder / "run" / "queue.sqlite") as database:
+        (text,) = database.execute("select body from messages").fetchone()
+    database.close()
+    return Body.decode(text)
+
+
+def _steal(site):
+    """Take the message under a lease of our own, as when the consumer's lease had run out."""
+    site.queue.expire_leases()
+    (message,) = site.queue.receive(1, 3600.0)
+    site.stop.set()
+    return message
+
+
+def test_messages_of_others_are_set_aside_with_their_text(site):
+    site.seed(3)
+    site.queue.put("not a body")
+    site.seed(1, run_id="another", record=False)
+
+    site.run("def fit(row): return 1")
+
+    texts = [site.store.read(name) for name in site.store.names("foreign/")]
+    assert b"not a body" in texts
+    assert len(texts) == 2
+    assert succeeded(site.outcomes()) == [0, 1, 2]
+
+
+def test_rows_of_a_seeding_that_came_to_nothing_are_deleted_unexecuted(site):
+    site.seed(3)
+    site.seed(3, seed_id="stale", record=False)
+
+    site.run("def fit(row): return 1")
+
+    assert succeeded(site.outcomes()) == [0, 1, 2]
+    assert site.store.names("foreign/") == []
+
+
+def test_rows_seeded_again_by_a_resume_are_executed(site):
+    site.seed(3)
+    site.seed(3, seed_id="again", record=False)
+    write_resume(site.store, seed_id="again")
+
+    site.run("def fit(row): return 1", life=1)
+
+    assert sorted(len(lines) for lines in site.outcomes().values()) == [2, 2, 2]
+
+
+def test_a_queue_that_is_gone_means_a_run_that_is_over(site):
+    site.seed(1_000)
+    thread = in_thread(site.consumer(SLOW))
+    until(lambda: (site.folder / "begun").exists())
+
+    site.queue.remove()
+    thread.join(30)
+
+    assert not thread.is_alive()
+
+
+def test_small_messages_share_a_ledger_part(site):
+    site.seed(640, rows_per_message=10)
+
+    site.run("def fit(row): return 1")
+
+    assert succeeded(site.outcomes()) == list(range(640))
+    assert len(site.store.names("ledger/")) < 40

@@ -1,0 +1,100 @@
+"""The documentation says what is so: the reference is current, links lead somewhere, names are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from hyperscale.commands import COMMANDS
+
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "GLOSSARY.md",
+    "docs/index.md",
+    "docs/guarantees.md",
+    "docs/operating.md",
+    "docs/design.md",
+    "docs/benchmarks.md",
+    "docs/experiment-file.md",
+    "examples/digits-sweep/README.md",
+    "examples/digit-images/README.md",
+    "templates/init/README.md",
+)
+LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
+COMMAND = re.compile(r"(?:^ {4}|`)(?:\S*python -m )?hyperscale ([a-z]+)", re.MULTILINE)
+#: One stop of CONTRIBUTING's reading path: | `hyperscale/plan.py` | `make_plan`, `Plan` | ... |
+STOP = re.compile(r"^\| `(hyperscale/[\w/]+\.py)` \| (.*?) \|", re.MULTILINE)
+
+
+def test_the_reference_of_the_experiment_file_is_current(repository: Path):
+    script = runpy.run_path(str(repository / "docs" / "make_reference.py"))
+    schema = json.loads((repository / "schema.json").read_text("utf-8"))
+
+    made = script["reference"](schema)
+
+    assert (repository / "docs" / "experiment-file.md").read_text("utf-8") == made, "make reference"
+
+
+def test_the_reference_names_every_key(repository: Path):
+    page = (repository / "docs" / "experiment-file.md").read_text("utf-8")
+    schema = json.loads((repository / "schema.json").read_text("utf-8"))
+
+    for name, section in schema["properties"].items():
+        assert f"`{name}`" in page
+        for key in section.get("properties", {}):
+            assert re.search(rf"^\| `{key}` \|", page, re.MULTILINE), f"{name}.{key}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(repository: Path, page: str):
+    path = repository / page
+
+    lost = [link for link, _ in LINK.findall(path.read_text("utf-8")) if not (path.parent / link).exists()]
+
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_is_named_exists(repository: Path, page: str):
+    named = set(COMMAND.findall((repository / page).read_text("utf-8")))
+
+    assert named <= set(COMMANDS)
+
+
+def test_the_reading_path_names_what_the_code_has(repository: Path):
+    stops = STOP.findall((repository / "CONTRIBUTING.md").read_text("utf-8"))
+
+    lost = [
+        f"{file}: {name}"
+        for file, names in stops
+        for name in re.findall(r"`([\w.]+)`", names)
+        if name not in names_in(repository / file)
+    ]
+
+    assert len(stops) >= 10
+    assert lost == []
+
+
+def names_in(module: Path) -> set[str]:
+    """Return the functions and classes of a module, and their methods as Class.method."""
+    found = set()
+    for node in ast.parse(module.read_text("utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)}
+    return found
+
+
+@pytest.mark.parametrize("target", ["run", "test", "lint", "bench", "render", "reference"])
+def test_the_makefile_has_what_the_pages_name(repository: Path, target: str):
+    text = (repository / "Makefile").read_text("utf-8")
+
+    assert re.search(rf"^{target}:", text, re.MULTILINE)
+    assert f"make {target} " in text, "make help names it"
