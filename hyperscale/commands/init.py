@@ -1,4 +1,4 @@
-"""Make a new experiment folder that runs as it stands."""
+"""`init`: makes a new experiment folder that runs as it stands."""
 
 from __future__ import annotations
 

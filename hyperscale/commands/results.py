@@ -12,7 +12,7 @@ from hyperscale.commands import add_json, add_run, print_json, program, say
 from hyperscale.control.results_table import copy_results, read_preview
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import find_run, name_of, read_results, runs_of
-from hyperscale.control.summary import next_commands, summary_lines
+from hyperscale.control.summary import resume_command, summary_lines
 from hyperscale.control.text_table import text_table
 from hyperscale.errors import RunStateError
 
@@ -50,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name in files.values():
         print(name)
     print("\n".join(summary_lines(results)))
-    for line in next_commands(results, name_of(folder), program())[1:]:
-        say(line)
+    if results["rows"]["missing"]:
+        say(f"continue: {resume_command(name_of(folder), program())}")
     return 0
 
 
@@ -68,5 +68,5 @@ def _no_results(folder: RunFolder) -> RunStateError:
         return RunStateError(f"run {folder.run_id} is still running", hint="its results are collected at its end")
     return RunStateError(
         f"run {folder.run_id} has no results: it was stopped before they were collected",
-        hint=f"{program()} run --resume {folder.run_id}",
+        hint=resume_command(name_of(folder), program()),
     )

@@ -13,7 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from hyperscale.control.pipeline_files import parse_yaml
+from hyperscale.control.pipeline_files import mapping_of
+from hyperscale.control.yaml_file import parse_yaml
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Environment
 
@@ -111,7 +112,7 @@ def conflicts(wanted: Iterable[str], needed: Iterable[str]) -> list[tuple[str, s
 
 
 def _merged(text: str, name: str, added: tuple[str, ...]) -> Mapping[str, Any]:
-    document = parse_yaml(text, name)
+    document = mapping_of(parse_yaml(text, name), name)
     dependencies = document.get("dependencies", [])
     if not isinstance(dependencies, list):
         raise ExperimentError(f"{name}: dependencies is no list", hint="write it as conda wants it")

@@ -104,9 +104,7 @@ def _add_schema_problems(parsed: YamlFile, schema: Mapping[str, Any]) -> None:
     for path, complaint in found:
         is_told = path in unavailable and "not available yet" not in complaint.message
         if not is_told and not _is_around(parsed.doubtful, complaint.path):
-            parsed.problems.append(
-                parsed.positions.problem(complaint.path, complaint.message, at_key=complaint.at_key)
-            )
+            parsed.problems.append(parsed.positions.problem(complaint.path, complaint.message, at_key=complaint.at_key))
 
 
 def _is_around(paths: set[ValuePath], path: ValuePath) -> bool:
@@ -115,7 +113,9 @@ def _is_around(paths: set[ValuePath], path: ValuePath) -> bool:
 
 def _error(parsed: YamlFile, file: Path) -> ExperimentError:
     problems = [
-        Problem(problem.file, problem.line, problem.column, without_secrets(problem.path), without_secrets(problem.message))
+        Problem(
+            problem.file, problem.line, problem.column, without_secrets(problem.path), without_secrets(problem.message)
+        )
         for problem in parsed.positions.sorted(parsed.problems)
     ]
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

@@ -209,7 +209,7 @@ class LocalRun:
         self._next_show = now + PROGRESS_SECONDS
         if not self._seeded and (record := read_seed(self._store)):
             self._seeded, self._total = True, record.rows
-        progress = read_progress(self._store.beats(blobs.CONSUMERS), self._total, self._seeded)
+        progress = read_progress(self._store.beats(blobs.CONSUMERS), self._total, seeded=self._seeded, life=self._life)
         if progress.broken and not self._broken:
             self._broken = progress.broken
             self._display.say(f"error: {progress.broken}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hyperscale import names
 from hyperscale.control.pipeline_files import Component, Job, Pipeline, load_pipeline
+from hyperscale.control.positions import ValuePath
 from hyperscale.errors import Problem
 
 _EXPRESSION = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
@@ -34,53 +35,53 @@ def check_pipeline(file: Path) -> list[Problem]:
         *(problem for job in pipeline.jobs.values() for problem in _job(pipeline, job)),
         *_cycles(pipeline),
     ]
-    name = str(file)
     components = {job.component.file: job.component for job in pipeline.jobs.values()}
-    return [Problem(name, 0, 0, path, message) for path, message in found] + [
-        Problem(str(path), 0, 0, place, message)
-        for path, component in components.items()
-        for place, message in _component(component)
+    problems = [pipeline.positions.problem(path, message) for path, message in found]
+    return pipeline.positions.sorted(problems) + [
+        component.positions.problem(path, message)
+        for component in components.values()
+        for path, message in _component(component)
     ]
 
 
-_Found = Iterator[tuple[str, str]]
+_Found = Iterator[tuple[ValuePath, str]]
 
 
 def _settings(pipeline: Pipeline) -> _Found:
     for key in pipeline.settings:
         if key not in SETTINGS:
-            yield f"settings.{key}", f"is no setting of a pipeline; there are: {', '.join(sorted(SETTINGS))}"
+            yield ("settings", key), f"is no setting of a pipeline; there are: {', '.join(sorted(SETTINGS))}"
 
 
 def _input_names(pipeline: Pipeline) -> _Found:
-    yield from _names("inputs", pipeline.inputs)
+    yield from _names(("inputs",), pipeline.inputs)
     for name, given in pipeline.inputs.items():
         if not given.value:
-            yield f"inputs.{name}", "is empty: the SDK leaves empty inputs out, and steps would not get it"
+            yield ("inputs", name), "is empty: the SDK leaves empty inputs out, and steps would not get it"
 
 
 def _job(pipeline: Pipeline, job: Job) -> _Found:
-    place = f"jobs.{job.name}"
+    place: ValuePath = ("jobs", job.name)
     if wrong := names.JOB.problem(job.name):
         yield place, wrong
     yield from _compute(pipeline, job, place)
     for name, declared in job.component.inputs.items():
         if name not in job.inputs and declared.default is None and not declared.optional:
-            yield f"{place}.inputs.{name}", f"is missing: {job.component.file.name} needs it"
+            yield (*place, "inputs", name), f"is missing: {job.component.file.name} needs it"
     for name, value in job.inputs.items():
-        where = f"{place}.inputs.{name}"
+        where = (*place, "inputs", name)
         if name not in job.component.inputs:
             yield where, f"is no input of {job.component.file.name}; {_there_are(job.component.inputs)}"
         elif wrong := _binding(pipeline, value, job.component.inputs[name].type):
             yield where, wrong
 
 
-def _compute(pipeline: Pipeline, job: Job, place: str) -> _Found:
+def _compute(pipeline: Pipeline, job: Job, place: ValuePath) -> _Found:
     compute = job.compute or pipeline.settings.get("default_compute")
     if not isinstance(compute, str):
-        yield f"{place}.compute", "is missing, and settings.default_compute too"
+        yield (*place, "compute"), "is missing, and settings.default_compute too"
     elif compute != "azureml:serverless" and (wrong := names.COMPUTE.problem(compute.removeprefix("azureml:"))):
-        yield f"{place}.compute", wrong
+        yield (*place, "compute"), wrong
 
 
 def _binding(pipeline: Pipeline, value: str, wanted: str) -> str | None:
@@ -128,31 +129,31 @@ def _cycles(pipeline: Pipeline) -> _Found:
         for job in ready:
             del needs[job]
     for job in needs:
-        yield f"jobs.{job}", f"waits for itself: {', '.join(needs)} wait for each other"
+        yield ("jobs", job), f"waits for itself: {', '.join(needs)} wait for each other"
 
 
 def _component(component: Component) -> _Found:
     if wrong := names.COMPONENT.problem(component.name):
-        yield "name", wrong
-    yield from _names("inputs", component.inputs)
-    yield from _names("outputs", component.outputs)
+        yield ("name",), wrong
+    yield from _names(("inputs",), component.inputs)
+    yield from _names(("outputs",), component.outputs)
     for name, declared in component.inputs.items():
         literal = _LITERALS.get(declared.type)
         if declared.default is not None and literal and not literal.fullmatch(declared.default):
-            yield f"inputs.{name}.default", f"{declared.default!r} is no {declared.type}"
+            yield ("inputs", name, "default"), f"{declared.default!r} is no {declared.type}"
     known = {f"inputs.{name}" for name in component.inputs} | {f"outputs.{name}" for name in component.outputs}
     for expression in _EXPRESSION.findall(component.command):
         if expression not in known:
-            yield "command", f"names {expression}; {_there_are(known)}"
+            yield ("command",), f"names {expression}; {_there_are(known)}"
 
 
-def _names(place: str, given: Mapping[str, object]) -> _Found:
+def _names(place: ValuePath, given: Mapping[str, object]) -> _Found:
     seen: dict[str, str] = {}
     for name in given:
         if wrong := names.INPUT.problem(name):
-            yield f"{place}.{name}", wrong
+            yield (*place, name), wrong
         if twin := seen.get(name.lower()):
-            yield f"{place}.{name}", f"differs from {twin} in case only"
+            yield (*place, name), f"differs from {twin} in case only"
         seen[name.lower()] = name
 
 

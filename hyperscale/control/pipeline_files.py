@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from hyperscale.control.positions import Positions
+from hyperscale.control.yaml_file import YamlFile, parse_yaml
 from hyperscale.errors import ExperimentError
 
-# The C loader reads a pipeline of 1,000 jobs in a tenth of the time; PyYAML can be built without it.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: A pipeline may have 30,000 jobs, each of which stands for about 20 values.
+_MAX_VALUES = 1_000_000
 _DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
 
 
@@ -36,6 +36,7 @@ class Component:
         command: the command line, with its `${{...}}`.
         code: the folder that the command runs in; absolute.
         environment: as the file has it: a reference, or an image with its packages.
+        positions: where its values stand in the file.
     """
 
     file: Path
@@ -45,6 +46,7 @@ class Component:
     command: str
     code: Path
     environment: Any
+    positions: Positions = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,21 @@ class PipelineInput:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline file: `jobs` in the order of the file, `settings` as they stand there."""
+    """A pipeline file.
+
+    Attributes:
+        file: that it was read from.
+        inputs: by name.
+        jobs: by name, in the order of the file.
+        settings: as the file has them.
+        positions: where its values stand in the file.
+    """
 
     file: Path
     inputs: Mapping[str, PipelineInput]
     jobs: Mapping[str, Job]
     settings: Mapping[str, Any]
+    positions: Positions = field(compare=False, repr=False)
 
 
 def load_pipeline(file: Path) -> Pipeline:
@@ -90,7 +101,7 @@ def load_pipeline(file: Path) -> Pipeline:
     Raises:
         ExperimentError: when a file is missing, is no YAML, or lacks what every pipeline or component has.
     """
-    document = read_yaml(file)
+    document, positions = _read(file)
     if document.get("type") != "pipeline":
         raise _wrong(file, "type", f"is {document.get('type')!r}, expected 'pipeline'")
     components: dict[Path, Component] = {}
@@ -105,6 +116,7 @@ def load_pipeline(file: Path) -> Pipeline:
         inputs={name: _pipeline_input(file, name, value) for name, value in inputs.items()},
         jobs=jobs,
         settings=_mapping(file, "settings", document.get("settings")),
+        positions=positions,
     )
 
 
@@ -114,7 +126,7 @@ def load_component(file: Path) -> Component:
     Raises:
         ExperimentError: when the file is missing, is no YAML, or lacks what every component has.
     """
-    document = read_yaml(file)
+    document, positions = _read(file)
     command = document.get("command")
     if not isinstance(command, str) or not command.strip():
         raise _wrong(file, "command", f"is {command!r}, expected a command line")
@@ -131,38 +143,21 @@ def load_component(file: Path) -> Component:
         command=command,
         code=(file.parent / str(document.get("code", "."))).resolve(),
         environment=document.get("environment"),
+        positions=positions,
     )
 
 
-def read_yaml(file: Path) -> dict[str, Any]:
-    """Return the mapping that a YAML file holds.
+def mapping_of(parsed: YamlFile, name: str) -> dict[str, Any]:
+    """Return the mapping that the YAML file `name` holds.
 
     Raises:
-        ExperimentError: when the file cannot be read, or is no YAML mapping.
+        ExperimentError: when it holds something else, or is no YAML.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ExperimentError(f"{file} cannot be read: {reason}", hint="correct the path") from error
-    return parse_yaml(text, str(file))
-
-
-def parse_yaml(text: str, name: str) -> dict[str, Any]:
-    """Return the mapping that the YAML `text` of the file `name` holds.
-
-    Raises:
-        ExperimentError: when it is no YAML mapping.
-    """
-    try:
-        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 (a safe loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ExperimentError(f"{name}{place}: {getattr(error, 'problem', None) or error}, expected YAML") from error
-    if not isinstance(document, dict):
-        raise ExperimentError(f"{name}: holds {type(document).__name__}, expected a mapping of keys to values")
-    return document
+    if parsed.problems:
+        raise ExperimentError(f"{name} cannot be read", problems=parsed.problems)
+    if not isinstance(parsed.document, dict):
+        raise ExperimentError(f"{name}: holds {parsed.document!r:.50}, expected a mapping of keys to values")
+    return parsed.document
 
 
 def text_of(value: Any) -> str:
@@ -170,6 +165,16 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Positions]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ExperimentError(f"{file} cannot be read: {reason}", hint="correct the path") from error
+    parsed = parse_yaml(text, str(file), max_values=_MAX_VALUES)
+    return mapping_of(parsed, str(file)), parsed.positions
 
 
 def _job(file: Path, name: str, node: Any, components: dict[Path, Component]) -> Job:

@@ -24,7 +24,8 @@ def plan_line(plan: Plan) -> str:
     """Return the last line of `plan`: what would be made, in figures."""
     return (
         f"Plan: {counted(len(plan.clusters), 'cluster')} ({counted(plan.nodes, 'node')}), "
-        f"{rows_text(plan)} row{_s(plan.rows)} in {counted(plan.messages, 'message')}, {counted(plan.workers, 'worker')}."
+        f"{rows_text(plan)} row{_s(plan.rows)} in {counted(plan.messages, 'message')}, "
+        f"{counted(plan.workers, 'worker')}."
     )
 
 

@@ -56,16 +56,18 @@ class Display(Protocol):
         """Leave the terminal as it was."""
 
 
-def read_progress(beats: Beats, total: int | None, seeded: bool) -> Progress:
+def read_progress(beats: Beats, total: int | None, *, seeded: bool, life: int) -> Progress:
     """Return what the heartbeats of a run say.
 
     Args:
         beats: name, age in seconds and fields of each process of the run.
         total: rows of the run, as far as known.
         seeded: whether seed.json is written.
+        life: of the run; what processes of earlier lives did counts, but they are no longer at work.
     """
     consumers = [fields for _, _, fields in beats if fields.get("role") == "consume"]
-    at_work = [fields for fields in consumers if fields.get("state") in ("running", "draining")]
+    alive = [fields for fields in consumers if fields.get("life", life) == life]
+    at_work = [fields for fields in alive if fields.get("state") in ("running", "draining")]
     done = sum(_number(fields, "rows_done") for fields in consumers)
     progress = Progress(
         phase="",
@@ -74,7 +76,7 @@ def read_progress(beats: Beats, total: int | None, seeded: bool) -> Progress:
         held=sum(_number(fields, "rows_held") for fields in at_work),
         total=total,
         workers=sum(_number(fields, "workers") for fields in at_work),
-        broken=next((str(fields.get("message")) for fields in consumers if fields.get("state") == "broken"), ""),
+        broken=next((str(fields.get("message")) for fields in alive if fields.get("state") == "broken"), ""),
     )
     return replace(progress, phase=_phase(progress, seeded))
 
@@ -132,8 +134,8 @@ def progress_line(progress: Progress) -> str:
     """Return the progress as one line for a log."""
     parts = [progress.phase]
     if progress.total:
-        percent = 100 * progress.done / progress.total
-        parts.append(f"{progress.done:,}/{progress.total:,} rows ({percent:.0f}%)")
+        percent = 100 * progress.done // progress.total
+        parts.append(f"{progress.done:,}/{progress.total:,} rows ({percent}%)")
     if progress.rows_per_second is not None:
         parts.append(f"{rate_text(progress.rows_per_second)} rows/s")
     if progress.failed:
@@ -146,7 +148,7 @@ def progress_line(progress: Progress) -> str:
 def duration(seconds: float) -> str:
     """Return a length of time for people: 4.2s, 38m12s, 3h05m."""
     if seconds < 59.95:
-        return f"{seconds:.1f}s" if seconds < 10 else f"{seconds:.0f}s"
+        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes}m{rest:02d}s"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from hyperscale.control.run_list import read_results
 from hyperscale.node.chain import Chain
-from hyperscale.node.control import read_cancel, read_resumes, read_seed, write_resume
+from hyperscale.node.control import read_seed, write_resume
 from hyperscale.node.ledger_reader import read_seals
 from hyperscale.node.queues import Queue, QueueGoneError
 from hyperscale.node.queues.sqlite import SqliteQueue
 from hyperscale.node.stores import Store
+
+NextLife = Literal["nothing", "goes on", "seeds missing"]
 
 
 @dataclass(frozen=True)
@@ -22,47 +24,30 @@ class Found:
 
     Attributes:
         seeded: whether seed.json is written.
-        cancelled: whether the newest life was ended by a marker.
         depth: messages in the queue; None when it is gone.
         complete: whether a seal says that every row has its outcome.
         published: whether run_results.json says so too.
     """
 
     seeded: bool
-    cancelled: bool
     depth: int | None
     complete: bool
     published: bool
 
 
-def next_life(found: Found) -> str:
+def next_life(found: Found) -> NextLife:
     """Return what a resume of a run does.
 
     Returns:
         "nothing": all is done and published;
-        "again": the same steps run once more, in the same life: they finish what they find;
-        "anew": a new life that seeds, because nothing is seeded and the old life was ended;
-        "continue": a new life that works on the messages of the queue;
-        "seed missing": a new life that seeds the rows without an outcome: no message is left that holds them.
+        "goes on": the same steps run again, and do what is left: seed, work on messages, or publish;
+        "seeds missing": they seed the rows without an outcome again, as no message is left that holds them.
     """
-    if found.complete:
-        return "nothing" if found.published else "again"
-    if not found.seeded:
-        return "anew" if found.cancelled else "again"
-    return "continue" if found.depth else "seed missing"
-
-
-def look(store: Store, queue: Queue) -> Found:
-    """Return what the run in `store` and `queue` left behind."""
-    seals = read_seals(store)
-    results = read_results(store)
-    return Found(
-        seeded=read_seed(store) is not None,
-        cancelled=read_cancel(store, len(read_resumes(store))) is not None,
-        depth=_depth(queue),
-        complete=bool(seals) and seals[-1].state == "complete",
-        published=results is not None and results["rows"]["missing"] == 0,
-    )
+    if found.complete and found.published:
+        return "nothing"
+    if found.complete or not found.seeded or found.depth:
+        return "goes on"
+    return "seeds missing"
 
 
 def prepare_resume(store: Store, queue: Queue) -> dict[str, Any] | None:
@@ -76,27 +61,41 @@ def prepare_resume(store: Store, queue: Queue) -> dict[str, Any] | None:
     Raises:
         HyperscaleError: when the ledger is damaged.
     """
-    action = next_life(look(store, queue))
-    if action == "nothing":
-        return read_results(store)
-    if action == "anew":
+    results = read_results(store)
+    found = _look(store, queue, results)
+    life = next_life(found)
+    if life == "nothing":
+        return results
+    if life == "seeds missing":
+        _name_missing(store)
+    else:
         write_resume(store)
-    elif action == "continue":
-        write_resume(store)
-        if isinstance(queue, SqliteQueue):
-            queue.expire_leases()
-    elif action == "seed missing":
-        _seed_missing(store)
+    if found.depth and isinstance(queue, SqliteQueue):
+        # Their owners are dead: the rows need not wait until the leases run out.
+        queue.expire_leases()
     return None
 
 
-def _seed_missing(store: Store) -> None:
+def _look(store: Store, queue: Queue, results: dict[str, Any] | None) -> Found:
+    seals = read_seals(store)
+    return Found(
+        seeded=read_seed(store) is not None,
+        depth=_depth(queue),
+        complete=bool(seals) and seals[-1].state == "complete",
+        published=results is not None and results["rows"]["missing"] == 0,
+    )
+
+
+def _name_missing(store: Store) -> None:
+    """Seal what is there, and begin a life that seeds the rows that are missing by that seal."""
     seed = read_seed(store)
-    assert seed is not None
+    assert seed is not None, "only what was seeded can be missing"
     seal = Chain(store, seed.rows).seal("incomplete: the queue is empty or gone", time.time())[-1]
-    if seal.state == "incomplete":
-        # Named before the rows are put: a consumer must not take them for another seeding's.
-        write_resume(store, seed_id=secrets.token_hex(8), seal=seal.number)
+    if seal.state == "complete":
+        write_resume(store)
+        return
+    # Named before the rows are put: a consumer must not take them for another seeding's.
+    write_resume(store, seed_id=secrets.token_hex(8), seal=seal.number)
 
 
 def _depth(queue: Queue) -> int | None:

@@ -81,7 +81,7 @@ def _violation(error: jsonschema.ValidationError) -> Violation:
     about_key = "propertyNames" in list(error.schema_path)[:-1]
     path = tuple(error.absolute_path)
     return Violation(
-        path=(*path, error.instance) if about_key else path,
+        path=(*path, str(error.instance)) if about_key else path,
         about_key=about_key,
         value=error.instance,
         keyword=str(error.validator),
@@ -97,20 +97,21 @@ def _experiment_validator() -> type[jsonschema.protocols.Validator]:
     # To JSON Schema 3.0 is an integer; to a person who counts workers it is a mistake.
     whole = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     rules = {"x-available": _available, "x-local-path": _local_path, "pattern": _pattern}
-    return jsonschema.validators.extend(base, rules, type_checker=whole)
+    kind: type[jsonschema.protocols.Validator] = jsonschema.validators.extend(base, rules, type_checker=whole)  # type: ignore[no-untyped-call]
+    return kind
 
 
-def _available(_: Any, rule: Any, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+def _available(_: Any, rule: Any, _value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
     if rule is False:
         yield jsonschema.ValidationError("is not available yet")
 
 
-def _local_path(_: Any, rule: Any, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+def _local_path(_: Any, _rule: Any, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
     if isinstance(value, str) and _URI.match(value):
         yield jsonschema.ValidationError("is a URI")
 
 
-def _pattern(_: Any, rule: str, value: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+def _pattern(_: Any, rule: str, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
     """Match to the very end: in Python a `$` also matches before a last line break."""
     if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", rule), value):
         yield jsonschema.ValidationError(f"{value!r} does not match {rule!r}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperscale.control.positions import ValuePath, dotted
-from hyperscale.control.suggestions import did_you_mean
+from hyperscale.suggestions import did_you_mean
 
 _MAX_SHOWN = 60
 _TYPES = {
@@ -216,7 +216,9 @@ _DESCRIPTIONS: Mapping[str, Callable[[Violation], str]] = {
     "maxItems": _length("values", "at most"),
     "minProperties": _length("keys", "at least"),
     "maxProperties": _length("keys", "at most"),
-    "uniqueItems": lambda violation: "holds a value twice",
-    "x-available": lambda violation: "is not available yet in this version; remove it",
-    "x-local-path": lambda violation: f"{shown(violation.value)} is a URI, which is not available yet; name a local path",
+    "uniqueItems": lambda _: "holds a value twice",
+    "x-available": lambda _: "is not available yet in this version; remove it",
+    "x-local-path": lambda violation: (
+        f"{shown(violation.value)} is a URI, which is not available yet; name a local path"
+    ),
 }

@@ -80,7 +80,10 @@ class Step:
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the step and all processes of its session at once."""
+        """End the step and all processes of its group at once; nothing happens when it has ended."""
+        if self._process.poll() is not None:
+            # Its number may belong to another process by now.
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -115,5 +118,6 @@ def error_of(log_tail: str, exit_code: int) -> str:
     if lines:
         return lines[-1]
     if exit_code < 0:
-        return f"it was killed by {signal.Signals(-exit_code).name}"
+        known = {number.value: number.name for number in signal.Signals}
+        return f"it was killed by {known.get(-exit_code, f'signal {-exit_code}')}"
     return f"it ended with exit code {exit_code} and printed nothing"

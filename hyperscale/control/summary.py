@@ -78,8 +78,13 @@ def next_commands(results: Results | None, run: str, program: str) -> list[str]:
     if results is not None:
         lines.append(f"results:  {program} results {named}")
     if results is None or results["rows"]["missing"]:
-        lines.append(f"continue: {program} run --resume {named}")
+        lines.append(f"continue: {resume_command(run, program)}")
     return lines
+
+
+def resume_command(run: str, program: str) -> str:
+    """Return the command that continues a run; `run` and `program` as for `next_commands`."""
+    return f"{program} run --resume {shlex.quote(run)}"
 
 
 def step_lines(ending: Ending, folder: RunFolder) -> list[str]:

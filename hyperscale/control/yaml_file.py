@@ -44,8 +44,8 @@ class YamlFile:
     doubtful: set[ValuePath] = field(default_factory=set)
 
 
-def parse_yaml(text: str, file: str) -> YamlFile:
-    """Return what `text` says; `file` names it in problems."""
+def parse_yaml(text: str, file: str, *, max_values: int = MAX_VALUES) -> YamlFile:
+    """Return what `text` says; `file` names it in problems, `max_values` is how many its aliases may stand for."""
     parsed = YamlFile(Positions(file))
     try:
         if _is_too_deep(text):
@@ -56,7 +56,7 @@ def parse_yaml(text: str, file: str) -> YamlFile:
         parsed.problems.extend(_syntax_problems(error, text, file))
         return parsed
     try:
-        parsed.document = None if node is None else _Builder(parsed).value(node, ())
+        parsed.document = None if node is None else _Builder(parsed, max_values).value(node, ())
     except _TooManyValuesError as error:
         parsed.document = None
         parsed.problems.append(parsed.positions.problem(error.path, str(error), at_key=True))
@@ -72,16 +72,16 @@ class _TooManyValuesError(Exception):
 class _Builder:
     """Walks the nodes; an alias is the node that it stands for, met once more."""
 
-    def __init__(self, parsed: YamlFile) -> None:
+    def __init__(self, parsed: YamlFile, max_values: int) -> None:
         self._parsed = parsed
         self._positions = parsed.positions
-        self._values_left = MAX_VALUES
+        self._max_values = self._values_left = max_values
 
     def value(self, node: yaml.Node, path: ValuePath) -> Any:
         self._positions.values[path] = self._position(node)
         self._values_left -= 1
         if self._values_left < 0:
-            raise _TooManyValuesError(path[:1], f"its aliases stand for more than {MAX_VALUES:,} values")
+            raise _TooManyValuesError(path[:1], f"its aliases stand for more than {self._max_values:,} values")
         if len(path) > MAX_DEPTH:
             raise _TooManyValuesError(path[:1], f"its aliases nest more than {MAX_DEPTH} levels deep")
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":

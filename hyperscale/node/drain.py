@@ -232,4 +232,4 @@ def _stall(view: View) -> Cancel | None:
         what = f"no consumer was heard of for {CONSUMER_SILENCE_SECONDS / 60:.0f} minutes"
     else:
         return None
-    return Cancel("stall", f"{what}, and {view.depth:,} messages are left in the queue")
+    return Cancel("stall", f"{what}; messages left in the queue: {view.depth:,}")

@@ -80,6 +80,8 @@ def text_of(value: Any) -> str:
         return value
     if value is None:
         return ""
+    if type(value) is int:
+        return str(value)
     if isinstance(value, float):
         return repr(value).replace("nan", "NaN").replace("inf", "Infinity")
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hyperscale import blobs
+from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal
 from hyperscale.node import drain
@@ -21,7 +22,7 @@ from hyperscale.node.collect import collect
 from hyperscale.node.control import Cancel, SeedRecord, read_manifest, write_cancel
 from hyperscale.node.failure_table import FailureGroup
 from hyperscale.node.queues import Queue
-from hyperscale.node.readers import open_rows
+from hyperscale.node.readers import input_hash, open_rows
 from hyperscale.node.run_results import RunResults, results_of, sealed_reason
 from hyperscale.node.stores import Scalar, Store
 from hyperscale.node.watch import Watch
@@ -64,7 +65,7 @@ def tear_down(
 
     Raises:
         DamagedPartError: when the ledger cannot be counted.
-        RunStateError: when the input has fewer rows than were seeded.
+        RunStateError: when the input is not what was seeded; outcomes are sealed all the same.
     """
     pulse = Pulse(store, life=resumes, clock=clock)
     try:
@@ -174,6 +175,11 @@ def _collect(
     input_path: Path,
     work_folder: Path,
 ) -> tuple[FailureGroup, ...]:
+    if input_hash(experiment.input, input_path) != seed.input_hash:
+        raise RunStateError(
+            "the input has changed since its rows were seeded: results cannot be put beside their rows",
+            hint="put the input back as it was, then go on with --resume: no row that is done is lost",
+        )
     rows = open_rows(experiment.input, input_path)
     return collect(store=store, seals=seals, seed=seed, experiment=experiment, rows=rows, work_folder=work_folder)
 

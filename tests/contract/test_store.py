@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,13 @@ class AlwaysWins(FolderStore):
 
 
 class ShowsHalves(FolderStore):
+    """Writes in place, and slowly."""
+
     def upload(self, name: str, path: Path) -> None:
         super().upload(name, path)
         data = path.read_bytes()
-        for end in range(0, len(data), 50_000):
-            self._path(name).write_bytes(data[:end])
+        self._path(name).write_bytes(data[: len(data) // 2])
+        time.sleep(0.02)
         self._path(name).write_bytes(data)
 
 
@@ -49,14 +52,15 @@ class SortsForPeople(FolderStore):
         return sorted(super().names(prefix), key=str.casefold)
 
 
-class ForgetsToAsk(FolderStore):
-    """Looks first and writes then: two processes may both find nothing."""
+class LooksThenWrites(FolderStore):
+    """Looks first and writes later: two may both find nothing."""
 
     def create(self, name: str, data: bytes) -> bool:
         path = self._path(name)
         if path.exists():
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
+        time.sleep(0.02)
         path.write_bytes(data)
         return True
 
@@ -82,7 +86,7 @@ class LeavesItsOwnFiles(FolderStore):
         (AlwaysWins, store_rules.a_name_that_exists_keeps_its_content),
         (ShowsHalves, store_rules.a_reader_sees_a_whole_blob_or_none),
         (SortsForPeople, store_rules.names_are_sorted_by_their_bytes),
-        (ForgetsToAsk, store_rules.a_reader_sees_a_whole_blob_or_none),
+        (LooksThenWrites, store_rules.a_name_has_one_winner_among_threads),
         (KeepsTheFirstHeartbeat, store_rules.a_heartbeat_takes_the_place_of_the_one_before),
         (LeavesItsOwnFiles, store_rules.an_upload_takes_the_place_of_what_was_there),
     ],

@@ -12,6 +12,7 @@ from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
 from hyperscale.node.chain import Chain
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
+from hyperscale.node.readers import input_hash
 from hyperscale.node.stores import Store
 
 CREATED_AT = 1_000_000.0
@@ -46,8 +47,8 @@ def write_input(folder: Path, rows: int) -> Path:
     return path
 
 
-def seeded(store: Store, rows: int, *, key: str | None = None) -> SeedRecord:
-    """Write run.json and seed.json of a run whose input `write_input` wrote."""
+def seeded(store: Store, rows: int, *, input_path: Path | None = None, key: str | None = None) -> SeedRecord:
+    """Write run.json and seed.json of a run whose input `write_input` wrote to `input_path`."""
     plan = {"rows": rows, "consumers": 2, "workers_per_node": 3}
     write_manifest(store, {"run_id": "r", "experiment": "digits-sweep", "created_at": CREATED_AT, "plan": plan})
     record = SeedRecord(
@@ -57,7 +58,7 @@ def seeded(store: Store, rows: int, *, key: str | None = None) -> SeedRecord:
         columns=("id", "depth"),
         types={"id": "string", "depth": "integer"},
         key=key,
-        input_hash="",
+        input_hash=input_hash(experiment().input, input_path) if input_path else "",
         seconds=0.1,
     )
     write_seed(store, record)

@@ -104,7 +104,7 @@ def test_it_seals_when(why: str, seen: View) -> None:
         (view(rows=None, beats=(seed("left"),)), "seed_failed", "before all rows were in the queue"),
         (view(depth=0, seeds_again=True, looks=2, beats=(seed("broken", message="no"),)), "seed_failed", "no"),
         (view(beats=(consumer("left"), consumer("left"))), "stall", "2 consumers has left"),
-        (view(beats=(consumer(age_seconds=121), consumer("left"))), "stall", "5 messages are left"),
+        (view(beats=(consumer(age_seconds=121), consumer("left"))), "stall", "left in the queue: 5"),
         (view(consumers=9, beats=(consumer("left", 1801),)), "stall", "for 30 minutes"),
         (view(depth=0, looks=2, empty_seconds=60), "stall", "the queue is empty"),
         (view(depth=None, looks=2, empty_seconds=60), "stall", "the queue is gone"),

@@ -1,0 +1,108 @@
+"""Checks the input that an experiment names: every row, every mount, in one stream and flat memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from hyperscale.control.loading import LoadedExperiment
+from hyperscale.control.row_check import RowCheck, check_rows
+from hyperscale.control.schema_check import BrokenSchemaError, RowSchema
+from hyperscale.errors import ExperimentError, Problem
+from hyperscale.node.readers import Rows, input_hash, open_rows, split_glob
+from hyperscale.plan import InputFacts
+from hyperscale.suggestions import did_you_mean
+
+
+def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ...]]:
+    """Return what the input holds, and warnings.
+
+    Raises:
+        ExperimentError: when a file is missing or rows are wrong; carries the first 20 bad rows.
+    """
+    problems = list(_mount_problems(loaded))
+    rows = _open_rows(loaded, problems)
+    row_schema = _open_row_schema(loaded, problems)
+    if rows is None or problems:
+        raise ExperimentError(f"the input of {loaded.positions.file} cannot be used", problems=problems)
+    try:
+        checked = check_rows(rows, key=loaded.experiment.input.key, row_schema=row_schema, file=_name(loaded))
+    except BrokenSchemaError as error:
+        problem = loaded.positions.problem(("input", "row_schema"), str(error))
+        raise ExperimentError(f"the rows of {_name(loaded)} cannot be checked", problems=[problem]) from error
+    _refuse_bad_rows(checked, _name(loaded))
+    return _facts(loaded, rows, checked), tuple(_warnings(loaded, rows, checked))
+
+
+def input_path(loaded: LoadedExperiment) -> Path:
+    """Return the CSV file of an experiment, or the fixed folder of its pattern of files."""
+    source = loaded.experiment.input
+    return loaded.folder / (source.csv if source.csv is not None else split_glob(str(source.files))[0])
+
+
+def _name(loaded: LoadedExperiment) -> str:
+    source = loaded.experiment.input
+    return str(source.csv or source.files)
+
+
+def _mount_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
+    for name, mount in loaded.experiment.mounts.items():
+        if not (loaded.folder / mount.path).exists():
+            message = f"there is no folder or file {mount.path}{_guess(loaded.folder / mount.path)}"
+            at = ("mounts", name, "path") if ("mounts", name, "path") in loaded.positions.values else ("mounts", name)
+            yield loaded.positions.problem(at, message)
+
+
+def _open_rows(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None:
+    source, path = loaded.experiment.input, input_path(loaded)
+    if source.form == "csv" and not path.is_file():
+        what = "is a folder, expected a CSV file" if path.is_dir() else f"there is no file {source.csv}{_guess(path)}"
+        problems.append(loaded.positions.problem(("input", "csv"), what))
+        return None
+    try:
+        return open_rows(source, path)
+    except ExperimentError as error:
+        problems.extend(_placed(loaded, problem) for problem in error.problems)
+        return None
+
+
+def _placed(loaded: LoadedExperiment, problem: Problem) -> Problem:
+    """Return a reader's problem where it can be mended: in the experiment's file if that names it."""
+    if problem.path:
+        path = tuple(problem.path.split(".", 2))
+        return loaded.positions.problem(path, f"{problem.message} in {problem.file}", at_key=len(path) > 2)
+    if problem.line == 0 and loaded.experiment.input.form == "files":
+        return loaded.positions.problem(("input", "files"), problem.message)
+    return problem
+
+
+def _open_row_schema(loaded: LoadedExperiment, problems: list[Problem]) -> RowSchema | None:
+    name = loaded.experiment.input.row_schema
+    if name is None:
+        return None
+    file = loaded.folder / name
+    try:
+        return RowSchema(file)
+    except BrokenSchemaError as error:
+        message = str(error) if file.exists() else f"there is no file {name}{_guess(file)}"
+        problems.append(loaded.positions.problem(("input", "row_schema"), message))
+        return None
+
+
+def _guess(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f": there is no folder {path.parent.name}"
+    return did_you_mean(path.name, (other.name for other in path.parent.iterdir()))
+
+
+def _refuse_bad_rows(checked: RowCheck, file: str) -> None:
+    if checked.bad_rows:
+        only = f"; the first {len(checked.shown_rows)} are shown" if checked.bad_rows > len(checked.shown_rows) else ""
+        rows = "1 row" if checked.seen_rows == 1 else f"{checked.seen_rows:,} rows"
+        raise ExperimentError(
+            f"{checked.bad_rows:,} of {rows} of {file} {'is' if checked.bad_rows == 1 else 'are'} bad{only}",
+            problems=checked.problems,
+            hint="correct them, or change input.columns and input.row_schema",
+        )

@@ -1,0 +1,55 @@
+"""Opens the rows of an input, whatever its form."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from hyperscale.errors import ExperimentError
+from hyperscale.experiment import Input
+from hyperscale.node.csv_rows import CsvRows
+from hyperscale.node.file_rows import FileRows, split_glob
+from hyperscale.node.rows import Rows
+
+__all__ = ["Rows", "input_hash", "open_rows", "split_glob"]
+
+_READ_BYTES = 1024 * 1024
+
+
+def open_rows(source: Input, path: Path) -> Rows:
+    """Return the rows of `source`.
+
+    Args:
+        source: what experiment.yaml says of the input.
+        path: of the CSV file, or of the fixed folder of the pattern of `files` (`split_glob`).
+
+    Raises:
+        ExperimentError: when there is nothing to read, or its columns are not those that `source` names.
+    """
+    if source.form == "csv":
+        return CsvRows(source, path)
+    if source.form == "files":
+        return FileRows(source, path)
+    raise ExperimentError(f"input.{source.form} is not available yet in this version")
+
+
+def input_hash(source: Input, path: Path) -> str:
+    """Return the SHA-256 of what `open_rows` reads, hexadecimal.
+
+    Of a CSV file it is that of its bytes; of files, that of the lines `path<tab>size`, sorted by path.
+
+    Raises:
+        ExperimentError: when there is nothing to read.
+    """
+    digest = hashlib.sha256()
+    if source.form == "files":
+        for name, size in FileRows(source, path).found:
+            digest.update(f"{name}\t{size}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+    try:
+        with path.open("rb") as stream:
+            while content := stream.read(_READ_BYTES):
+                digest.update(content)
+    except OSError as error:
+        raise ExperimentError(f"the input {source.csv} cannot be read: {error.strerror}") from error
+    return digest.hexdigest()

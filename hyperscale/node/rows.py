@@ -1,0 +1,79 @@
+"""What every reader of an input offers: columns, their types, and batches of rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from hyperscale.errors import ExperimentError, Problem
+from hyperscale.experiment import Input
+from hyperscale.suggestions import did_you_mean
+
+#: Called with each problem of a row; reading goes on behind it unless it raises.
+Report = Callable[[Problem], None]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows that follow each other in the input.
+
+    Attributes:
+        rows: the values of each, in the order of the columns.
+        lines: where each begins in its file, from 1; 0 when it has no line.
+    """
+
+    rows: list[list[Any]]
+    lines: Sequence[int]
+
+
+class Rows(ABC):
+    """The rows of an input.
+
+    Attributes:
+        columns: their names, in order.
+        types: column to "integer", "number", "boolean" or "string".
+    """
+
+    columns: tuple[str, ...]
+    types: dict[str, str]
+
+    def batches(self, size: int) -> Iterator[list[list[Any]]]:
+        """Yield the rows, at most `size` at a time and `input.limit` in all.
+
+        Raises:
+            ExperimentError: at the first row that is wrong; its problem names file and line.
+        """
+        for batch in self.checked_batches(size, _refuse):
+            if batch.rows:
+                yield batch.rows
+
+    @abstractmethod
+    def checked_batches(self, size: int, report: Report) -> Iterator[Batch]:
+        """Yield the rows like `batches`, but call `report` for what is wrong, and leave bad rows out.
+
+        The problems of a batch come before it, in the order of its rows; a batch of bad rows only is empty.
+        """
+
+
+def column_problems(source: Input, columns: Sequence[str], file: str) -> list[Problem]:
+    """Return a problem for each column that `source` names and `columns` lacks; its path is that of the key."""
+    named: Mapping[str, str] = {f"input.columns.{name}": name for name in source.columns}
+    if source.key is not None:
+        named = {"input.key": source.key, **named}
+    return [
+        Problem(file, 1, 0, path, f"there is no column {name!r}{_among(name, columns)}")
+        for path, name in named.items()
+        if name not in columns
+    ]
+
+
+def _among(name: str, columns: Sequence[str]) -> str:
+    guess = did_you_mean(name, columns)
+    some = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
+    return guess or f", expected one of {some}"
+
+
+def _refuse(problem: Problem) -> NoReturn:
+    raise ExperimentError(str(problem), problems=[problem], hint="`hyperscale validate` finds all bad rows")

@@ -1,0 +1,59 @@
+"""The seed step: fills the queue from the command line's words, and leaves a copy of seed.json for consumers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import hyperscale
+from hyperscale import blobs
+from hyperscale.experiment import NodeExperiment
+from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.queues import open_queue
+from hyperscale.node.run_id import resolve_run_id
+from hyperscale.node.seed import seed_rows
+from hyperscale.node.stores import open_store
+
+
+def run_seed(values: argparse.Namespace) -> int:
+    """Seed the run, then write the step's output: consumers are bound to it, so they start when it is there."""
+    run_id = resolve_run_id(values.run_id, os.environ)
+    experiment = NodeExperiment.from_document(json.loads(values.experiment))
+    counts = RequestCounts()
+    record = seed_rows(
+        run_id=run_id,
+        queue=CountingQueue(open_queue(values.queue, run_id), "seed", counts),
+        store=CountingStore(open_store(values.store, run_id), "seed", counts),
+        source=experiment.input,
+        path=Path(values.input),
+        rows_per_message=values.rows_per_message,
+        seed_id=secrets.token_hex(8),
+        manifest=_manifest(run_id, experiment, values),
+        counts=counts,
+        clock=time.time,
+    )
+    output = Path(values.seeded)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / blobs.SEED).write_text(json.dumps(asdict(record)), encoding="utf-8")
+    return 0
+
+
+def _manifest(run_id: str, experiment: NodeExperiment, values: argparse.Namespace) -> dict[str, Any]:
+    """Return run.json of a pipeline that nobody but Azure ML has seen before."""
+    plan = ("rows_per_message", "lease_seconds", "workers_per_node", "consumers")
+    return {
+        "run_id": run_id,
+        "experiment": experiment.name,
+        "created_at": time.time(),
+        "version": hyperscale.__version__,
+        "node_experiment": experiment.to_document(),
+        "plan": {"rows": None, **{name: getattr(values, name) for name in plan}},
+        "hashes": {"experiment": None, "input": None, "code": None},
+        "experiment_file": None,
+    }

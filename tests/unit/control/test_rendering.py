@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+from experiments import WORKSPACE, make_experiment, make_facts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperscale.control.rendering import HEADER, RunInputs, azure_inputs, fixed_folder, render
+from hyperscale.errors import ExperimentError
+from hyperscale.experiment import Experiment, NodeExperiment
+from hyperscale.plan import make_plan, plan_for_this_machine
+
+FOLDER = Path("/project")
+PIPELINE = PurePosixPath("pipelines/digits.yml")
+CONSUME = PurePosixPath("components/consume.yml")
+
+
+def rendered(
+    experiment: Experiment, *, folder: Path = FOLDER, out: Path | None = None, rows: int = 1_000
+) -> dict[PurePosixPath, str]:
+    """Return the files that would be committed for `experiment`."""
+    plan = make_plan(experiment, make_facts(rows), version="1", templates_hash="t")
+    return render(experiment, plan, folder=folder, out=out or folder, run=azure_inputs(experiment.azure))
+
+
+def pipeline_of(experiment: Experiment) -> dict[str, Any]:
+    return yaml.safe_load(rendered(experiment)[PurePosixPath(f"pipelines/{experiment.name}.yml")])
+
+
+def computes_of(experiment: Experiment) -> list[dict[str, Any]]:
+    return [yaml.safe_load(text) for path, text in rendered(experiment).items() if path.parts[0] == "compute"]
+
+
+def test_the_same_experiment_and_plan_give_the_same_bytes():
+    experiment = make_experiment(tags={"b": "1", "a": "2"}, mounts={"model": "models/"}, azure=WORKSPACE)
+
+    assert rendered(experiment) == rendered(experiment)
+
+
+def test_every_file_says_where_it_comes_from_and_ends_with_one_line_break():
+    files = rendered(make_experiment(azure=WORKSPACE))
+
+    assert len(files) == 8
+    assert not [path for path, text in files.items() if not text.startswith(f"{HEADER}\n")]
+    assert not [path for path, text in files.items() if not text.endswith("\n") or text.endswith("\n\n")]
+
+
+def test_no_file_knows_a_run():
+    inputs = pipeline_of(make_experiment())["inputs"]
+
+    assert {inputs[name] for name in ("run_id", "queue", "store")} == {"auto"}
+
+
+def test_a_named_storage_account_is_where_queue_and_store_are():
+    azure = {"storage_account": "mystorage", "queue_account": "myqueues", "container": "hyper"}
+
+    inputs = pipeline_of(make_experiment(azure=azure))["inputs"]
+
+    assert inputs["queue"] == "https://myqueues.queue.core.windows.net"
+    assert inputs["store"] == "https://mystorage.blob.core.windows.net/hyper"
+
+
+def test_queues_are_in_the_storage_account_unless_another_is_named():
+    inputs = pipeline_of(make_experiment(azure={"storage_account": "mystorage"}))["inputs"]
+
+    assert inputs["queue"] == "https://mystorage.queue.core.windows.net"
+
+
+def test_the_pipeline_is_a_seed_then_a_consume_for_each_place_and_a_teardown_that_waits_for_none():
+    experiment = make_experiment(
+        parallelism={"workers": 6, "workers_per_node": 2},
+        compute={"max_nodes_per_cluster": 2, "tier": "low_priority", "spare_consumers": 1},
+        azure=WORKSPACE,
+    )
+
+    document = pipeline_of(experiment)
+
+    jobs = document["jobs"]
+    assert list(jobs) == ["seed", "consume_0", "consume_1", "consume_2", "consume_3", "teardown"]
+    clusters = document["inputs"]["clusters"].split(",")
+    assert [jobs[f"consume_{number}"]["compute"].removeprefix("azureml:") for number in range(4)] == [
+        clusters[0],
+        clusters[0],
+        clusters[1],
+        clusters[0],
+    ]
+    assert {jobs[f"consume_{n}"]["inputs"]["seeded"] for n in range(4)} == {"${{parent.jobs.seed.outputs.seeded}}"}
+    assert "parent.jobs" not in json.dumps(jobs["teardown"])
+    assert document["inputs"]["consumers"] == 4
+
+
+def test_a_run_that_owns_no_cluster_says_none_because_the_sdk_drops_an_empty_text():
+    inputs = pipeline_of(make_experiment(compute={"existing": ["cpu"]}))["inputs"]
+
+    assert inputs["clusters"] == "none"
+
+
+def test_command_lines_are_those_of_the_design():
+    experiment = make_experiment(input={"files": "images/*.png"}, mounts={"model": "models/"})
+
+    files = rendered(experiment)
+
+    commands = {
+        path.stem: yaml.safe_load(text)["command"]
+        for path, text in files.items()
+        if path.parent == PurePosixPath("components")
+    }
+    common = (
+        "--run-id '${{inputs.run_id}}' --queue '${{inputs.queue}}' --store '${{inputs.store}}' "
+        "--experiment '${{inputs.experiment}}'"
+    )
+    assert commands == {
+        "seed": f"python -m hyperscale.node seed {common} --input '${{{{inputs.input}}}}' "
+        "--rows-per-message '${{inputs.rows_per_message}}' --consumers '${{inputs.consumers}}' "
+        "--lease-seconds '${{inputs.lease_seconds}}' --seeded '${{outputs.seeded}}'",
+        "consume": f"python -m hyperscale.node consume {common} --workers '${{{{inputs.workers_per_node}}}}' "
+        "--lease-seconds '${{inputs.lease_seconds}}' --seeded '${{inputs.seeded}}' --input '${{inputs.input}}' "
+        "--mount 'model=${{inputs.mount_model}}'",
+        "teardown": f"python -m hyperscale.node teardown {common} --input '${{{{inputs.input}}}}' "
+        "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' "
+        "--clusters '${{inputs.clusters}}'",
+    }
+
+
+def test_consumers_get_the_input_only_when_rows_are_files():
+    table, files = make_experiment(), make_experiment(input={"files": "images/**/*.png"})
+
+    reads = ["input" in yaml.safe_load(rendered(experiment)[CONSUME])["inputs"] for experiment in (table, files)]
+
+    assert reads == [False, True]
+
+
+def test_files_are_an_input_folder_and_their_pattern_is_in_the_experiment():
+    inputs = pipeline_of(make_experiment(input={"files": "images/**/*.png"}))["inputs"]
+
+    assert inputs["input"] == {"type": "uri_folder", "path": "../images"}
+    assert json.loads(inputs["experiment"])["input"]["files"] == "images/**/*.png"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "folder"),
+    [
+        ("images/**/*.png", "images"),
+        ("a/b/*.png", "a/b"),
+        ("*.png", "."),
+        ("a/one.png", "a"),
+        ("a/[xy]/c.png", "a"),
+        ("/data/*.png", "/data"),
+        ("/*.png", "/"),
+    ],
+)
+def test_the_fixed_folder_of_a_pattern_is_what_comes_before_its_first_wildcard(pattern: str, folder: str):
+    assert fixed_folder(pattern) == folder
+
+
+def test_paths_are_relative_to_the_file_that_holds_them_wherever_it_lies():
+    experiment = make_experiment(input={"csv": "data/grid.csv"})
+
+    files = rendered(experiment, out=FOLDER / ".hyperscale" / "runs" / "r" / "rendered")
+
+    assert yaml.safe_load(files[PIPELINE])["inputs"]["input"]["path"] == "../../../../../data/grid.csv"
+
+
+def test_mounts_are_data_inputs_with_their_mode(tmp_path: Path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "words.txt").touch()
+    mounts = {"model": {"path": "models", "mode": "download"}, "words": "words.txt"}
+
+    document = yaml.safe_load(rendered(make_experiment(mounts=mounts), folder=tmp_path)[PIPELINE])
+
+    assert document["inputs"]["mount_model"] == {"type": "uri_folder", "path": "../models"}
+    assert document["inputs"]["mount_words"] == {"type": "uri_file", "path": "../words.txt"}
+    bound = document["jobs"]["consume_0"]["inputs"]
+    assert bound["mount_words"] == "${{parent.inputs.mount_words}}"
+    assert bound["mount_model"] == {
+        "type": "uri_folder",
+        "mode": "download",
+        "path": "${{parent.inputs.mount_model}}",
+    }
+
+
+@given(st.text(), st.dictionaries(st.text(min_size=1), st.text(), max_size=3), st.dictionaries(st.text(), st.text()))
+def test_texts_of_the_user_come_back_from_the_pipeline_file(
+    description: str, tags: dict[str, str], arguments: dict[str, str]
+):
+    activity = {"entry": "sweep:fit", "arguments": arguments}
+    experiment = make_experiment(description=description, tags=tags, activity=activity)
+
+    document = pipeline_of(experiment)
+
+    assert document.get("description", "") == description
+    assert tags.items() <= document["tags"].items()
+    read = NodeExperiment.from_document(json.loads(document["inputs"]["experiment"]))
+    assert read == NodeExperiment.of(experiment)
+
+
+def test_a_tag_of_the_user_cannot_replace_one_that_teardown_trusts():
+    experiment = make_experiment(tags={"hyperscale_render": "mine"}, azure=WORKSPACE)
+
+    tags = [compute["tags"].get("hyperscale_render") for compute in computes_of(experiment)]
+
+    assert "mine" not in tags
+
+
+def test_a_cluster_file_says_all_that_was_asked_for():
+    experiment = make_experiment(
+        parallelism={"workers": 7},
+        tags={"team": "vision"},
+        compute={
+            "size": "Standard_NC4as_T4_v3",
+            "tier": "low_priority",
+            "locations": ["eastus"],
+            "idle_seconds": 300,
+            "identity": "/subscriptions/s/userAssignedIdentities/hyper",
+            "network": {"vnet_name": "v", "subnet": "s"},
+            "enable_node_public_ip": False,
+        },
+        azure=WORKSPACE,
+    )
+
+    cluster, control = computes_of(experiment)
+
+    assert cluster == {
+        "$schema": "https://azuremlschemas.azureedge.net/latest/amlCompute.schema.json",
+        "type": "amlcompute",
+        "name": cluster["name"],
+        "location": "eastus",
+        "size": "Standard_NC4as_T4_v3",
+        "tier": "low_priority",
+        "min_instances": 0,
+        "max_instances": 7,
+        "idle_time_before_scale_down": 300,
+        "network_settings": {"vnet_name": "v", "subnet": "s"},
+        "enable_node_public_ip": False,
+        "identity": {
+            "type": "user_assigned",
+            "user_assigned_identities": [{"resource_id": "/subscriptions/s/userAssignedIdentities/hyper"}],
+        },
+        "tags": {
+            "team": "vision",
+            "hyperscale_render": cluster["name"].split("-")[-2],
+            "hyperscale_experiment": "digits",
+        },
+    }
+    assert (control["tier"], control["max_instances"], control["size"]) == ("dedicated", 4, "Standard_DS2_v2")
+    assert "location" not in control
+
+
+def test_the_shared_control_cluster_carries_no_tag_that_a_teardown_deletes_by():
+    control = computes_of(make_experiment(azure=WORKSPACE))[-1]
+
+    assert control["name"].startswith("hs-control-")
+    assert control["tags"] == {"hyperscale_control": "shared"}
+
+
+def test_existing_and_serverless_computes_have_no_files():
+    existing = make_experiment(compute={"existing": ["gpu"], "control": {"existing": "cpu"}})
+    serverless = make_experiment(compute={"serverless": True, "control": {"serverless": True}})
+
+    assert computes_of(existing) == computes_of(serverless) == []
+
+
+def test_serverless_steps_say_what_machine_they_want():
+    jobs = pipeline_of(make_experiment(compute={"serverless": True}))["jobs"]
+
+    assert jobs["consume_0"]["compute"] == "azureml:serverless"
+    assert jobs["consume_0"]["resources"]["instance_type"] == "Standard_DS3_v2"
+    assert jobs["consume_0"]["queue_settings"] == {"job_tier": "Standard"}
+
+
+def test_steps_take_the_identity_of_clusters_but_not_on_serverless():
+    client = "11111111-1111-1111-1111-111111111111"
+    on_cluster = make_experiment(compute={"identity_client_id": client})
+    serverless = make_experiment(compute={"identity_client_id": client, "serverless": True})
+
+    jobs, serverless_jobs = pipeline_of(on_cluster)["jobs"], pipeline_of(serverless)["jobs"]
+
+    assert {job.get("identity", {}).get("client_id") for job in jobs.values()} == {client}
+    assert "identity" not in serverless_jobs["consume_0"]
+    assert "identity" in serverless_jobs["seed"]
+
+
+@pytest.mark.parametrize(
+    ("tier", "hours", "seconds"),
+    [("dedicated", 2, (7_200, 8_100, 10_800)), ("low_priority", 168, (604_800, 604_800, 608_400))],
+)
+def test_steps_end_soon_after_the_hours_of_the_run(tier: str, hours: float, seconds: tuple[int, ...]):
+    jobs = pipeline_of(make_experiment(compute={"tier": tier}, limits={"max_hours": hours}))["jobs"]
+
+    assert tuple(jobs[name]["limits"]["timeout"] for name in ("seed", "consume_0", "teardown")) == seconds
+
+
+def test_steps_are_never_taken_from_an_earlier_run():
+    files = rendered(make_experiment())
+
+    components = [yaml.safe_load(text) for path, text in files.items() if path.parent.name == "components"]
+
+    assert [component["is_deterministic"] for component in components] == [False, False, False]
+
+
+def test_a_local_run_has_the_same_components_as_a_submitted_one():
+    experiment = make_experiment(parallelism={"workers": 4}, azure=WORKSPACE)
+    local = plan_for_this_machine(experiment, make_facts(), cores=2)
+    run = RunInputs("digits-20261122-120000-0a1b", "/runs it's", "/runs it's")
+
+    files = render(experiment, local, folder=FOLDER, out=FOLDER / "rendered", run=run)
+
+    submitted = rendered(experiment)
+    components = {path for path in files if path.parts[0] == "components"}
+    assert {path: files[path] for path in components} == {
+        path: text for path, text in submitted.items() if path.parts[0] == "components"
+    }
+    inputs = yaml.safe_load(files[PIPELINE])["inputs"]
+    assert (inputs["run_id"], inputs["queue"], inputs["clusters"]) == (run.run_id, run.queue, "none")
+    assert not [path for path in files if path.parts[0] == "compute"]
+
+
+REFUSED = [
+    ({"input": {"csv": "bob's.csv"}}, "bob's.csv: the name holds a '"),
+    ({"mounts": {"model": "it's"}}, "it's: the name holds a '"),
+    ({"environment": {"python": "python; rm -rf"}}, "environment.python: 'python; rm -rf' holds characters"),
+    ({"environment": {"image": "a\nRUN"}}, "environment.image: 'a\\nRUN' holds characters"),
+]
+
+
+@pytest.mark.parametrize(("parts", "message"), REFUSED)
+def test_what_a_command_line_cannot_hold_is_refused(parts: dict[str, Any], message: str):
+    with pytest.raises(ExperimentError) as raised:
+        rendered(make_experiment(**parts))
+
+    assert message in str(raised.value)

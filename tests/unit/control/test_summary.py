@@ -1,0 +1,137 @@
+"""What people read when a run has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hyperscale.control import summary
+from hyperscale.control.local_run import Ending
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.errors import ExperimentError, HyperscaleError
+
+
+def results(succeeded: int = 0, failed: int = 0, missing: int = 0, **more: Any) -> dict[str, Any]:
+    rows = {"succeeded": succeeded, "failed": failed, "missing": missing, "total": succeeded + failed + missing}
+    return {"run_id": "r", "outcome": "incomplete", "rows": rows, "seconds": 2292.0, "rows_per_second": 8.72, **more}
+
+
+def ending(exits: dict[str, int] | None = None, errors: dict[str, str] | None = None, stops: int = 0) -> Ending:
+    return Ending(exits or {"seed": 0, "consume_0": 0, "teardown": 0}, errors or {}, stops, "")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder.under(tmp_path, "r")
+
+
+@pytest.mark.parametrize(
+    ("of_run", "line"),
+    [
+        (
+            results(19981, 19, cost_usd=112.4),
+            "Done. succeeded=19,981 failed=19 missing=0 total=20,000 in 38m12s (8.7 rows/s) $112.40",
+        ),
+        (
+            results(20000, cost_usd=None),
+            "Done. succeeded=20,000 failed=0 missing=0 total=20,000 in 38m12s (8.7 rows/s)",
+        ),
+        (results(5, 0, 15), "Stopped. succeeded=5 failed=0 missing=15 total=20 in 38m12s (8.7 rows/s)"),
+    ],
+)
+def test_the_last_line_is_countable(of_run: dict[str, Any], line: str) -> None:
+    assert summary.summary_lines(of_run)[-1] == line
+
+
+@pytest.mark.parametrize(
+    ("of_run", "code"), [(results(5), 0), (results(4, 1), 6), (results(4, 0, 1), 6), (results(0, 1, 1), 6)]
+)
+def test_the_rows_decide_the_exit_code(of_run: dict[str, Any], code: int, folder: RunFolder) -> None:
+    assert summary.verdict(ending(), of_run, folder) == code
+
+
+def test_each_group_of_failures_is_repeated_with_its_first_row_and_frame() -> None:
+    groups = [
+        {
+            "type": "ValueError",
+            "message": "bad\ndepth\x1b[31m",
+            "rows": 12,
+            "first_row_index": 30,
+            "kind": "raised",
+            "frame": "sweep.py:12 fit: x",
+        },
+        {"type": "WorkerKilled", "message": "", "rows": 7, "first_row_index": 50, "kind": "killed", "frame": None},
+    ]
+
+    assert summary.failure_lines(results(1, 19, failure_groups=groups)) == [
+        "19 rows failed, in 2 groups:",
+        "       12  ValueError: bad depth [31m  (first: row 30)",
+        "           sweep.py:12 fit: x",
+        "        7  WorkerKilled  (first: row 50)",
+    ]
+
+
+def test_many_groups_are_cut_and_long_messages_too() -> None:
+    group = {"type": "E", "message": "x" * 5000, "rows": 1, "first_row_index": 0, "kind": "raised", "frame": None}
+
+    lines = summary.failure_lines(results(0, 12, failure_groups=[group] * 12))
+
+    assert lines[-1] == "  and 2 more groups; failures.csv has every row"
+    assert max(map(len, lines)) < 220
+
+
+def test_missing_rows_are_explained() -> None:
+    assert summary.missing_lines(results(1, 0, 2, reason="limits.max_hours is 1")) == [
+        "2 rows missing: limits.max_hours is 1"
+    ]
+    assert summary.missing_lines(results(3)) == []
+
+
+@pytest.mark.parametrize(
+    ("of_run", "commands"),
+    [
+        (results(1), ["results:  hyperscale results r-1"]),
+        (results(1, 1), ["results:  hyperscale results r-1"]),
+        (results(1, 0, 1), ["results:  hyperscale results r-1", "continue: hyperscale run --resume r-1"]),
+        (None, ["continue: hyperscale run --resume r-1"]),
+    ],
+)
+def test_the_commands_that_help_now_follow(of_run: dict[str, Any] | None, commands: list[str]) -> None:
+    assert summary.next_commands(of_run, "r-1", "hyperscale") == commands
+
+
+def test_a_seed_that_refuses_the_input_ends_the_run_as_a_wrong_experiment(folder: RunFolder) -> None:
+    failed = ending({"seed": 2, "teardown": 0}, {"seed": "grid.csv:7: 3 values, expected 4"})
+
+    with pytest.raises(ExperimentError, match=r"grid\.csv:7") as caught:
+        summary.verdict(failed, results(0, 0, 20), folder)
+
+    assert str(folder.step_log("seed")) in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("exits", "errors", "message"),
+    [
+        ({"seed": -9, "teardown": 0}, {"seed": "killed by SIGKILL"}, "killed by SIGKILL"),
+        ({"seed": 0, "teardown": 70}, {"teardown": "KeyError: 'x'"}, "teardown failed, .* KeyError"),
+        ({"seed": 0}, {}, "left no run_results.json"),
+    ],
+)
+def test_a_run_without_results_is_an_error(
+    exits: dict[str, int], errors: dict[str, str], message: str, folder: RunFolder
+) -> None:
+    with pytest.raises(HyperscaleError, match=message) as caught:
+        summary.verdict(ending(exits, errors), None, folder)
+
+    assert caught.value.exit_code == 1
+
+
+def test_a_step_that_failed_is_named_with_its_log_but_not_after_a_stop(folder: RunFolder) -> None:
+    errors = {"consume_1": "it was killed by SIGKILL"}
+
+    assert summary.step_lines(ending(errors=errors), folder) == [
+        f"step consume_1 failed: it was killed by SIGKILL (see {folder.step_log('consume_1')})"
+    ]
+    assert summary.step_lines(ending(errors=errors, stops=1), folder) == []

@@ -1,0 +1,189 @@
+"""The parser, and the one place that turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from argparse import ArgumentParser
+from collections.abc import Callable
+
+import pytest
+
+import hyperscale.__main__ as command_line
+from hyperscale.commands import COMMANDS, load_command
+from hyperscale.errors import AzureError, ExperimentError, IncompleteRunError, PlanError, Problem, RunStateError
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int]], None]:
+    """Puts a function in the place of the command `schema`."""
+
+    def put(work: Callable[[], int]) -> None:
+        module = types.SimpleNamespace(add_arguments=lambda parser: None, run=lambda arguments: work())
+        monkeypatch.setattr(command_line, "load_command", lambda name: module)
+
+    return put
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def work() -> int:
+        raise error
+
+    return work
+
+
+def test_a_command_decides_the_exit_code(command: Callable[[Callable[[], int]], None]) -> None:
+    command(lambda: 6)
+
+    assert command_line.main(["schema"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ExperimentError("x"), 2),
+        (PlanError("x"), 3),
+        (RunStateError("x"), 4),
+        (AzureError("x"), 5),
+        (IncompleteRunError("x"), 6),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("x"), 70),
+    ],
+)
+def test_each_error_has_its_exit_code(
+    command: Callable[[Callable[[], int]], None], error: BaseException, code: int
+) -> None:
+    command(raising(error))
+
+    assert command_line.main(["schema"]) == code
+
+
+def test_problems_come_first_one_a_line_then_message_and_hint(
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    problems = [
+        Problem("experiment.yaml", 14, 9, "compute.tier", "'spot' is wrong"),
+        Problem("grid.csv", 0, 0, "", "is empty"),
+    ]
+    command(raising(ExperimentError("experiment.yaml has 2 problems", problems=problems, hint="correct them")))
+
+    command_line.main(["schema"])
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "experiment.yaml:14:9: compute.tier: 'spot' is wrong",
+        "grid.csv: is empty",
+        "error: experiment.yaml has 2 problems",
+        "hint: correct them",
+    ]
+
+
+def test_a_bug_shows_its_traceback_and_how_to_report_it(
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(raising(ZeroDivisionError("division by zero")))
+
+    command_line.main(["schema"])
+
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError: division by zero" in told
+    assert "please report it" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["valdate"], "there is no command 'valdate'; did you mean validate?"),
+        (["qqq"], "there are: init, validate"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_a_wrong_command_is_refused_with_what_there_is(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command_line.main(arguments)
+
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_help_names_has_its_module_and_explains_its_arguments(name: str) -> None:
+    parser = ArgumentParser()
+
+    load_command(name).add_arguments(parser)
+
+    unexplained = [action.dest for action in parser._actions if not action.help]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--rows", "0"], "'0' is not a whole number from 1 on"),
+        (["run", "--workers", "two"], "'two' is not a whole number from 1 on"),
+    ],
+)
+def test_a_count_is_a_whole_number(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(arguments)
+
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--resume", "--rows", "5"], "--rows cannot be given with --resume"),
+        (["run", "--resume", "r", "--pipeline", "p.yml"], "--pipeline cannot be given with --resume"),
+        (["run", "--pipeline", "p.yml", "--set", "a=1"], "--set cannot be given with --pipeline"),
+        (["run", "--pipeline", "p.yml", "--workers", "2"], "--workers cannot be given with --pipeline"),
+    ],
+)
+def test_options_that_could_not_act_are_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.main(arguments) == 2
+
+    assert message in capsys.readouterr().err
+
+
+def test_help_loads_no_command_and_no_library() -> None:
+    code = (
+        "import sys\nfrom hyperscale.__main__ import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'yaml', 'jsonschema', 'jinja2', 'rich', 'pyarrow', 'orjson', 'azure', 'sqlite3', 'asyncio'}\n"
+        "ours = ('hyperscale.control', 'hyperscale.node', 'hyperscale.commands.')\n"
+        "loaded = {name for name in sys.modules if name.startswith(ours)}\n"
+        "print(sorted(loaded | heavy & set(sys.modules)), file=sys.stderr)"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert answer.stderr.strip() == "[]"
+    assert all(name in answer.stdout for name in COMMANDS)
+
+
+def test_a_reader_that_closes_the_pipe_early_is_no_error() -> None:
+    command = "import sys\nfrom hyperscale.__main__ import main\nsys.exit(main(['schema']))"
+    process = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+
+    assert process.stderr is not None
+    told = process.stderr.read()
+    process.stderr.close()
+
+    assert process.wait() == 141
+    assert told == b""
+
+
+def test_arguments_are_parsed_from_the_process_when_none_are_given(
+    command: Callable[[Callable[[], int]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command(lambda: 3)
+    monkeypatch.setattr(sys, "argv", ["hyperscale", "schema"])
+
+    assert command_line.main() == 3
