@@ -140,7 +140,9 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
     azure = experiment.azure
     place = (azure.subscription_id, azure.resource_group, azure.workspace_name)
     if not azure.workspace_name:
-        notes.append("no workspace is given (azure, or config.json): others may have clusters of the same names")
+        notes.append(
+            "no workspace is given (azure, or config.json): others in the region may have clusters of the same names"
+        )
     shape = (facts.rows, workers, workers_per_node, nodes, spare, rows_per_message, lease_seconds)
     render = names.render_id(experiment.to_document(), shape, version, templates_hash, place)
     return Plan(

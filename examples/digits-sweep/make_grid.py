@@ -40,13 +40,13 @@ GRIDS: list[tuple[str, str, list[int], dict[str, list[Any]]]] = [
         "extra-trees",
         "extra_trees",
         [0],
-        {"n_estimators": [50, 100, 200], "max_depth": [8, 16, None], "max_features": ["sqrt", 0.3]},
+        {"n_estimators": [50, 100], "max_depth": [8, 16, None], "max_features": ["sqrt", 0.3]},
     ),
     (
         "boosting",
         "boosting",
         [0],
-        {"max_iter": [20], "learning_rate": [0.1, 0.2, 0.3], "max_leaf_nodes": [7, 15, 31]},
+        {"max_iter": [20], "learning_rate": [0.1, 0.2, 0.3], "max_leaf_nodes": [7, 15]},
     ),
     (
         "mlp",

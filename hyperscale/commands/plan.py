@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan of an experiment."""
-    overrides = tuple(arguments.overrides)
+    overrides = arguments.overrides
     planned = open_plan(arguments.file, overrides)
-    for warning in planned.warnings:
+    for warning in planned.checked.warnings:
         say(f"warning: {warning}")
     if arguments.out:
         save_plan(planned, arguments.out, overrides)

@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render an experiment or a saved plan."""
-    planned = open_plan(arguments.file, tuple(arguments.overrides))
-    for warning in planned.warnings:
+    planned = open_plan(arguments.file, arguments.overrides)
+    for warning in planned.checked.warnings:
         say(f"warning: {warning}")
-    experiment, folder = planned.loaded.experiment, planned.loaded.folder
+    experiment, folder = planned.checked.loaded.experiment, planned.checked.loaded.folder
     out = (arguments.out or folder).absolute()
     files = render(experiment, planned.plan, folder=folder, out=out, run=azure_inputs(experiment.azure))
     if arguments.check:

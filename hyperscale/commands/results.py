@@ -9,12 +9,13 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.commands import add_json, add_run, print_json, program, say
-from hyperscale.control.results_table import copy_results, read_preview
+from hyperscale.control.results_table import Preview, copy_results, read_preview
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import find_run, name_of, read_results, runs_of
 from hyperscale.control.summary import resume_command, summary_lines
 from hyperscale.control.text_table import text_table
 from hyperscale.errors import RunStateError
+from hyperscale.node.control import read_seed
 
 PREVIEW_ROWS = 10
 FILES = (blobs.RESULTS_PARQUET, blobs.RESULTS_CSV, blobs.FAILURES_CSV, blobs.JOBLOG, blobs.RUN_RESULTS)
@@ -43,10 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
             print_json({**results, "files": files})
             return 0
         preview = read_preview(store, PREVIEW_ROWS)
+        seed = read_seed(store)
     finally:
         store.close()
     if preview:
-        _print_table(preview.columns, preview.rows, results)
+        _print_table(preview.arranged(seed.columns if seed else ()), results)
     for name in files.values():
         print(name)
     print("\n".join(summary_lines(results)))
@@ -55,11 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_table(columns: Any, rows: Any, results: dict[str, Any]) -> None:
-    print("\n".join(text_table(columns, rows, shutil.get_terminal_size((120, 24)).columns)))
-    more = results["rows"]["succeeded"] + results["rows"]["failed"] - len(rows)
-    if more > 0:
-        print(f"... and about {more:,} more rows")
+def _print_table(preview: Preview, results: dict[str, Any]) -> None:
+    width = shutil.get_terminal_size((120, 24)).columns
+    print("\n".join(text_table(preview.columns, preview.rows, width)))
+    if results["rows"]["total"] > len(preview.rows):
+        print(f"(the first {len(preview.rows)} rows)")
     print()
 
 

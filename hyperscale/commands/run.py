@@ -54,10 +54,11 @@ def _start(arguments: argparse.Namespace) -> int:
     if arguments.pipeline:
         from hyperscale.control.pipeline_files import load_pipeline
 
-        load_pipeline(arguments.pipeline)
-        folder = places.new_run("pipeline")
+        pipeline = load_pipeline(arguments.pipeline)
+        folder = places.run_of(pipeline)
         with folder.lock() as lock:
-            take_pipeline(arguments.pipeline, folder)
+            take_pipeline(pipeline, folder)
+            say(f"run {folder.run_id} executes {arguments.pipeline}")
             return _execute(folder, lock, arguments, rows=None)
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
     planned = plan_run(

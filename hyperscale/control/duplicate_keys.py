@@ -27,7 +27,8 @@ class KeyIndex:
         """Make the buckets."""
         self._stack = ExitStack()
         self._buckets: list[IO[bytes]] = [
-            self._stack.enter_context(tempfile.SpooledTemporaryFile(_BUCKET_BYTES)) for _ in range(_BUCKETS)
+            self._stack.enter_context(tempfile.SpooledTemporaryFile(_BUCKET_BYTES))  # noqa: SIM115 the stack closes it
+            for _ in range(_BUCKETS)
         ]
         self._count = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from hyperscale.control.local_run import TEARDOWN, Ending, LocalRun
@@ -31,8 +32,6 @@ def execute(run: RunFolder, lock: int, *, rows: int | None, is_terminal: bool) -
     Raises:
         ExperimentError: when the pipeline cannot be executed here.
     """
-    from pathlib import Path
-
     pipeline = load_pipeline(Path(run.read_launch().pipeline))
     plans = plan_steps(pipeline, run, python=sys.executable, environment=os.environ)
     with StopRequests() as stops:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from hyperscale.control.loading import LoadedExperiment
-from hyperscale.control.row_check import RowCheck, check_rows
+from hyperscale.control.row_check import MAX_SHOWN_ROWS, RowCheck, check_rows
 from hyperscale.control.schema_check import BrokenSchemaError, RowSchema
 from hyperscale.errors import ExperimentError, Problem
+from hyperscale.node.cells import numeric_type
 from hyperscale.node.readers import Rows, input_hash, open_rows, split_glob
+from hyperscale.node.rows import listed
 from hyperscale.plan import InputFacts
 from hyperscale.suggestions import did_you_mean
 
@@ -26,9 +27,10 @@ def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ..
     rows = _open_rows(loaded, problems)
     row_schema = _open_row_schema(loaded, problems)
     if rows is None or problems:
-        raise ExperimentError(f"the input of {loaded.positions.file} cannot be used", problems=problems)
+        message = f"the input of {loaded.positions.file} cannot be used"
+        raise ExperimentError(message, problems=loaded.positions.sorted(problems))
     try:
-        checked = check_rows(rows, key=loaded.experiment.input.key, row_schema=row_schema, file=_name(loaded))
+        checked = check_rows(rows, loaded.experiment.input, row_schema)
     except BrokenSchemaError as error:
         problem = loaded.positions.problem(("input", "row_schema"), str(error))
         raise ExperimentError(f"the rows of {_name(loaded)} cannot be checked", problems=[problem]) from error
@@ -72,7 +74,7 @@ def _placed(loaded: LoadedExperiment, problem: Problem) -> Problem:
     """Return a reader's problem where it can be mended: in the experiment's file if that names it."""
     if problem.path:
         path = tuple(problem.path.split(".", 2))
-        return loaded.positions.problem(path, f"{problem.message} in {problem.file}", at_key=len(path) > 2)
+        return loaded.positions.problem(path, problem.message, at_key=len(path) > 2)
     if problem.line == 0 and loaded.experiment.input.form == "files":
         return loaded.positions.problem(("input", "files"), problem.message)
     return problem
@@ -98,11 +100,62 @@ def _guess(path: Path) -> str:
 
 
 def _refuse_bad_rows(checked: RowCheck, file: str) -> None:
-    if checked.bad_rows:
-        only = f"; the first {len(checked.shown_rows)} are shown" if checked.bad_rows > len(checked.shown_rows) else ""
-        rows = "1 row" if checked.seen_rows == 1 else f"{checked.seen_rows:,} rows"
-        raise ExperimentError(
-            f"{checked.bad_rows:,} of {rows} of {file} {'is' if checked.bad_rows == 1 else 'are'} bad{only}",
-            problems=checked.problems,
-            hint="correct them, or change input.columns and input.row_schema",
-        )
+    if not checked.bad_rows:
+        return
+    rows = "1 row" if checked.rows == 1 else f"{checked.rows:,} rows"
+    shown = f"; the first {MAX_SHOWN_ROWS} are shown" if checked.bad_rows > MAX_SHOWN_ROWS else ""
+    raise ExperimentError(
+        f"{checked.bad_rows:,} of {rows} of {file} {'is' if checked.bad_rows == 1 else 'are'} wrong{shown}"
+        if checked.rows
+        else f"{file} cannot be used",
+        problems=checked.problems,
+    )
+
+
+def _facts(loaded: LoadedExperiment, rows: Rows, checked: RowCheck) -> InputFacts:
+    source, path = loaded.experiment.input, input_path(loaded)
+    uploads = [path, *(loaded.folder / mount.path for mount in loaded.experiment.mounts.values())]
+    sizes = [size for upload in uploads for size in _file_sizes(upload)]
+    return InputFacts(
+        rows=checked.rows,
+        estimated=False,
+        row_bytes=checked.row_bytes,
+        columns=rows.columns,
+        input_hash=input_hash(source, path),
+        upload_bytes=sum(sizes),
+        upload_files=len(sizes),
+    )
+
+
+def _file_sizes(path: Path) -> Iterator[int]:
+    """Yield the size of each file that is uploaded for `path`: itself, or all in it."""
+    if path.is_file():
+        yield path.stat().st_size
+    for folder, _, names in os.walk(path):
+        for name in names:
+            file = Path(folder) / name
+            if file.is_file():
+                yield file.stat().st_size
+
+
+def _warnings(loaded: LoadedExperiment, rows: Rows, checked: RowCheck) -> Iterator[Problem]:
+    if checked.numeric:
+        types = ", ".join(f"{name}: {kind}" for name, kind in checked.numeric.items())
+        at = ("input", "columns") if ("input", "columns") in loaded.positions.values else ("input", "csv")
+        names = listed(list(checked.numeric))
+        message = f"text columns that hold nothing but numbers: {names}; to get numbers, add {types} to input.columns"
+        yield loaded.positions.problem(at, message)
+    if loaded.experiment.input.form == "csv":
+        for message in _header_warnings(rows.columns):
+            yield Problem(_name(loaded), 1, 0, "", message)
+
+
+def _header_warnings(columns: tuple[str, ...]) -> Iterator[str]:
+    for name in columns:
+        if name != name.strip():
+            yield f"the name of the column {name!r} begins or ends with a space"
+    separator = next((mark for mark in (";", "\t", "|") if len(columns) == 1 and mark in columns[0]), None)
+    if separator is not None:
+        yield f"there is one column, {columns[0]!r}; columns are separated by commas, not by {separator!r}"
+    if numeric_type(columns):
+        yield "the first line holds numbers alone, expected the names of columns"

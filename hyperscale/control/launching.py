@@ -11,16 +11,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import hyperscale
 from hyperscale.control.activity_check import check_activity
 from hyperscale.control.input_check import check_input
-
-import hyperscale
 from hyperscale.control.loading import LoadedExperiment, load_experiment
+from hyperscale.control.pipeline_files import Pipeline
 from hyperscale.control.rendering import RunInputs, render
 from hyperscale.control.run_folder import Launch, RunFolder
 from hyperscale.control.staging import code_hash, stage_code, staged_files
+from hyperscale.control.step_plans import AUTO
+from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.names import new_run_id
+from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest
 from hyperscale.plan import InputFacts, Plan, plan_for_this_machine
 
@@ -47,6 +49,28 @@ class Places:
         """Return the folder of a new run of the experiment `name`."""
         run_id = new_run_id(name, datetime.now(timezone.utc), secrets.token_hex(2))
         return RunFolder.under(self.runs, run_id, queue=_absolute(self.queue), store=_absolute(self.store))
+
+    def run_of(self, pipeline: Pipeline) -> RunFolder:
+        """Return the folder of a run of `pipeline`: the one that the file names, or a new one where it says auto.
+
+        Raises:
+            RunStateError: when the file names a run that exists.
+        """
+        given = {name: value.value for name, value in pipeline.inputs.items() if value.value != AUTO}
+        name = pipeline.file.stem
+        run = self.new_run(name if EXPERIMENT.problem(name) is None else "pipeline")
+        run = RunFolder(
+            run.runs,
+            given.get("run_id", run.run_id),
+            given.get("queue", run.queue_url),
+            given.get("store", run.store_url),
+        )
+        if run.is_launched:
+            raise RunStateError(
+                f"{pipeline.file} belongs to run {run.run_id}, which exists",
+                hint=f"continue it with --resume {run.run_id}, or set the file's input run_id to auto",
+            )
+        return run
 
 
 def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes: int) -> PlannedRun:
@@ -96,9 +120,10 @@ def make_run(planned: PlannedRun, run: RunFolder) -> None:
         store.close()
 
 
-def take_pipeline(pipeline: Path, run: RunFolder) -> None:
-    """Note that `run` executes the file `pipeline` as it is; its seed writes the manifest."""
-    run.write_launch(Launch(pipeline.stem, str(pipeline.absolute()), run.queue_url, run.store_url, time.time()))
+def take_pipeline(pipeline: Pipeline, run: RunFolder) -> None:
+    """Note that `run` executes `pipeline` as its file has it; its seed writes the manifest."""
+    file = pipeline.file.absolute()
+    run.write_launch(Launch(file.stem, str(file), run.queue_url, run.store_url, time.time()))
 
 
 def _manifest(planned: PlannedRun, run_id: str, created_at: float, code: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hyperscale.control.file_text import read_text
 from hyperscale.control.overrides import apply_overrides
 from hyperscale.control.positions import Positions, ValuePath
 from hyperscale.control.resources import schema_path
@@ -17,7 +18,6 @@ from hyperscale.control.schema_defaults import with_defaults
 from hyperscale.control.secret_check import add_secret_problems
 from hyperscale.control.secret_words import without_secrets
 from hyperscale.control.yaml_file import YamlFile, parse_yaml
-from hyperscale.control.file_text import read_text
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Experiment
 

@@ -178,6 +178,7 @@ class LocalRun:
         if self._stops.count and not self._told_stop:
             self._told_stop = True
             self._display.say(STOPPING)
+            write_cancel(self._store, self._life, "user", "stopped by the user")
         if decision.cancel and not self._cancelled:
             self._cancelled = True
             self._cancel(decision.cancel)

@@ -43,9 +43,10 @@ def size_text(size: int) -> str:
 
 
 def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
-    plan, experiment = planned.plan, planned.loaded.experiment
+    plan, loaded = planned.plan, planned.checked.loaded
+    experiment = loaded.experiment
     compute = experiment.compute
-    yield "experiment", f"{experiment.name} ({planned.loaded.file.name})"
+    yield "experiment", f"{experiment.name} ({loaded.file.name})"
     yield "rows", f"{rows_text(plan)} in {counted(plan.messages, 'message')}"
     yield "message", f"up to {counted(plan.rows_per_message, 'row')}, leased for {plan.lease_seconds:,} s"
     yield "workers", f"{plan.workers:,}, {plan.workers_per_node:,} on each node"
@@ -66,14 +67,11 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
 
 
 def _travelling(planned: Planned) -> Iterator[tuple[str, str]]:
-    if planned.staged:
-        files = counted(len(planned.staged.files), "file")
-        yield "code", f"{files}, {size_text(planned.staged.total_bytes)}, to every node"
-    if planned.facts:
-        facts = planned.facts
-        yield "upload", f"{counted(facts.upload_files, 'file')}, {size_text(facts.upload_bytes)}, once"
-        if facts.upload_bytes > LARGE_UPLOAD_BYTES or facts.upload_files > LARGE_UPLOAD_FILES:
-            yield "note", "the upload is large: data that is in the cloud already can be named by its URI"
+    staged, facts = planned.checked.staged, planned.checked.facts
+    yield "code", f"{counted(len(staged.files), 'file')}, {size_text(staged.total_bytes)}, to every node"
+    yield "upload", f"{counted(facts.upload_files, 'file')}, {size_text(facts.upload_bytes)}, once"
+    if facts.upload_bytes > LARGE_UPLOAD_BYTES or facts.upload_files > LARGE_UPLOAD_FILES:
+        yield "note", "the upload is large: data that is in the cloud already can be named by its URI"
 
 
 def _failed_limit(limit: int | str | None) -> str:

@@ -12,8 +12,9 @@ from typing import Protocol
 WINDOW_SECONDS = 30.0
 #: So long without a finished row, and the phase says that rows are slow.
 SLOW_SECONDS = 30.0
-#: Without a terminal a line is written this often.
+#: Without a terminal a line is written this often; sooner for a new phase, but not for each of a flicker.
 PLAIN_SECONDS = 10.0
+NEW_PHASE_SECONDS = 1.0
 
 Beats = Iterable[tuple[str, float, Mapping[str, object]]]
 
@@ -65,7 +66,12 @@ def read_progress(beats: Beats, total: int | None, *, seeded: bool, life: int) -
         seeded: whether seed.json is written.
         life: of the run; what processes of earlier lives did counts, but they are no longer at work.
     """
-    consumers = [fields for _, _, fields in beats if fields.get("role") == "consume"]
+    of_processes = [fields for _, _, fields in beats]
+    if not seeded:
+        return Progress(
+            "seeding", done=max((_number(fields, "rows_seeded") for fields in of_processes), default=0), total=total
+        )
+    consumers = [fields for fields in of_processes if fields.get("role") == "consume"]
     alive = [fields for fields in consumers if fields.get("life", life) == life]
     at_work = [fields for fields in alive if fields.get("state") in ("running", "draining")]
     done = sum(_number(fields, "rows_done") for fields in consumers)
@@ -78,12 +84,10 @@ def read_progress(beats: Beats, total: int | None, *, seeded: bool, life: int) -
         workers=sum(_number(fields, "workers") for fields in at_work),
         broken=next((str(fields.get("message")) for fields in alive if fields.get("state") == "broken"), ""),
     )
-    return replace(progress, phase=_phase(progress, seeded))
+    return replace(progress, phase=_phase(progress))
 
 
-def _phase(progress: Progress, seeded: bool) -> str:
-    if not seeded:
-        return "seeding"
+def _phase(progress: Progress) -> str:
     if progress.total is not None and progress.done >= progress.total:
         return "proving the count"
     if not progress.workers:
@@ -108,6 +112,8 @@ class Pace:
 
     def add(self, progress: Progress, now: float) -> Progress:
         """Return `progress` of the time `now` (monotonic seconds) with all that follows from earlier ones."""
+        if progress.phase == "seeding":
+            return progress
         if not self._seen or progress.done != self._seen[-1][1]:
             self._moved_at = now
         self._seen.append((now, progress.done))
@@ -162,20 +168,19 @@ def rate_text(rows_per_second: float) -> str:
 
 
 class PlainDisplay:
-    """Writes a line every ten seconds, and one whenever the phase changes, to stderr."""
+    """Writes a line to stderr every ten seconds, and one when the phase changes."""
 
     def __init__(self) -> None:
         """Start with nothing written."""
         self._phase = ""
-        self._next_at = 0.0
+        self._written_at = float("-inf")
 
     def show(self, progress: Progress, now: float) -> None:
-        """Write the progress when its phase is new or ten seconds are over."""
+        """Write the progress when it is time to."""
         phase = progress.phase.partition(":")[0]
-        if phase == self._phase and now < self._next_at:
+        if now < self._written_at + (PLAIN_SECONDS if phase == self._phase else NEW_PHASE_SECONDS):
             return
-        self._phase = phase
-        self._next_at = now + PLAIN_SECONDS
+        self._phase, self._written_at = phase, now
         self.say(progress_line(progress))
 
     def say(self, text: str) -> None:

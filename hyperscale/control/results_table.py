@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +17,28 @@ from hyperscale.node.stores import MissingBlobError, Store
 TABLES = {".parquet": blobs.RESULTS_PARQUET, ".csv": blobs.RESULTS_CSV}
 
 
+#: Columns that a preview begins and ends with; the results and then the input are between them.
+FIRST = ("row_index", "key", "outcome")
+LAST = ("attempts", "seconds", "consumer")
+
+
 @dataclass(frozen=True)
 class Preview:
     """The first rows of a table, under its columns."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[object]]
+
+    def arranged(self, input_columns: Collection[str]) -> Preview:
+        """Return the same rows with what an activity returned next to the row's name: a screen is narrow."""
+
+        def rank(column: str) -> int:
+            if column in FIRST:
+                return 0
+            return 3 if column in LAST else 2 if column in input_columns else 1
+
+        order = sorted(range(len(self.columns)), key=lambda number: rank(self.columns[number]))
+        return Preview([self.columns[n] for n in order], [[row[n] for n in order] for row in self.rows])
 
 
 def read_preview(store: Store, rows: int) -> Preview | None:

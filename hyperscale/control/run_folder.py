@@ -85,6 +85,11 @@ class RunFolder:
         """Return the folder of one output of the step `job`."""
         return self.path / "steps" / job / output
 
+    @property
+    def is_launched(self) -> bool:
+        """Return whether the run was started before."""
+        return (self.path / LAUNCH).exists()
+
     def read_launch(self) -> Launch:
         """Return how the run was started."""
         return _read_launch(self.path / LAUNCH)

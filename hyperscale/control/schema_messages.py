@@ -148,6 +148,8 @@ def _expected(schema: Mapping[str, Any]) -> str:
         return str(schema["x-expected"])
     if "enum" in schema:
         return f"one of {', '.join(map(str, schema['enum']))}"
+    if schema.get("properties"):
+        return f"keys such as {', '.join(list(schema['properties'])[:3])}"
     kinds = schema.get("type", "object")
     return " or ".join(_TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
@@ -156,7 +158,7 @@ def _describe_type(violation: Violation) -> str:
     value, rule = violation.value, violation.rule
     advice = ""
     if rule == "string" and isinstance(value, (bool, int, float)):
-        advice = f'; write "{shown(value)}" in quotes'
+        advice = "; put it in quotes"
     if rule == "array" and isinstance(value, str):
         advice = f"; write [{value}]"
     expected = _expected({"type": rule})

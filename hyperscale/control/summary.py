@@ -73,10 +73,9 @@ def next_commands(results: Results | None, run: str, program: str) -> list[str]:
         run: how a command names the run: its id, or the path of its folder.
         program: how this program is called.
     """
-    named = shlex.quote(run)
     lines = []
     if results is not None:
-        lines.append(f"results:  {program} results {named}")
+        lines.append(f"results:  {program} results {shlex.quote(run)}")
     if results is None or results["rows"]["missing"]:
         lines.append(f"continue: {resume_command(run, program)}")
     return lines
@@ -88,11 +87,13 @@ def resume_command(run: str, program: str) -> str:
 
 
 def step_lines(ending: Ending, folder: RunFolder) -> list[str]:
-    """Return one line for each step that failed; those of a run that was stopped say nothing."""
+    """Return one line for each step that failed, except those that `verdict` speaks of."""
     if ending.stop_requests:
         return []
     return [
-        f"step {job} failed: {_one_line(error)} (see {folder.step_log(job)})" for job, error in ending.errors.items()
+        f"step {job} failed: {_one_line(error)} (see {folder.step_log(job)})"
+        for job, error in ending.errors.items()
+        if job not in (SEED, TEARDOWN)
     ]
 
 

@@ -112,7 +112,7 @@ class Consumer:
             if self._crew.broken:
                 return Told("broken", flush=True)
             if self._stop_requested():
-                return Told("asked to leave", flush=False)
+                return Told("asked to leave", flush=self._heartbeat.look_for_cancel() is not None)
             if self._heartbeat.cancel:
                 return Told(f"the run was cancelled: {self._heartbeat.cancel.message}", flush=True)
             if self._is_over():

@@ -13,7 +13,7 @@ from typing import Any
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.cells import CONVERSIONS, CellError
-from hyperscale.node.rows import Batch, Report, Rows, column_problems
+from hyperscale.node.rows import Batch, Report, Rows, column_problems, listed
 
 #: Longer cells are refused: most often somebody forgot to close a quotation mark. Python's own bound is 128 KiB.
 MAX_CELL_CHARACTERS = 16 * 1024 * 1024
@@ -33,10 +33,7 @@ class CsvRows(Rows):
         self._file = str(source.csv)
         self._limit = source.limit
         self.columns = self._read_header()
-        problems = [
-            *_header_problems(self.columns, self._file),
-            *column_problems(source, self.columns, self._file),
-        ]
+        problems = _header_problems(self.columns, self._file) or column_problems(source, self.columns, self._file)
         if problems:
             raise _cannot_read(self._file, problems)
         self.types = {column: source.columns.get(column, "string") for column in self.columns}
@@ -65,28 +62,38 @@ class CsvRows(Rows):
 
     def _good_rows(self, batch: Batch, report: Report) -> Batch:
         """Convert the cells of `batch`; return it without the rows that are wrong."""
-        problems: dict[int, Problem] = {}
-        width = len(self.columns)
-        if set(map(len, batch.rows)) - {width}:
-            for number, row in enumerate(batch.rows):
-                if len(row) != width:
-                    message = f"has {_cells(len(row))}, expected {width} ({_listed(self.columns)})"
-                    problems[number] = Problem(self._file, batch.lines[number], 0, "", message)
-        for index, convert in self._conversions:
-            for number, row in enumerate(batch.rows):
-                try:
-                    row[index] = convert(row[index])
-                except CellError as error:
-                    where = (self._file, batch.lines[number], 0, self.columns[index])
-                    problems.setdefault(number, Problem(*where, str(error)))
-                except (IndexError, TypeError):
-                    continue  # ragged: told above
+        problems: dict[int, list[Problem]] = {}
+        for number, column, message in (*self._ragged(batch.rows), *self._converted(batch.rows)):
+            problem = Problem(self._file, batch.lines[number], 0, column, message)
+            problems.setdefault(number, []).append(problem)
         if not problems:
             return batch
         for number in sorted(problems):
-            report(problems[number])
+            for problem in problems[number]:
+                report(problem)
         good = [number for number in range(len(batch.rows)) if number not in problems]
         return Batch([batch.rows[number] for number in good], [batch.lines[number] for number in good])
+
+    def _ragged(self, rows: list[list[Any]]) -> Iterator[tuple[int, str, str]]:
+        """Yield number, "" and message of each row that is too short or too long."""
+        width = len(self.columns)
+        if set(map(len, rows)) <= {width}:
+            return
+        expected = f"expected {width} ({listed(self.columns)})"
+        for number, row in enumerate(rows):
+            if len(row) != width:
+                yield number, "", f"has {'1 cell' if len(row) == 1 else f'{len(row)} cells'}, {expected}"
+
+    def _converted(self, rows: list[list[Any]]) -> Iterator[tuple[int, str, str]]:
+        """Convert the cells of `rows` in place; yield number, column and message of each that cannot be."""
+        width = len(self.columns)
+        for index, convert in self._conversions:
+            for number, row in enumerate(rows):
+                if len(row) == width:
+                    try:
+                        row[index] = convert(row[index])
+                    except CellError as error:
+                        yield number, self.columns[index], str(error)
 
     def _read_header(self) -> tuple[str, ...]:
         with self._open() as stream:
@@ -196,11 +203,3 @@ def _header_problems(columns: Sequence[str], file: str) -> list[Problem]:
 
 def _cannot_read(file: str, problems: list[Problem]) -> ExperimentError:
     return ExperimentError(f"the input {file} cannot be read", problems=problems)
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -18,6 +18,8 @@ SEED_SILENCE_SECONDS = 300.0
 CONSUMER_SILENCE_SECONDS = 1800.0
 #: However short the lease: a busy machine may keep a living consumer from its heartbeat for so long.
 LEAST_SILENCE_SECONDS = 10.0
+#: Who stops a run stops consumers first and teardown then: for so long, their leaving is not taken for a stall.
+STOPPING_SECONDS = 5.0
 #: So many consumers that cannot start the activity are proof that it cannot be started.
 BROKEN_CONSUMERS = 3
 #: A share of failed rows says nothing before so many outcomes.
@@ -226,9 +228,11 @@ def _draining(view: View) -> Cancel | Look | Wait:
 def _stall(view: View) -> Cancel | None:
     """Return the end of a run whose messages nobody works on any more."""
     beats = view.consume_beats
-    if len(beats) >= view.consumers and all(view.is_gone(beat) for beat in beats):
+    quiet_seconds = min((beat.age_seconds for beat in beats), default=0.0)
+    are_gone = len(beats) >= view.consumers and all(view.is_gone(beat) for beat in beats)
+    if are_gone and quiet_seconds >= STOPPING_SECONDS:
         what = f"each of {len(beats)} consumers has left or fallen silent"
-    elif beats and min(beat.age_seconds for beat in beats) > CONSUMER_SILENCE_SECONDS:
+    elif quiet_seconds > CONSUMER_SILENCE_SECONDS:
         what = f"no consumer was heard of for {CONSUMER_SILENCE_SECONDS / 60:.0f} minutes"
     else:
         return None

@@ -61,6 +61,11 @@ class Heartbeat:
 
         self._background.ask(request, then)
 
+    def look_for_cancel(self) -> Cancel | None:
+        """Return the marker that ended this life of the run, if there is one now."""
+        self.cancel = self.cancel or read_cancel(self._store, self._life)
+        return self.cancel
+
     def last(self, state: str, message: str) -> None:
         """Beat for the last time, at once: the consumer has left or is broken, and why."""
         self._last["rows_held"] = 0

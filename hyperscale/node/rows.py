@@ -63,16 +63,19 @@ def column_problems(source: Input, columns: Sequence[str], file: str) -> list[Pr
     if source.key is not None:
         named = {"input.key": source.key, **named}
     return [
-        Problem(file, 1, 0, path, f"there is no column {name!r}{_among(name, columns)}")
+        Problem(file, 1, 0, path, f"{file} has no column {name!r}{_among(name, columns)}")
         for path, name in named.items()
         if name not in columns
     ]
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return the first of `names` as a message shows them."""
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
 def _among(name: str, columns: Sequence[str]) -> str:
-    guess = did_you_mean(name, columns)
-    some = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
-    return guess or f", expected one of {some}"
+    return did_you_mean(name, columns) or f", expected one of {listed(columns)}"
 
 
 def _refuse(problem: Problem) -> NoReturn:

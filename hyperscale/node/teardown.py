@@ -11,10 +11,11 @@ import logging
 import secrets
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from hyperscale import blobs
-from hyperscale.errors import RunStateError
+from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal
 from hyperscale.node import drain
@@ -84,7 +85,8 @@ def tear_down(
         if watch.chain and watch.chain.is_complete:
             queue.remove()
     except BaseException as error:
-        pulse.beat("broken", f"{type(error).__name__}: {error}")
+        with suppress(HyperscaleError):  # the store itself may be what is broken
+            pulse.beat("broken", f"{type(error).__name__}: {error}")
         raise
     pulse.beat("left")
     return results

@@ -13,6 +13,10 @@ from conftest import Command
 from hyperscale.control.new_folder import experiment_name
 
 
+def read_rows(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text("utf-8").splitlines()))
+
+
 def test_a_new_folder_runs_as_it_stands(hyperscale: Command, tmp_path: Path):
     made = hyperscale("init", "waiting lines", folder=tmp_path)
     folder = tmp_path / "waiting lines"
@@ -21,8 +25,8 @@ def test_a_new_folder_runs_as_it_stands(hyperscale: Command, tmp_path: Path):
 
     assert made.returncode == 0, made.stderr
     assert finished.returncode == 0, finished.stderr
-    rows = list(csv.DictReader((folder / "rows.csv").open()))
-    results = list(csv.DictReader(next(folder.glob(".hyperscale/runs/*/results.csv")).open()))
+    rows = read_rows(folder / "rows.csv")
+    results = read_rows(next(folder.glob(".hyperscale/runs/*/results.csv")))
     assert [result["id"] for result in results] == [row["id"] for row in rows]
     assert all(float(result["mean_wait_minutes"]) > 0 for result in results)
 

@@ -162,8 +162,7 @@ REFUSED = [
     (
         {"parallelism": {"workers": 500}, "compute": {"max_nodes": 100}},
         "500 workers at 1 a node need 500 nodes, compute.max_nodes is 100",
-        "raise compute.max_nodes to 500, lower parallelism.workers to 100, "
-        "or raise parallelism.workers_per_node to 5",
+        "raise compute.max_nodes to 500, lower parallelism.workers to 100, or raise parallelism.workers_per_node to 5",
     ),
     (
         {"compute": {"tier": "low_priority"}, "limits": {"max_hours": 169}},
@@ -225,9 +224,7 @@ def test_about_twenty_messages_a_worker_are_planned():
 
 
 def test_a_message_fills_whole_calls():
-    experiment = make_experiment(
-        parallelism={"workers": 10}, activity={"entry": "sweep:fit", "rows_per_call": 64}
-    )
+    experiment = make_experiment(parallelism={"workers": 10}, activity={"entry": "sweep:fit", "rows_per_call": 64})
 
     plan = plan_of(experiment, make_facts(20_000))
 

@@ -30,7 +30,7 @@ def test_the_counts_of_all_consumers_of_all_lives_are_summed() -> None:
     ("beats", "total", "seeded", "phase"),
     [
         ([], None, False, "seeding"),
-        ([beat(role="seed")], 10, False, "seeding"),
+        ([beat(role="seed", rows_seeded=5)], 10, False, "seeding"),
         ([], 10, True, "workers starting"),
         ([beat(state="starting", workers=2)], 10, True, "workers starting"),
         ([beat(rows_done=1, rows_held=4, workers=2)], 10, True, "running"),
@@ -146,14 +146,23 @@ def test_without_a_terminal_a_line_is_written_every_ten_seconds_and_when_the_pha
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     display = PlainDisplay()
-    for now, phase in (
+    shown = [
         (0.0, "seeding"),
         (1.0, "running"),
+        (1.5, "seeding"),
         (5.0, "running"),
-        (11.5, "running"),
-        (12.0, "slow rows: x"),
-        (13.0, "slow rows: y"),
-    ):
+        (11.0, "running"),
+        (12.5, "slow rows: x"),
+    ]
+    for now, phase in [*shown, (13.6, "slow rows: y")]:
         display.show(Progress(phase), now)
 
     assert capsys.readouterr().err.splitlines() == ["seeding", "running", "running", "slow rows: x"]
+
+
+def test_while_a_run_is_seeded_its_seeded_rows_are_shown_and_no_rate() -> None:
+    progress = read_progress([beat(role="seed", rows_seeded=500)], 1000, seeded=False, life=0)
+    pace = Pace()
+    pace.add(progress, 0.0)
+
+    assert progress_line(pace.add(progress, 20.0)) == "seeding  500/1,000 rows (50%)"

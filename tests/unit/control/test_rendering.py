@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from experiments import WORKSPACE, make_experiment, make_facts
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperscale.control.rendering import HEADER, RunInputs, azure_inputs, fixed_folder, render
@@ -184,6 +184,7 @@ def test_mounts_are_data_inputs_with_their_mode(tmp_path: Path):
     }
 
 
+@settings(max_examples=50)
 @given(st.text(), st.dictionaries(st.text(min_size=1), st.text(), max_size=3), st.dictionaries(st.text(), st.text()))
 def test_texts_of_the_user_come_back_from_the_pipeline_file(
     description: str, tags: dict[str, str], arguments: dict[str, str]

@@ -129,7 +129,7 @@ def test_a_run_without_results_is_an_error(
 
 
 def test_a_step_that_failed_is_named_with_its_log_but_not_after_a_stop(folder: RunFolder) -> None:
-    errors = {"consume_1": "it was killed by SIGKILL"}
+    errors = {"seed": "told by the verdict", "consume_1": "it was killed by SIGKILL"}
 
     assert summary.step_lines(ending(errors=errors), folder) == [
         f"step consume_1 failed: it was killed by SIGKILL (see {folder.step_log('consume_1')})"

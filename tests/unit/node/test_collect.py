@@ -330,7 +330,7 @@ from hyperscale.node.readers import open_rows
 from hyperscale.node.stores.folder import FolderStore
 
 folder, rows = Path(sys.argv[1]), int(sys.argv[3])
-store, text = FolderStore(folder / "store"), "x" * 400
+store, text = FolderStore(folder / "store"), "x" * 700
 for start in range(0, rows, 1000):
     part(store, f"c-{start % 7919:06d}-{start}", (succeeded(row, {"text": text}) for row in range(start, start + 1000)))
 seed, spec, path = seeded(store, rows), experiment(), write_input(folder, rows)
@@ -350,5 +350,5 @@ def test_a_large_run_is_collected_in_little_memory(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _LARGE_RUN, *arguments], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 64, "MiB more at the peak, for a ledger of 110 MiB"
+    assert int(done.stdout) < 112, "MiB more at the peak, for a ledger of 170 MiB"
     assert pq.read_metadata(tmp_path / "store" / blobs.RESULTS_PARQUET).num_rows == 200_000

@@ -1,0 +1,92 @@
+"""Check the file, the input's rows and the code's entry point; touches nothing."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from hyperscale.commands import add_file, add_json, add_set, print_json, say
+from hyperscale.control.checking import CheckedExperiment, check_experiment
+from hyperscale.errors import ExperimentError, Problem
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare FILE, --set and --json."""
+    add_file(parser)
+    add_set(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the experiment and say what was found."""
+    try:
+        checked = check_experiment(arguments.file, arguments.overrides)
+    except ExperimentError as error:
+        if not arguments.json:
+            raise
+        print_json({"valid": False, "message": str(error), "problems": [_problem(each) for each in error.problems]})
+        return error.exit_code
+    if arguments.json:
+        print_json(_document(checked))
+        return 0
+    for warning in checked.warnings:
+        say(f"warning: {warning}")
+    print("\n".join(_lines(checked)))
+    return 0
+
+
+def _lines(checked: CheckedExperiment) -> list[str]:
+    experiment, facts, staged = checked.loaded.experiment, checked.facts, checked.staged
+    rows = f"{_count(facts.rows, 'row')}, {_count(len(facts.columns), 'column')}"
+    return [
+        f"name    {experiment.name}",
+        f"input   {experiment.input.csv or experiment.input.files}: {rows} ({', '.join(facts.columns)})",
+        f"code    {experiment.activity.code}: {_count(len(staged.files), 'file')}, {_size(staged.total_bytes)}, "
+        f"entry {experiment.activity.entry}",
+        *(f"mount   {name}: {mount.path}" for name, mount in experiment.mounts.items()),
+        f"upload  {_count(facts.upload_files, 'file')}, {_size(facts.upload_bytes)} (input and mounts, when submitted)",
+        "",
+        f"{checked.loaded.positions.file} is valid: {rows}.",
+    ]
+
+
+def _document(checked: CheckedExperiment) -> dict[str, Any]:
+    facts, staged = checked.facts, checked.staged
+    return {
+        "valid": True,
+        "file": str(checked.loaded.file),
+        "experiment": checked.loaded.experiment.to_document(),
+        "input": {
+            "rows": facts.rows,
+            "columns": list(facts.columns),
+            "row_bytes": facts.row_bytes,
+            "hash": facts.input_hash,
+            "upload_files": facts.upload_files,
+            "upload_bytes": facts.upload_bytes,
+        },
+        "code": {"files": [str(file) for file in staged.files], "bytes": staged.total_bytes},
+        "warnings": [_problem(warning) for warning in checked.warnings],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "path": problem.path,
+        "message": problem.message,
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _size(size_bytes: float) -> str:
+    """Return a size as people read it."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:,.0f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:,.1f} GiB"

@@ -1,0 +1,161 @@
+"""Finds the function or class that `activity.entry` names, by reading the source and never running it."""
+
+from __future__ import annotations
+
+import ast
+import enum
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from hyperscale.suggestions import did_you_mean
+
+_DefinedBy = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+#: What a class may inherit without our having to know what `run` does: then it must define it.
+_ROOTS = {"object", "NodeRunner"}
+
+
+class Definition(enum.Enum):
+    """Where a name of a module comes from."""
+
+    DEFINED = "defined"
+    IMPORTED = "imported"
+
+
+class DefinitionError(ValueError):
+    """The entry point cannot be used; the message says why.
+
+    Attributes:
+        file: relative to the code folder; None when the problem is the entry itself.
+        line, column: in it, from 1; 0 when there is none.
+    """
+
+    def __init__(self, message: str, file: Path | None = None, line: int = 0, column: int = 0) -> None:
+        """Keep the place beside the message."""
+        super().__init__(message)
+        self.file = file
+        self.line = line
+        self.column = column
+
+
+def find_definition(code: Path, entry: str) -> Definition:
+    """Return where the name of `entry`, `module:name`, comes from in the folder `code`.
+
+    Raises:
+        DefinitionError: when there is no such module or name, or it cannot be an activity.
+    """
+    module, _, name = entry.partition(":")
+    file = _module_file(code, module)
+    tree = _parse(code, file)
+    defined = dict(_definitions(tree.body))
+    found = defined.get(name)
+    if isinstance(found, _DefinedBy):
+        problem = _class_problem(found) if isinstance(found, ast.ClassDef) else _function_problem(found)
+        if problem:
+            raise DefinitionError(problem, file.relative_to(code), found.lineno, found.col_offset + 1)
+        return Definition.DEFINED
+    if isinstance(found, ast.Import | ast.ImportFrom) or (found is None and "*" in defined):
+        return Definition.IMPORTED
+    if found is None:
+        public = [known for known in defined if not known.startswith("_")]
+        guess = did_you_mean(name, public)
+        raise DefinitionError(f"{file.relative_to(code).as_posix()} defines no {name}{guess}")
+    return Definition.DEFINED
+
+
+def _module_file(code: Path, module: str) -> Path:
+    path = code.joinpath(*module.split("."))
+    for file in (path / "__init__.py", path.with_suffix(".py")):
+        if file.is_file():
+            return file
+    folder = path.parent
+    modules = [each.stem for each in folder.glob("*.py")] if folder.is_dir() else []
+    around = module.rpartition(".")[0]
+    guess = did_you_mean(path.name, modules)
+    wanted = path.with_suffix(".py").relative_to(code).as_posix()
+    raise DefinitionError(f"there is no file {wanted} in the code folder{guess if not around else ''}")
+
+
+def _parse(code: Path, file: Path) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the user's code, such as "\d" in a text
+            return ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        place = (file.relative_to(code), error.lineno or 1, error.offset or 0)
+        raise DefinitionError(f"is not Python: {error.msg}", *place) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise DefinitionError(f"is not Python: {error}", file.relative_to(code), 1) from error
+
+
+def _definitions(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield each name that the statements of a module bind, and the statement that does; the last one wins."""
+    for statement in body:
+        if isinstance(statement, _DefinedBy):
+            yield statement.name, statement
+        elif isinstance(statement, ast.Import):
+            for alias in statement.names:
+                yield alias.asname or alias.name.partition(".")[0], statement
+        elif isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                yield alias.asname or alias.name, statement
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            for name in _assigned(statement):
+                yield name, statement
+        for inner in _inner_bodies(statement):
+            yield from _definitions(inner)
+
+
+def _assigned(statement: ast.Assign | ast.AnnAssign) -> Iterator[str]:
+    if isinstance(statement, ast.AnnAssign) and statement.value is None:
+        return
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    for target in targets:
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name):
+                yield node.id
+
+
+def _inner_bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of an `if`, `try` or `with` of the module: what they bind is bound in the module."""
+    if isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
+        for field in ("body", "orelse", "finalbody"):
+            yield getattr(statement, field, [])
+        for handler in getattr(statement, "handlers", []):
+            yield handler.body
+
+
+def _function_problem(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
+    if isinstance(function, ast.AsyncFunctionDef):
+        return f"{function.name} is async, which is not available yet in this version; expected a plain function"
+    if function.decorator_list:
+        return None
+    return _signature_problem(function, function.name, given=0)
+
+
+def _class_problem(definition: ast.ClassDef) -> str | None:
+    run = dict(_definitions(definition.body)).get("run")
+    bases = {base.id if isinstance(base, ast.Name) else getattr(base, "attr", "") for base in definition.bases}
+    if run is None and bases <= _ROOTS and not definition.decorator_list:
+        return f"the class {definition.name} has no method run"
+    if isinstance(run, ast.AsyncFunctionDef):
+        return f"{definition.name}.run is async, which is not available yet in this version"
+    if isinstance(run, ast.FunctionDef) and not run.decorator_list:
+        return _signature_problem(run, f"{definition.name}.run", given=1)
+    return None
+
+
+def _signature_problem(function: ast.FunctionDef, name: str, *, given: int) -> str | None:
+    """Return why `function` cannot be called with a row, or with a row and a context, after `given` arguments."""
+    signature = function.args
+    names = [argument.arg for argument in (*signature.posonlyargs, *signature.args)][given:]
+    required = len(names) - len(signature.defaults)
+    expected = "expected (row) or (row, context)"
+    if not names and signature.vararg is None:
+        return f"{name} takes no row, {expected}"
+    if required > 2:
+        return f"{name} needs {required} arguments, {expected}"
+    for argument, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True):
+        if default is None:
+            return f"{name} needs the argument {argument.arg} by name, {expected}"
+    return None

@@ -1,0 +1,158 @@
+"""What comes out of the templates is loaded and validated by the real azure-ai-ml, without a workspace."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from experiments import WORKSPACE, make_experiment, make_facts
+
+from hyperscale.control.pipeline_checks import check_pipeline
+from hyperscale.control.rendered_files import write_files
+from hyperscale.control.rendering import RunInputs, azure_inputs, render
+from hyperscale.control.staging import stage_code
+from hyperscale.experiment import Experiment
+from hyperscale.plan import make_plan, plan_for_this_machine
+
+with warnings.catch_warnings():
+    # The SDK warns of its own libraries while it is imported, and below while it is used.
+    warnings.simplefilter("ignore")
+    from azure.ai.ml import load_component, load_compute, load_job
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+CLIENT = "11111111-1111-1111-1111-111111111111"
+IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/hyper"
+ODD = 'it\'s "odd": ${{parent.inputs.x}} <%= y %> $[[z]] é\n\U0001f600\x7f'
+
+FORMS: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "conda_file": {"environment": {"conda_file": "conda.yml"}},
+    "conda_file_at_start": {"environment": {"conda_file": "conda.yml", "install_at_start": True}},
+    "requirements": {"environment": {"requirements": "requirements.txt", "python": "/usr/bin/python3"}},
+    "requirements_at_start": {"environment": {"requirements": "requirements.txt", "install_at_start": True}},
+    "image_at_start": {"environment": {"image": "pytorch/pytorch:2.5.1", "install_at_start": True}},
+    "registered": {"environment": {"environment": "azureml:digits@latest", "install_at_start": True}},
+    "registry": {"environment": {"environment": "azureml://registries/azureml/environments/sklearn-1.5/labels/latest"}},
+    "odd_texts": {
+        "description": ODD,
+        "tags": {ODD: ODD},
+        "activity": {"code": "src", "entry": "sweep:fit", "arguments": {ODD: [ODD, None, 1.5]}},
+    },
+    "files_and_mounts": {
+        "input": {"files": "images/**/*.png"},
+        "mounts": {"model": {"path": "src", "mode": "download"}, "words": "grid.csv", "here": "."},
+    },
+    "low_priority_everywhere": {
+        "parallelism": {"workers": 40, "workers_per_node": 3},
+        "compute": {
+            "size": "Standard_NC4as_T4_v3",
+            "tier": "low_priority",
+            "max_nodes_per_cluster": 3,
+            "locations": ["westeurope", "eastus"],
+            "identity": IDENTITY,
+            "identity_client_id": CLIENT,
+            "network": {"vnet_name": "v", "subnet": "s"},
+            "enable_node_public_ip": False,
+            "shm_size": "8g",
+        },
+    },
+    "existing": {"compute": {"existing": ["gpu-a", "gpu-b"], "control": {"existing": "cpu"}}},
+    "serverless": {"compute": {"serverless": True, "identity_client_id": CLIENT, "control": {"serverless": True}}},
+    "storage_account": {"azure": {**WORKSPACE, "storage_account": "mystorage"}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of an experiment, with all that its forms name."""
+    folder = tmp_path / "my experiment ü"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "sweep.py").write_text("def fit(row): return row\n")
+    (folder / "images").mkdir()
+    (folder / "grid.csv").write_text("id\n1\n")
+    (folder / "requirements.txt").write_text("scikit-learn>=1.5\n")
+    (folder / "conda.yml").write_text("dependencies: [python=3.11, {pip: [numpy]}]\n")
+    return folder
+
+
+def write(experiment: Experiment, folder: Path) -> Path:
+    """Render what would be committed for `experiment`; return the pipeline file."""
+    plan = make_plan(experiment, make_facts(), version="1", templates_hash="t")
+    files = render(experiment, plan, folder=folder, out=folder, run=azure_inputs(experiment.azure))
+    write_files(files, folder, experiment.name)
+    stage_code(folder / "src", folder / "components" / "code")
+    return folder / "pipelines" / f"{experiment.name}.yml"
+
+
+def assert_azure_ml_takes(pipeline: Path) -> Any:
+    """Load and validate the pipeline, its components and its clusters as `az ml` does; return the pipeline."""
+    job = load_job(pipeline)
+    result = job._validate()
+    assert result.passed, result
+    # The text that is sent to the service.
+    job._to_rest_object()
+    for file in (pipeline.parent.parent / "components").glob("*.yml"):
+        result = load_component(file)._validate()
+        assert result.passed, result
+    for file in (pipeline.parent.parent / "compute").glob("*.yml"):
+        load_compute(file)._to_rest_object()
+    return job
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_an_experiment_is_taken_by_azure_ml_and_by_our_checks(form: str, folder: Path):
+    pipeline = write(make_experiment(**{"azure": WORKSPACE, **FORMS[form]}), folder)
+
+    assert_azure_ml_takes(pipeline)
+    assert check_pipeline(pipeline) == []
+
+
+def test_the_files_of_a_local_run_are_taken_by_azure_ml(folder: Path):
+    experiment = make_experiment()
+    plan = plan_for_this_machine(experiment, make_facts(), cores=2)
+    out = folder / ".hyperscale" / "runs" / "r" / "rendered"
+    run = RunInputs("digits-20261122-120000-0a1b", str(folder), str(folder))
+
+    write_files(render(experiment, plan, folder=folder, out=out, run=run), out, experiment.name)
+    stage_code(folder / "src", out / "components" / "code")
+
+    assert_azure_ml_takes(out / "pipelines" / "digits.yml")
+    assert check_pipeline(out / "pipelines" / "digits.yml") == []
+
+
+def test_azure_ml_is_sent_every_input_as_it_was_given(folder: Path):
+    experiment = make_experiment(**FORMS["odd_texts"])
+
+    job = assert_azure_ml_takes(write(experiment, folder))
+
+    sent = job._to_rest_object().as_dict()["properties"]
+    assert set(sent["inputs"]) == {
+        "run_id",
+        "queue",
+        "store",
+        "experiment",
+        "input",
+        "rows_per_message",
+        "lease_seconds",
+        "workers_per_node",
+        "consumers",
+        "clusters",
+    }
+    assert "$" not in sent["inputs"]["experiment"]["value"]
+    assert sent["description"] == ODD
+    assert sent["tags"][ODD] == ODD
+
+
+def test_azure_ml_is_sent_the_clusters_that_were_planned(folder: Path):
+    write(make_experiment(azure=WORKSPACE, **FORMS["low_priority_everywhere"]), folder)
+
+    files = sorted((folder / "compute").glob("hs-digits-*.yml"))
+
+    sent = [load_compute(file)._to_rest_object().as_dict() for file in files]
+    scale = [cluster["properties"]["properties"]["scaleSettings"] for cluster in sent]
+    assert [(each["minNodeCount"], each["maxNodeCount"]) for each in scale] == [(0, 3), (0, 3), (0, 3), (0, 3), (0, 2)]
+    assert {cluster["properties"]["properties"]["vmPriority"] for cluster in sent} == {"LowPriority"}
+    assert [cluster["location"] for cluster in sent[:2]] == ["westeurope", "eastus"]

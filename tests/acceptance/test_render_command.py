@@ -1,0 +1,147 @@
+"""`plan` and `render` as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Command
+
+EXPERIMENT = """\
+name: squares
+input: {csv: grid.csv}
+activity: {entry: "square:square"}
+parallelism: {workers: 7, workers_per_node: 2}
+compute: {max_nodes_per_cluster: 3}
+azure: {subscription_id: 11111111-1111-1111-1111-111111111111, resource_group: g, workspace_name: w}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An experiment of 100 rows, in a folder with an awkward name."""
+    folder = tmp_path / "my experiment ü"
+    (folder / "src").mkdir(parents=True)
+    (folder / "experiment.yaml").write_text(EXPERIMENT)
+    (folder / "grid.csv").write_text("x\n" + "".join(f"{x}\n" for x in range(100)))
+    (folder / "src" / "square.py").write_text("def square(row):\n    return {'square': int(row['x']) ** 2}\n")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_plan_prints_a_table_and_a_countable_last_line_and_writes_nothing(hyperscale: Command, folder: Path):
+    before = contents(folder)
+
+    answer = hyperscale("plan", folder=folder)
+
+    assert answer.returncode == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert lines[0] == "experiment  squares (experiment.yaml)"
+    assert "workers     7, 2 on each node" in lines
+    assert lines[-1] == "Plan: 2 clusters (4 nodes), 100 rows in 100 messages, 7 workers."
+    assert contents(folder) == before
+
+
+def test_plan_as_json_is_one_document(hyperscale: Command, folder: Path):
+    answer = hyperscale("plan", "--json", "--set", "parallelism.workers=500", folder=folder)
+
+    document = json.loads(answer.stdout)
+    assert document["workers"] == 100
+    assert "workers trimmed from 500 to 100: there are 100 rows" in document["notes"]
+
+
+def test_a_plan_that_cannot_be_placed_exits_with_3_and_says_what_to_change(hyperscale: Command, folder: Path):
+    answer = hyperscale("plan", "--set", "compute.max_nodes=3", folder=folder)
+
+    assert answer.returncode == 3
+    assert "7 workers at 2 a node need 4 nodes, compute.max_nodes is 3" in answer.stderr
+    assert "raise compute.max_nodes to 4" in answer.stderr
+
+
+def test_render_writes_files_that_its_check_finds_current(hyperscale: Command, folder: Path):
+    rendered = hyperscale("render", folder=folder)
+    checked = hyperscale("render", "--check", folder=folder)
+
+    assert rendered.returncode == checked.returncode == 0, rendered.stderr + checked.stderr
+    made = sorted(path for path in contents(folder) if not path.startswith("components/code/hyperscale/"))
+    clusters = [path for path in made if path.startswith("compute/hs-squares-")]
+    assert len(clusters) == 2
+    assert {"pipelines/squares.yml", "components/consume.yml", "components/code/activity/square.py"} <= set(made)
+
+
+def test_rendering_again_changes_no_byte(hyperscale: Command, folder: Path):
+    hyperscale("render", folder=folder)
+    first = contents(folder)
+
+    hyperscale("render", folder=folder)
+
+    assert contents(folder) == first
+
+
+def test_check_fails_and_names_the_files_once_the_experiment_has_changed(hyperscale: Command, folder: Path):
+    hyperscale("render", folder=folder)
+    (folder / "experiment.yaml").write_text(EXPERIMENT + "description: changed\n")
+    before = contents(folder)
+
+    answer = hyperscale("render", "--check", folder=folder)
+
+    assert answer.returncode == 4
+    assert "pipelines/squares.yml differs" in answer.stderr
+    assert 'run "hyperscale render"' in answer.stderr
+    assert contents(folder) == before
+
+
+def test_render_refuses_to_overwrite_a_file_that_it_did_not_write(hyperscale: Command, folder: Path):
+    (folder / "components").mkdir()
+    (folder / "components" / "seed.yml").write_text("mine: true\n")
+
+    answer = hyperscale("render", folder=folder)
+
+    assert answer.returncode == 2
+    assert "components/seed.yml was not rendered by hyperscale" in answer.stderr
+    assert (folder / "components" / "seed.yml").read_text() == "mine: true\n"
+    assert not (folder / "pipelines").exists()
+
+
+def test_a_saved_plan_is_rendered_as_it_was_made(hyperscale: Command, folder: Path, tmp_path: Path):
+    plan = tmp_path / "plan.json"
+    saved = hyperscale("plan", "--out", plan, "--set", "parallelism.workers=3", folder=folder)
+
+    rendered = hyperscale("render", plan, "--out", tmp_path / "out", folder=tmp_path)
+
+    assert rendered.returncode == 0, rendered.stderr
+    assert saved.stdout.splitlines()[-1] == "Plan: 1 cluster (2 nodes), 100 rows in 100 messages, 3 workers."
+    assert len(list((tmp_path / "out" / "compute").glob("hs-squares-*"))) == 1
+
+
+@pytest.mark.parametrize("changed", ["experiment.yaml", "grid.csv", "src/square.py"])
+def test_a_saved_plan_is_refused_once_something_has_changed(
+    changed: str, hyperscale: Command, folder: Path, tmp_path: Path
+):
+    hyperscale("plan", "--out", tmp_path / "plan.json", folder=folder)
+    with (folder / changed).open("a") as file:
+        file.write("description: changed\n" if changed == "experiment.yaml" else "17\n")
+
+    answer = hyperscale("render", tmp_path / "plan.json", folder=folder)
+
+    assert answer.returncode == 4
+    assert "changed since the plan" in answer.stderr
+
+
+def test_a_read_only_checkout_is_rendered_into_another_folder(hyperscale: Command, folder: Path, tmp_path: Path):
+    paths = [folder, *folder.rglob("*")]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = contents(folder)
+
+    answers = [hyperscale("render", "--out", tmp_path / "out", folder=folder) for _ in range(2)]
+
+    assert [answer.returncode for answer in answers] == [0, 0], answers
+    assert contents(folder) == before
+    assert (tmp_path / "out" / "components" / "code" / "activity" / "square.py").exists()
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)

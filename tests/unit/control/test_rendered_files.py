@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from hyperscale.control.rendered_files import check_files, write_files
+from hyperscale.control.rendering import HEADER
+from hyperscale.errors import ExperimentError, RunStateError
+
+
+def text_of(experiment: str, more: str = "") -> str:
+    return f'{HEADER}\ntags:\n  "hyperscale_experiment": "{experiment}"\n{more}'
+
+
+SEED = PurePosixPath("components/seed.yml")
+OLD_CLUSTER, NEW_CLUSTER = PurePosixPath("compute/old.yml"), PurePosixPath("compute/new.yml")
+DOCKERFILE = PurePosixPath("components/consume_environment/Dockerfile")
+
+
+def test_files_are_written_and_then_current(tmp_path: Path):
+    files = {SEED: text_of("digits"), NEW_CLUSTER: text_of("digits", "é")}
+
+    write_files(files, tmp_path / "out", "digits")
+
+    check_files(files, tmp_path / "out", "digits")
+    assert {path: (tmp_path / "out" / path).read_bytes().decode() for path in files} == files
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file()) == ["new.yml", "seed.yml"]
+
+
+def test_a_file_of_the_user_stops_everything_before_anything_is_written(tmp_path: Path):
+    (tmp_path / "compute").mkdir()
+    (tmp_path / NEW_CLUSTER).write_text("# mine\n")
+
+    with pytest.raises(ExperimentError, match=r"new\.yml was not rendered by hyperscale"):
+        write_files({SEED: text_of("digits"), NEW_CLUSTER: text_of("digits")}, tmp_path, "digits")
+
+    assert not (tmp_path / SEED).exists()
+    assert (tmp_path / NEW_CLUSTER).read_text() == "# mine\n"
+
+
+def test_what_an_earlier_render_left_is_removed(tmp_path: Path):
+    write_files({OLD_CLUSTER: text_of("digits"), DOCKERFILE: text_of("")}, tmp_path, "digits")
+
+    write_files({NEW_CLUSTER: text_of("digits")}, tmp_path, "digits")
+
+    assert not (tmp_path / OLD_CLUSTER).exists()
+    assert not (tmp_path / DOCKERFILE).exists()
+
+
+def test_clusters_of_another_experiment_and_files_of_the_user_stay(tmp_path: Path):
+    (tmp_path / "compute").mkdir()
+    (tmp_path / "compute" / "mine.yml").write_text('tags:\n  "hyperscale_experiment": "digits"\n')
+    write_files({OLD_CLUSTER: text_of("other")}, tmp_path, "other")
+
+    write_files({NEW_CLUSTER: text_of("digits")}, tmp_path, "digits")
+
+    assert sorted(path.name for path in (tmp_path / "compute").iterdir()) == ["mine.yml", "new.yml", "old.yml"]
+
+
+def test_every_file_that_is_not_current_is_named(tmp_path: Path):
+    write_files({SEED: text_of("digits"), OLD_CLUSTER: text_of("digits")}, tmp_path, "digits")
+    (tmp_path / SEED).write_text(text_of("digits", "edited"))
+
+    with pytest.raises(RunStateError) as raised:
+        check_files({SEED: text_of("digits"), NEW_CLUSTER: text_of("digits")}, tmp_path, "digits")
+
+    assert str(raised.value).endswith(
+        "components/seed.yml differs; compute/new.yml is missing; compute/old.yml is left of an earlier render"
+    )
