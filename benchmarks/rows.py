@@ -110,7 +110,7 @@ def page(figures: Figures) -> str:
     return f"""# Benchmarks
 
 What a row costs when its activity does nothing, so that all that is measured is overhead. Medians of {ROUNDS} rounds,
-in each of which every peer has its turn; {WORKERS} workers on {os.cpu_count()} cores, Python {platform.python_version()}.
+in each of which every peer has its turn; {WORKERS} workers on as many cores, Python {platform.python_version()}.
 Made by `make bench` (`benchmarks/rows.py --write`).
 
 {table(figures)}

@@ -11,6 +11,8 @@ from hyperscale.experiment import Experiment
 
 #: What `compute:` says for a serverless step.
 SERVERLESS = "serverless"
+#: Azure ML takes 30,000 steps in a pipeline (how-to-manage-quotas.md); seed and teardown are two of them.
+MAX_CONSUMERS = 29_998
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,24 @@ def node_count(experiment: Experiment, workers: int, workers_per_node: int, note
 
 
 def spare_consumers(experiment: Experiment, nodes: int) -> int:
-    """Return how many jobs wait to take the place of preempted ones: none on dedicated nodes."""
-    spare = experiment.compute.spare_consumers
-    if experiment.compute.tier != "low_priority":
-        return 0
+    """Return how many jobs wait in a cluster's queue to take the place of preempted ones: none on dedicated nodes.
+
+    Raises:
+        PlanError: when they and those of the `nodes` are more jobs than a pipeline takes.
+    """
+    compute = experiment.compute
+    spare = compute.spare_consumers
     if isinstance(spare, str):
-        return math.ceil(nodes * float(spare.removesuffix("%")) / 100)
+        spare = math.ceil(nodes * float(spare.removesuffix("%")) / 100)
+    # Nothing bounds the nodes of serverless jobs: a spare one would not wait, but get a node of its own.
+    if compute.tier != "low_priority" or compute.serverless:
+        spare = 0
+    if nodes + spare > MAX_CONSUMERS:
+        raise PlanError(
+            f"{nodes:,} nodes and {spare:,} spare consumers are {nodes + spare:,} jobs, "
+            f"a pipeline of Azure ML takes {MAX_CONSUMERS:,} beside seed and teardown",
+            hint="raise parallelism.workers_per_node, or lower parallelism.workers or compute.spare_consumers",
+        )
     return spare
 
 

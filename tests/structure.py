@@ -57,8 +57,7 @@ class Module:
 def modules_of(package: Path) -> list[Module]:
     paths = sorted(package.rglob("*.py"))
     return [
-        Module(".".join(path.relative_to(package).with_suffix("").parts), path.read_text("utf-8"))
-        for path in paths
+        Module(".".join(path.relative_to(package).with_suffix("").parts), path.read_text("utf-8")) for path in paths
     ]
 
 
@@ -93,9 +92,7 @@ def broken_rules(package: Path) -> list[str]:
         vague_names,
         wrong_words,
     )
-    return [problem for rule in rules for module in modules for problem in rule(module)] + [
-        *extra_doors(modules)
-    ]
+    return [problem for rule in rules for module in modules for problem in rule(module)] + [*extra_doors(modules)]
 
 
 def outward_imports(module: Module) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -57,14 +56,20 @@ GRIDS: list[tuple[str, str, list[int], dict[str, list[Any]]]] = [
 ]
 
 
-def rows() -> Iterator[dict[str, Any]]:
-    """Yield one row for each setting: id, model, pca_components, settings."""
+def rows() -> list[dict[str, Any]]:
+    """Return one row for each setting: id, model, pca_components, settings.
+
+    The rows of each model are spread evenly, so that the time left is told well from the start.
+    """
+    placed = []
     for name, model, pca_components, values in GRIDS:
-        combinations = product(pca_components, *values.values())
+        combinations = list(product(pca_components, *values.values()))
         for number, (components, *chosen) in enumerate(combinations, start=1):
             settings = json.dumps(dict(zip(values, chosen, strict=True)))
             row_id = f"{name}-{number:03}"
-            yield {"id": row_id, "model": model, "pca_components": components, "settings": settings}
+            row = {"id": row_id, "model": model, "pca_components": components, "settings": settings}
+            placed.append((number / len(combinations), row_id, row))
+    return [row for _, _, row in sorted(placed, key=lambda entry: entry[:2])]
 
 
 def main() -> None:

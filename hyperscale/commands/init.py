@@ -12,9 +12,7 @@ from hyperscale.control.new_folder import make_folder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take DIR."""
-    parser.add_argument(
-        "folder", metavar="DIR", type=Path, help="the folder to make; the experiment is named after it"
-    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="the folder to make; the experiment is named after it")
     add_json(parser)
 
 

@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, program, say
+from hyperscale.control import summary
+from hyperscale.control.executing import execute, results_of_life
+from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
 from hyperscale.control.local_run import Ending
+from hyperscale.control.pipeline_files import load_pipeline
+from hyperscale.control.resume import prepare_resume
 from hyperscale.control.run_folder import RunFolder, check_machine
+from hyperscale.control.run_list import find_run, name_of, runs_of
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
 
 NEWEST = ""
@@ -47,13 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
-    from hyperscale.control.run_list import runs_of
-
+    """Run an experiment, or a given pipeline file, from its beginning."""
     places = Places(runs_of(arguments.file), arguments.queue, arguments.store)
     if arguments.pipeline:
-        from hyperscale.control.pipeline_files import load_pipeline
-
         pipeline = load_pipeline(arguments.pipeline)
         folder = places.run_of(pipeline)
         with folder.lock() as lock:
@@ -75,9 +77,7 @@ def _start(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from hyperscale.control.resume import prepare_resume
-    from hyperscale.control.run_list import find_run, runs_of
-
+    """Go on with a run whose processes are gone."""
     folder = find_run(runs_of(arguments.file), arguments.resume or None)
     with folder.lock() as lock:
         store, queue = folder.store(), folder.queue()
@@ -94,26 +94,18 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _execute(folder: RunFolder, lock: int, arguments: argparse.Namespace, rows: int | None) -> int:
-    from hyperscale.control.executing import execute, results_of_life
-
     ending = execute(folder, lock, rows=rows, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
     return _conclude(ending, results_of_life(folder, ending), folder, arguments)
 
 
 def _conclude(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, arguments: argparse.Namespace) -> int:
-    from hyperscale.control import summary
-    from hyperscale.control.run_list import name_of
-
-    name = name_of(folder)
     for line in summary.step_lines(ending, folder):
         say(line)
     if results is not None and arguments.json:
         print_json(results)
     elif results is not None:
-        for line in summary.summary_lines(results):
-            print(line)
-    sys.stdout.flush()
-    for line in summary.next_commands(results, name, program()):
+        print("\n".join(summary.summary_lines(results)), flush=True)
+    for line in summary.next_commands(ending, results, name_of(folder), program()):
         say(line)
     if ending.stop_requests:
         return EXIT_INTERRUPTED

@@ -38,6 +38,7 @@ class Decision:
         stop: jobs that are asked to end in good order.
         kill: whether everything ends at once.
         cancel: why teardown need not wait any longer: seed_failed, steps_over, or "".
+        alone: whether teardown is the last process of the run.
     """
 
     start: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Decision:
     stop: tuple[str, ...] = ()
     kill: bool = False
     cancel: str = ""
+    alone: bool = False
 
 
 def decide(needs: Mapping[str, Collection[str]], states: Mapping[str, State], stop_requests: int) -> Decision:
@@ -60,18 +62,19 @@ def decide(needs: Mapping[str, Collection[str]], states: Mapping[str, State], st
     others = tuple(job for job in running if job != TEARDOWN)
     if stop_requests > 1:
         return Decision(skip=waiting, kill=True)
+    alone = running == [TEARDOWN]
     if stop_requests:
         # Teardown comes last: what the consumers still write belongs into its seal.
-        return Decision(skip=waiting, stop=others or tuple(running))
+        return Decision(skip=waiting, stop=others or tuple(running), alone=alone)
     if states.get(TEARDOWN) in ("succeeded", "failed"):
         return Decision(skip=waiting, stop=others)
     start, skip = next_steps(needs, states)
     cancel = ""
     if TEARDOWN in running and states.get(SEED) == "failed":
         cancel = "seed_failed"
-    elif running == [TEARDOWN] and not waiting:
+    elif alone and not waiting:
         cancel = "steps_over"
-    return Decision(start=start, skip=skip, cancel=cancel)
+    return Decision(start=start, skip=skip, cancel=cancel, alone=alone and not start)
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class LocalRun:
         self._exits: dict[str, int] = {}
         self._errors: dict[str, str] = {}
         self._asked: set[str] = set()
-        self._seeded = self._cancelled = self._told_stop = False
+        self._seeded = self._cancelled = self._told_stop = self._buried = False
         self._broken = ""
         self._pace = Pace()
         self._next_show = 0.0
@@ -179,9 +182,19 @@ class LocalRun:
             self._told_stop = True
             self._display.say(STOPPING)
             write_cancel(self._store, self._life, "user", "stopped by the user")
+        if decision.alone and not self._buried:
+            self._buried = True
+            self._bury()
         if decision.cancel and not self._cancelled:
             self._cancelled = True
             self._cancel(decision.cancel)
+
+    def _bury(self) -> None:
+        """Say in their place that seed and consumers are gone: a killed one could not, and is waited for."""
+        for name, _, fields in list(self._store.beats(blobs.CONSUMERS)):
+            is_ours = fields.get("role") != TEARDOWN and fields.get("life", self._life) == self._life
+            if is_ours and fields.get("state") not in ("left", "broken"):
+                self._store.beat(name, {**fields, "state": "left", "message": "its process has ended"})
 
     def _cancel(self, reason: str) -> None:
         """End this life for teardown, unless the queue is drained: then it ends by itself."""
@@ -191,7 +204,8 @@ class LocalRun:
                 return
             self._next_show = 0.0
             self._show(time.monotonic())
-            message = self._broken or next(iter(self._errors.values()), "all consumers have ended")
+            failed = [f"step {job} failed: {error}" for job, error in self._errors.items()]
+            message = self._broken or next(iter(failed), "all consumers have ended")
         write_cancel(self._store, self._life, reason, message)
 
     def _has_messages(self) -> bool:

@@ -39,7 +39,7 @@ def size_text(size: int) -> str:
     for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
         if size >= factor:
             return f"{size / factor:,.1f} {unit}"
-    return f"{size} bytes"
+    return counted(size, "byte")
 
 
 def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hyperscale.errors import Problem
 
 #: Keys and list indices from the top of the document to a value.
 ValuePath = tuple[str | int, ...]
+_SET = "--set"
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,21 @@ class Positions:
                 del known[inner]
         self.values[path] = Position(set_source(path), 0, 0)
 
-    def sorted(self, problems: list[Problem]) -> list[Problem]:
-        """Return `problems` once each: in the order of the file, then those of the command line."""
-        unique = dict.fromkeys(problems)
-        return sorted(unique, key=lambda problem: (problem.file != self.file, problem.line, problem.column))
+    def sorted(self, problems: Iterable[Problem]) -> list[Problem]:
+        """Return `problems` once each: those of the file in its order, of the command line, of other files."""
+        return sorted(dict.fromkeys(problems), key=self._rank)
+
+    def _rank(self, problem: Problem) -> tuple[int, str, int, int]:
+        if problem.file == self.file:
+            return 0, "", problem.line, problem.column
+        if problem.file.startswith(_SET):
+            return 1, "", 0, 0
+        return 2, problem.file, problem.line, problem.column
 
 
 def set_source(path: ValuePath) -> str:
     """Return what stands in place of a file for a value given by `--set`."""
-    return f"--set {dotted(path)}"
+    return f"{_SET} {dotted(path)}"
 
 
 def dotted(path: ValuePath) -> str:

@@ -21,7 +21,7 @@ LAUNCH = "launch.json"
 #: Where the runs of an experiment lie, below the folder of its file.
 RUNS = Path(".hyperscale") / "runs"
 #: How long a dead run's steps may take to notice: they watch a pipe, and end at once when it closes.
-LOCK_WAIT_SECONDS = 5.0
+LOCK_WAIT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ _SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "a SAS": re.compile(r"(?<![A-Za-z0-9])sig=(?P<secret>[A-Za-z0-9%+/=_-]{16,})", re.IGNORECASE),
         "an account key": re.compile(r"(?<![A-Za-z0-9+/=])(?P<secret>[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])"),
         "a private key": re.compile(r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----)"),
-        "a password in a URL": re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@\"']*:(?P<secret>[^/\s@\"']+)@", re.IGNORECASE),
+        "a password in a URL": re.compile(
+            r"[a-z][a-z0-9+.-]*://[^/\s:@\"']*:(?!\*\*\*@)(?P<secret>[^/\s@\"']+)@", re.IGNORECASE
+        ),
     }
 )
 

@@ -115,9 +115,9 @@ def error_of(log_tail: str, exit_code: int) -> str:
     told = [line for line in lines if line.startswith("error: ")]
     if told:
         return told[0].removeprefix("error: ")
-    if lines:
-        return lines[-1]
     if exit_code < 0:
         known = {number.value: number.name for number in signal.Signals}
         return f"it was killed by {known.get(-exit_code, f'signal {-exit_code}')}"
+    if lines:
+        return lines[-1]
     return f"it ended with exit code {exit_code} and printed nothing"

@@ -65,10 +65,11 @@ def summary_lines(results: Results) -> list[str]:
     return [*failure_lines(results), *missing_lines(results), last_line(results)]
 
 
-def next_commands(results: Results | None, run: str, program: str) -> list[str]:
+def next_commands(ending: Ending, results: Results | None, run: str, program: str) -> list[str]:
     """Return the commands that help now, each with what it does.
 
     Args:
+        ending: of the run's steps.
         results: of the run; None when it has none yet.
         run: how a command names the run: its id, or the path of its folder.
         program: how this program is called.
@@ -76,7 +77,9 @@ def next_commands(results: Results | None, run: str, program: str) -> list[str]:
     lines = []
     if results is not None:
         lines.append(f"results:  {program} results {shlex.quote(run)}")
-    if results is None or results["rows"]["missing"]:
+    if ending.broken and results is not None and not results["rows"]["succeeded"]:
+        lines.append("correct the code and start a new run: a resume executes the copy of it that this run has")
+    elif results is None or results["rows"]["missing"]:
         lines.append(f"continue: {resume_command(run, program)}")
     return lines
 
@@ -87,13 +90,13 @@ def resume_command(run: str, program: str) -> str:
 
 
 def step_lines(ending: Ending, folder: RunFolder) -> list[str]:
-    """Return one line for each step that failed, except those that `verdict` speaks of."""
+    """Return one line for each step that failed, except what `verdict` speaks of or progress has said."""
     if ending.stop_requests:
         return []
     return [
         f"step {job} failed: {_one_line(error)} (see {folder.step_log(job)})"
         for job, error in ending.errors.items()
-        if job not in (SEED, TEARDOWN)
+        if job not in (SEED, TEARDOWN) and not (ending.broken and ending.broken.startswith(error))
     ]
 
 

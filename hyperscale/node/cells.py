@@ -10,7 +10,7 @@ from types import MappingProxyType
 _INTEGER = re.compile(r" *[-+]?[0-9]{1,40} *", re.ASCII)
 _NUMBER = re.compile(r" *[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)? *", re.ASCII)
 _PLAIN_INTEGER = re.compile(r" *[-+]?(0|[1-9][0-9]{0,17}) *", re.ASCII)
-_PLAIN_NUMBER = re.compile(r" *[-+]?((0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)? *", re.ASCII)
+_PLAIN_NUMBER = re.compile(r" *[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)? *", re.ASCII)
 _BOOLEANS = MappingProxyType({"true": True, "1": True, "false": False, "0": False})
 _MAX_INTEGER = 2**63
 _MAX_SHOWN = 40

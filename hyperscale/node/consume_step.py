@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from hyperscale.errors import HyperscaleError
@@ -49,7 +49,7 @@ def run_consume(values: argparse.Namespace, stop_requested: Callable[[], bool]) 
     )  # fmt: skip
     consumer = Consumer(
         Tools(custody, background, heartbeat, queue.poll_seconds),
-        _worker_settings(experiment, run_id, name, values.mount),
+        _worker_settings(experiment, values, run_id, name),
         workers=values.workers,
         policy=RetryPolicy(
             experiment.activity.max_attempts,
@@ -57,7 +57,6 @@ def run_consume(values: argparse.Namespace, stop_requested: Callable[[], bool]) 
             experiment.activity.no_retry_on,
         ),
         key=experiment.input.key,
-        input_folder=Path(values.input) if experiment.input.form == "files" else None,
         stop_requested=stop_requested,
     )
     broken = consumer.run()
@@ -66,7 +65,9 @@ def run_consume(values: argparse.Namespace, stop_requested: Callable[[], bool]) 
     return 0
 
 
-def _worker_settings(experiment: NodeExperiment, run_id: str, consumer: str, mounts: Sequence[str]) -> WorkerSettings:
+def _worker_settings(
+    experiment: NodeExperiment, values: argparse.Namespace, run_id: str, consumer: str
+) -> WorkerSettings:
     activity = experiment.activity
     if activity.entry is None:
         raise HyperscaleError("activity.entry is not given; other forms of activity are not available yet")
@@ -75,9 +76,10 @@ def _worker_settings(experiment: NodeExperiment, run_id: str, consumer: str, mou
         consumer=consumer,
         entry=activity.entry,
         code_folder=Path.cwd(),
-        scratch=Path(tempfile.mkdtemp(prefix="hyperscale-")),
+        scratch=Path(tempfile.mkdtemp(prefix="hyperscale-", dir=os.environ.get("HYPERSCALE_SCRATCH"))),
+        input_folder=Path(values.input).resolve() if experiment.input.form == "files" else None,
         arguments=activity.arguments,
-        mounts=dict(mount.split("=", 1) for mount in mounts),
+        mounts=dict(mount.split("=", 1) for mount in values.mount),
         environment_variables=activity.environment_variables,
         rows_per_call=activity.rows_per_call,
         set_up_timeout_seconds=activity.set_up_timeout_seconds,

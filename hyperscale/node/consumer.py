@@ -13,8 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from hyperscale.failures import Failure, Final, RetryPolicy
 from hyperscale.ledger import failed_line
@@ -45,8 +44,7 @@ class Tools:
     poll_seconds: float
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """Why a consumer stops before the queue is empty; `flush` sends outcomes to the ledger (rule 26)."""
 
     reason: str
@@ -64,7 +62,6 @@ class Consumer:
         workers: int,
         policy: RetryPolicy,
         key: str | None,
-        input_folder: Path | None,
         stop_requested: Callable[[], bool],
     ) -> None:
         """Start the workers.
@@ -75,13 +72,12 @@ class Consumer:
             workers: how many.
             policy: what becomes of rows whose attempts fail.
             key: the column that names rows, if any.
-            input_folder: where a row's relative `path` is, for an input of files.
             stop_requested: whether the process was asked to leave in good order (SIGTERM).
         """
         self._custody, self._background = tools.custody, tools.background
         self._heartbeat, self._poll_seconds = tools.heartbeat, tools.poll_seconds
         self._settings, self._policy, self._key = settings, policy, key
-        self._input_folder, self._stop_requested = input_folder, stop_requested
+        self._stop_requested = stop_requested
         self._crew = Crew(settings, workers, time.monotonic())
         self._workers = workers
         self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
@@ -143,21 +139,7 @@ class Consumer:
                 calls = message.take_calls(wanted, per_call)
                 if calls:
                     wanted -= sum(map(len, calls))
-                    worker.give(
-                        message,
-                        self._key,
-                        [[self._located(message, row) for row in call] for call in calls],
-                        now,
-                    )
-
-    def _located(self, message: HeldMessage, row: Any) -> Any:
-        """Return the row with its path on this machine, for an input of files: messages carry relative names."""
-        if self._input_folder is None:
-            return row
-        place = message.columns.index("path")
-        values = list(row.values)
-        values[place] = str(self._input_folder / values[place])
-        return row._replace(values=values)
+                    worker.give(message, self._key, calls, now)
 
     def _receive(self, now: float) -> None:
         custody, ready = self._custody, self._crew.ready
@@ -236,7 +218,7 @@ class Consumer:
         """Wait until a worker or a request has something to say, or a clock is to be looked at."""
         with selectors.DefaultSelector() as selector:
             for worker in self._crew.workers:
-                if worker.state != "dead":
+                if not worker.is_dead:
                     selector.register(worker, selectors.EVENT_READ)
             selector.register(self._background, selectors.EVENT_READ)
             looks_again = self._receive_at - now if self._custody.depth is not None else TICK_SECONDS

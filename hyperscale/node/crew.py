@@ -90,14 +90,14 @@ class Crew:
     def tend(self, now: float, wall_now: float) -> Iterator[Event]:
         """Read all workers, end the overdue ones, replace the dead ones; yield what happened to rows."""
         for place, worker in enumerate(self.workers):
-            if worker.state == "dead":
+            if worker.is_dead:
                 continue
             for frame, call in worker.read(now):
                 yield from self._event(worker, frame, call)
-            timed_out = worker.state != "dead" and worker.overdue_seconds(now) > 0
+            timed_out = not worker.is_dead and worker.overdue_seconds(now) > 0
             if timed_out:
                 worker.kill()
-            if worker.state == "dead":
+            if worker.is_dead:
                 yield from self._lost(worker, timed_out, now, wall_now)
                 if self.broken is None:
                     self.workers[place] = WorkerProcess(worker.index, self._settings, now)
@@ -157,7 +157,7 @@ class Crew:
 
     def stop(self) -> None:
         """Let all workers tear down and leave; end those that do not."""
-        alive = [worker for worker in self.workers if worker.state != "dead"]
+        alive = [worker for worker in self.workers if not worker.is_dead]
         for worker in alive:
             worker.stop()
         for worker in alive:

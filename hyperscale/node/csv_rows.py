@@ -54,7 +54,8 @@ class CsvRows(Rows):
                 error = _extend(records, islice(reader, wanted))
                 batch = _without_blanks(records, _lines(records, first_line, reader.line_num))
                 left = None if left is None else left - len(batch.rows)
-                yield self._good_rows(batch, report)
+                if records:
+                    yield self._good_rows(batch, report)
                 if error is not None:
                     report(self._unreadable(error, first_line + _line_count(records), reader.line_num))
                 if error is not None or len(records) < wanted:

@@ -1,7 +1,7 @@
 """The messages that a consumer holds, and its dealings with queue and ledger about them.
 
 Each message has at most one request under way, so that its receipt is always the newest. What is asked when, and
-in which order, are rules 3, 5 and 9 to 16, 26 of the protocol; the loop in `consumer` only says what it needs.
+in which order, are rules 9 to 16 and 26 of the protocol; the loop in `consumer` only says what it needs.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hyperscale import blobs, ledger
-from hyperscale.body import MAX_BODY_BYTES, Body, BodyError
+from hyperscale.body import MAX_BODY_BYTES
 from hyperscale.node.background import Background
-from hyperscale.node.control import read_resumes, read_seed
 from hyperscale.node.held import HeldMessage
-from hyperscale.node.queues import LeaseLostError, Message, Queue, QueueGoneError
+from hyperscale.node.intake import Intake, Received
+from hyperscale.node.queues import LeaseLostError, Queue, QueueGoneError
 from hyperscale.node.stores import Store
 
 #: One ledger part carries the outcomes of up to so many messages, which wait for each other so long (rule 15).
@@ -53,10 +53,10 @@ class Custody:
         self.depth: int | None = None
         self.committed = 0
         self._queue, self._store, self._background = queue, store, background
-        self._run_id, self._consumer = run_id, consumer
+        self._intake = Intake(queue, store, run_id)
+        self._consumer = consumer
         self._lease_seconds = lease_seconds
         self._clock = clock
-        self._seed_ids: frozenset[str] = frozenset()
         self._parts = 0
         self._receiving = False
         self._finished_since: float | None = None
@@ -86,7 +86,7 @@ class Custody:
     def receive(self) -> None:
         """Ask for one message: what the workers need next, no more."""
         self._receiving = True
-        self._background.ask(self._receive, self._received)
+        self._background.ask(lambda: self._intake.receive(self._lease_seconds), self._received)
 
     def tend(self) -> None:
         """Renew what is due, and commit what is finished and need not wait for company."""
@@ -131,49 +131,17 @@ class Custody:
 
         self._background.ask(request, then)
 
-    # ---- receive (rules 3 and 5)
-
-    def _receive(self) -> tuple[list[tuple[Message, Body]], int | None]:
-        """Return the messages to hold; when none was visible, the depth of the queue instead."""
-        messages = self._queue.receive(1, self._lease_seconds)
-        if not messages:
-            return [], self._queue.depth()
-        return [(message, body) for message in messages if (body := self._body_of(message))], None
-
-    def _body_of(self, message: Message) -> Body | None:
-        """Return the body of a message of this run; set anything else aside, text kept, and delete it."""
-        try:
-            body = Body.decode(message.body)
-            if body.run_id != self._run_id:
-                raise BodyError(f"the message belongs to the run {body.run_id!r}")
-        except BodyError as error:
-            logger.warning("set aside a message that cannot be run: %s", error)
-            self._store.create(f"{blobs.FOREIGN}{message.id}-{message.deliveries}.txt", message.body.encode())
-            self._queue.delete(message.id, message.receipt)
-            return None
-        if body.seed_id not in self._seed_ids:
-            self._seed_ids = self._known_seed_ids()
-        if body.seed_id not in self._seed_ids:
-            logger.info("deleted a message of an earlier seeding that came to nothing")
-            self._queue.delete(message.id, message.receipt)
-            return None
-        return body
-
-    def _known_seed_ids(self) -> frozenset[str]:
-        seed = read_seed(self._store)
-        named = [seed.seed_id] if seed else []
-        return frozenset(named + [resume.seed_id for resume in read_resumes(self._store) if resume.seed_id])
-
-    def _received(self, answer: Callable[[], tuple[list[tuple[Message, Body]], int | None]]) -> None:
+    def _received(self, answer: Callable[[], Received]) -> None:
         self._receiving = False
         try:
-            messages, self.depth = answer()
+            received = answer()
         except QueueGoneError:
             self._drop_all()
             return
         except LeaseLostError:
             return
-        for message, body in messages:
+        self.depth = received.depth
+        for message, body in received.messages:
             self.held[message.id] = HeldMessage(message, body, self._clock() + self._lease_seconds / 3)
 
     # ---- renew, spill, commit (rules 9 to 16)

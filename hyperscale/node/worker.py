@@ -83,6 +83,7 @@ class _Worker:
         self._several: bool = start["rows_per_call"] > 1
         self._entry: str = start["entry"]
         self._folder = Path(start["activity_folder"])
+        self._input_folder: str | None = start["input_folder"]
         self._context = Context(
             run_id=start["run_id"],
             worker_index=self._index,
@@ -129,6 +130,9 @@ class _Worker:
                 self._context_of(index, attempt, row.get(key))
                 for (index, attempt, _), row in zip(call, rows, strict=True)
             ]
+            if self._input_folder is not None:
+                for row in rows:
+                    row["path"] = os.path.join(self._input_folder, row["path"])  # noqa: PTH118 - for each row
             if self._several:
                 self._call_several(rows, contexts)
             else:

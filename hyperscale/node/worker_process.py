@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from hyperscale.failures import Failure, shorten
 from hyperscale.node import wire
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.wire import RowToDo
+from hyperscale.node.worker_end import broken_message, end_failure, timed_out_failure
 
 _PIECE_BYTES = 1 << 18
 _LAST_OUTPUT_BYTES = 2_000
@@ -30,6 +30,7 @@ class WorkerSettings:
     Attributes:
         code_folder: the staged code: `hyperscale/` and `activity/`.
         scratch: each worker makes a folder of its own in it.
+        input_folder: where a row's relative `path` is, for an input of files; messages carry relative names.
         set_up_timeout_seconds, timeout_seconds: of the start, and of one call.
     """
 
@@ -38,6 +39,7 @@ class WorkerSettings:
     entry: str
     code_folder: Path
     scratch: Path
+    input_folder: Path | None
     arguments: Mapping[str, Any]
     mounts: Mapping[str, str]
     environment_variables: Mapping[str, str]
@@ -107,12 +109,18 @@ class WorkerProcess:
             "worker_index": self.index,
             "entry": settings.entry,
             "activity_folder": str(settings.code_folder / "activity"),
+            "input_folder": None if settings.input_folder is None else str(settings.input_folder),
             "rows_per_call": settings.rows_per_call,
             "arguments": dict(settings.arguments),
             "mounts": dict(settings.mounts),
             "scratch": str(self.scratch),
             "log_level": settings.log_level,
         }
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process is over and all that it said has been read."""
+        return self.state == "dead"
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the worker says something or ends."""
@@ -178,7 +186,7 @@ class WorkerProcess:
         if frame.kind == wire.READY:
             self.state, self.was_ready = "ready", True
         if frame.kind == wire.BROKEN:
-            self.why_broken = _broken_message(frame, self._settings.entry)
+            self.why_broken = broken_message(frame, self._settings.entry)
         if frame.kind in (wire.READY, wire.BROKEN) or not self.calls:
             return None
         call = self.calls[0]
@@ -207,29 +215,9 @@ class WorkerProcess:
 
     def failure(self, *, timed_out: bool = False) -> Failure:
         """Return what its end means for the rows of the call it was on; call it once it is dead."""
-        last_output = self._last_output()
         if timed_out:
-            limit = self._settings.timeout_seconds
-            message = f"the call took longer than activity.timeout_seconds, {limit:g} s"
-            return Failure("timeout", "TimeoutError", message, last_output=last_output)
-        code = self._process.wait()
-        if code < 0:
-            name = _signal_name(-code)
-            advice = " (out of memory?)" if -code == signal.SIGKILL else ""
-            return Failure(
-                "killed",
-                name,
-                f"the worker was killed by {name}{advice}",
-                signal=-code,
-                last_output=last_output,
-            )
-        return Failure(
-            "exited",
-            "WorkerExited",
-            f"the worker exited with code {code}",
-            exit_code=code,
-            last_output=last_output,
-        )
+            return timed_out_failure(self._settings.timeout_seconds, self._last_output())
+        return end_failure(self._process.wait(), self._last_output())
 
     def _last_output(self) -> str | None:
         with self._log_path.open("rb") as log:
@@ -242,7 +230,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it and all that it started, at once."""
-        if self.state == "dead":
+        if self.is_dead:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -256,23 +244,3 @@ class WorkerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(grace_seconds)
         self.kill()
-
-
-def _broken_message(frame: wire.Frame, entry: str) -> str:
-    """Return what a worker that could not start says, for people: the module first."""
-    document = json.loads(frame.payload)
-    failure = document["failure"]
-    what = (
-        f"{entry.partition(':')[0]} cannot be imported"
-        if document["where"] == "import"
-        else f"set_up of {entry} failed"
-    )
-    frames = "".join(f"\n    {place}" for place in failure["frames"])
-    return f"activity.entry {entry}: {what}: {failure['type']}: {failure['message']}{frames}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure_ml import assert_azure_ml_takes, compute_request
 from experiments import WORKSPACE, make_experiment, make_facts
 
 from hyperscale.control.pipeline_checks import check_pipeline
@@ -15,11 +15,6 @@ from hyperscale.control.rendering import RunInputs, azure_inputs, render
 from hyperscale.control.staging import stage_code
 from hyperscale.experiment import Experiment
 from hyperscale.plan import make_plan, plan_for_this_machine
-
-with warnings.catch_warnings():
-    # The SDK warns of its own libraries while it is imported, and below while it is used.
-    warnings.simplefilter("ignore")
-    from azure.ai.ml import load_component, load_compute, load_job
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -87,21 +82,6 @@ def write(experiment: Experiment, folder: Path) -> Path:
     return folder / "pipelines" / f"{experiment.name}.yml"
 
 
-def assert_azure_ml_takes(pipeline: Path) -> Any:
-    """Load and validate the pipeline, its components and its clusters as `az ml` does; return the pipeline."""
-    job = load_job(pipeline)
-    result = job._validate()
-    assert result.passed, result
-    # The text that is sent to the service.
-    job._to_rest_object()
-    for file in (pipeline.parent.parent / "components").glob("*.yml"):
-        result = load_component(file)._validate()
-        assert result.passed, result
-    for file in (pipeline.parent.parent / "compute").glob("*.yml"):
-        load_compute(file)._to_rest_object()
-    return job
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_an_experiment_is_taken_by_azure_ml_and_by_our_checks(form: str, folder: Path):
     pipeline = write(make_experiment(**{"azure": WORKSPACE, **FORMS[form]}), folder)
@@ -151,7 +131,7 @@ def test_azure_ml_is_sent_the_clusters_that_were_planned(folder: Path):
 
     files = sorted((folder / "compute").glob("hs-digits-*.yml"))
 
-    sent = [load_compute(file)._to_rest_object().as_dict() for file in files]
+    sent = [compute_request(file) for file in files]
     scale = [cluster["properties"]["properties"]["scaleSettings"] for cluster in sent]
     assert [(each["minNodeCount"], each["maxNodeCount"]) for each in scale] == [(0, 3), (0, 3), (0, 3), (0, 3), (0, 2)]
     assert {cluster["properties"]["properties"]["vmPriority"] for cluster in sent} == {"LowPriority"}

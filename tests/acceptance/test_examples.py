@@ -53,7 +53,7 @@ def test_the_sweep_scores_its_settings(hyperscale: Command, sweep: Path):
     assert finished.returncode == 0, finished.stderr
     table = pyarrow.parquet.read_table(next(sweep.glob(".hyperscale/runs/*/results.parquet"))).to_pylist()
     assert [row["row_index"] for row in table] == list(range(10))
-    assert all(row["outcome"] == "succeeded" and 0.9 < row["accuracy"] <= 1 for row in table)
+    assert all(row["outcome"] == "succeeded" and 0.5 < row["accuracy"] <= 1 for row in table)
     assert all(row["fit_seconds"] > 0 for row in table)
 
 

@@ -114,7 +114,7 @@ def test_a_saved_plan_is_rendered_as_it_was_made(hyperscale: Command, folder: Pa
     rendered = hyperscale("render", plan, "--out", tmp_path / "out", folder=tmp_path)
 
     assert rendered.returncode == 0, rendered.stderr
-    assert saved.stdout.splitlines()[-1] == "Plan: 1 cluster (2 nodes), 100 rows in 100 messages, 3 workers."
+    assert saved.stdout.splitlines()[-1] == "Plan: 1 cluster (2 nodes), 100 rows in 50 messages, 3 workers."
     assert len(list((tmp_path / "out" / "compute").glob("hs-squares-*"))) == 1
 
 

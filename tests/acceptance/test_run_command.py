@@ -96,15 +96,9 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def has_rows_in_flight(folder: Path) -> bool:
-    """Whether some rows of the one run are done and others are at the gate."""
-    beats = [json.loads(beat.read_text()) for beat in folder.glob(".hyperscale/runs/*/consumers/c-*") if beat.is_file()]
-    return any('"rows_done"' in json.dumps(beat) and str(find(beat, "rows_done")) != "0" for beat in beats)
-
-
-def find(document: Any, name: str) -> Any:
-    if isinstance(document, dict):
-        return document.get(name) or next((found for value in document.values() if (found := find(value, name))), 0)
-    return 0
+    """Return whether some rows of the one run are done; others then wait at the gate."""
+    beats = [json.loads(beat.read_text()) for beat in folder.glob(".hyperscale/runs/*/consumers/c-*")]
+    return any(beat["rows_done"] for beat in beats)
 
 
 def test_every_row_is_run_and_proved_and_the_next_command_works(hyperscale: Command, folder: Path) -> None:
@@ -209,10 +203,9 @@ def test_ctrl_c_stops_in_good_order_and_resume_completes_the_table(hyperscale: C
     wait_until(lambda: has_rows_in_flight(folder))
 
     os.killpg(process.pid, signal.SIGINT)
-    wait_until(lambda: list(folder.glob(".hyperscale/runs/*/control/cancel-*")))
-    (folder / "open").touch()
     stdout, stderr = process.communicate(timeout=90)
 
+    (folder / "open").touch()
     run = the_run(folder)
     assert process.returncode == 130
     assert "stopping: rows in flight are finished or given back" in stderr
@@ -266,6 +259,30 @@ def test_a_run_that_was_killed_is_refused_while_alive_and_resumed_when_dead(hype
     assert "is still running" in refused.stderr
     assert resumed.returncode == 0, resumed.stderr
     assert [row["square"] for row in table(the_run(folder))] == [str(number**2) for number in range(40)]
+
+
+def test_a_run_whose_consumers_are_all_dead_ends_by_itself_and_is_resumed(hyperscale: Command, folder: Path) -> None:
+    write_experiment(folder, gate=20)
+    process = start(folder)
+    wait_until(lambda: has_rows_in_flight(folder))
+
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    lines = [line.split(None, 2) for line in listing.splitlines()]
+    (consumer,) = [
+        pid for pid, parent, args in lines if parent == str(process.pid) and "hyperscale.node consume" in args
+    ]
+    os.kill(int(consumer), signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 6
+    assert "step consume_0 failed: it was killed by SIGKILL" in stderr
+    assert "rows missing: step consume_0 failed: it was killed by SIGKILL" in stdout
+
+    (folder / "open").touch()
+    resumed = hyperscale("run", "--resume", folder=folder)
+
+    assert resumed.returncode == 0, resumed.stderr
+    assert len(table(the_run(folder))) == 40
 
 
 def test_a_module_that_cannot_be_imported_charges_no_row_and_is_named_first(hyperscale: Command, folder: Path) -> None:

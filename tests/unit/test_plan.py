@@ -241,6 +241,12 @@ def test_low_priority_gets_spare_consumers_and_dedicated_none():
     assert spare == [5, 0]
 
 
+def test_serverless_gets_no_spare_consumers_because_each_would_have_a_node():
+    experiment = make_experiment(compute={"serverless": True, "tier": "low_priority", "spare_consumers": 5})
+
+    assert plan_of(experiment, make_facts()).spare_consumers == 0
+
+
 def test_existing_clusters_share_the_nodes_and_are_not_owned():
     experiment = make_experiment(
         parallelism={"workers": 5}, compute={"existing": ["gpu-a", "gpu-b"], "control": {"existing": "cpu"}}

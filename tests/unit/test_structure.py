@@ -73,16 +73,14 @@ def test_a_package_that_breaks_a_rule_is_found_out(copy: Path, file: str, additi
 
 
 def test_an_import_that_points_inwards_is_no_problem(copy: Path):
-    (copy / "control" / "fresh.py").write_text(
-        "from hyperscale import errors\nfrom hyperscale.node import places\n"
-    )
+    (copy / "control" / "fresh.py").write_text("from hyperscale import errors\nfrom hyperscale.node import places\n")
 
     problems = broken_rules(copy)
 
     assert not [line for line in problems if "fresh" in line]
 
 
-@pytest.mark.parametrize("entry", ["__main__", "seed", "consumer", "teardown"])
+@pytest.mark.parametrize("entry", ["__main__", "seed_step", "consume_step", "teardown_step", "worker"])
 def test_no_node_entry_loads_a_library_of_the_control_ring(entry: str):
     loaded = loaded_by(f"import hyperscale.node.{entry}")
 
@@ -90,7 +88,7 @@ def test_no_node_entry_loads_a_library_of_the_control_ring(entry: str):
     assert not {name for name in loaded if name.startswith(("hyperscale.control", "hyperscale.commands"))}
 
 
-@pytest.mark.parametrize("entry", ["__main__", "consumer", "worker"])
+@pytest.mark.parametrize("entry", ["__main__", "consume_step", "consumer", "worker"])
 def test_a_consumer_and_its_workers_load_no_reader_of_tables(entry: str):
     loaded = loaded_by(f"import hyperscale.node.{entry}")
 

@@ -37,18 +37,18 @@ WORDS: dict[str, State] = {"w": "waiting", "r": "running", "s": "succeeded", "f"
         ("swwr", 0, Decision(start=("consume_0", "consume_1"))),
         ("srrr", 0, Decision()),
         ("ssrr", 0, Decision()),
-        ("sssr", 0, Decision(cancel="steps_over")),
-        ("sfsr", 0, Decision(cancel="steps_over")),
-        ("fwwr", 0, Decision(skip=("consume_0", "consume_1"), cancel="seed_failed")),
-        ("fkkr", 0, Decision(cancel="seed_failed")),
+        ("sssr", 0, Decision(cancel="steps_over", alone=True)),
+        ("sfsr", 0, Decision(cancel="steps_over", alone=True)),
+        ("fwwr", 0, Decision(skip=("consume_0", "consume_1"), cancel="seed_failed", alone=True)),
+        ("fkkr", 0, Decision(cancel="seed_failed", alone=True)),
         ("srrs", 0, Decision(stop=("consume_0", "consume_1"))),
         ("srrf", 0, Decision(stop=("consume_0", "consume_1"))),
         ("rwws", 0, Decision(skip=("consume_0", "consume_1"), stop=("seed",))),
         ("ssss", 0, Decision()),
         ("rwwr", 1, Decision(skip=("consume_0", "consume_1"), stop=("seed",))),
         ("srrr", 1, Decision(stop=("consume_0", "consume_1"))),
-        ("sssr", 1, Decision(stop=("teardown",))),
-        ("fkkr", 1, Decision(stop=("teardown",))),
+        ("sssr", 1, Decision(stop=("teardown",), alone=True)),
+        ("fkkr", 1, Decision(stop=("teardown",), alone=True)),
         ("srrs", 1, Decision(stop=("consume_0", "consume_1"))),
         ("wwww", 1, Decision(skip=("seed", "consume_0", "consume_1", "teardown"))),
         ("srrr", 2, Decision(kill=True)),
@@ -255,7 +255,27 @@ def test_rows_that_all_consumers_left_behind_end_the_run_for_teardown(pipeline: 
 
     marker = read_cancel(run.store(), 0)
     assert marker is not None
-    assert (marker.reason, marker.message) == ("steps_over", "ModuleNotFoundError: sweep")
+    assert (marker.reason, marker.message) == ("steps_over", "step consume_0 failed: ModuleNotFoundError: sweep")
+
+
+@pytest.mark.usefixtures("waiting_teardown")
+def test_a_consumer_that_was_killed_is_said_to_be_gone_and_those_of_earlier_lives_are_let_be(
+    pipeline: Pipeline, run: RunFolder
+) -> None:
+    store = run.store()
+    store.beat("consumers/c-old", {"role": "consume", "state": "running", "life": -1})
+    store.beat("consumers/c-new", {"role": "consume", "state": "running", "life": 0, "rows_done": 7})
+    store.beat("consumers/c-broken", {"role": "consume", "state": "broken", "life": 0, "message": "no module"})
+    pipeline.job("seed", "raise SystemExit(1)")
+
+    execute(pipeline, run)
+
+    states = {name: (fields["state"], fields.get("rows_done")) for name, _, fields in store.beats("consumers/")}
+    assert states == {
+        "consumers/c-old": ("running", None),
+        "consumers/c-new": ("left", 7),
+        "consumers/c-broken": ("broken", None),
+    }
 
 
 @pytest.mark.parametrize("is_made", [True, False])

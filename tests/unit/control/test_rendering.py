@@ -116,8 +116,8 @@ def test_command_lines_are_those_of_the_design():
     )
     assert commands == {
         "seed": f"python -m hyperscale.node seed {common} --input '${{{{inputs.input}}}}' "
-        "--rows-per-message '${{inputs.rows_per_message}}' --consumers '${{inputs.consumers}}' "
-        "--lease-seconds '${{inputs.lease_seconds}}' --seeded '${{outputs.seeded}}'",
+        "--rows-per-message '${{inputs.rows_per_message}}' --workers-per-node '${{inputs.workers_per_node}}' "
+        "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' --seeded '${{outputs.seeded}}'",
         "consume": f"python -m hyperscale.node consume {common} --workers '${{{{inputs.workers_per_node}}}}' "
         "--lease-seconds '${{inputs.lease_seconds}}' --seeded '${{inputs.seeded}}' --input '${{inputs.input}}' "
         "--mount 'model=${{inputs.mount_model}}'",
@@ -267,11 +267,18 @@ def test_existing_and_serverless_computes_have_no_files():
 
 
 def test_serverless_steps_say_what_machine_they_want():
-    jobs = pipeline_of(make_experiment(compute={"serverless": True}))["jobs"]
+    spot = make_experiment(compute={"serverless": True, "size": "Standard_NC4as_T4_v3", "tier": "low_priority"})
+    standard = make_experiment(compute={"serverless": True, "shm_size": "8g", "control": {"serverless": True}})
 
-    assert jobs["consume_0"]["compute"] == "azureml:serverless"
-    assert jobs["consume_0"]["resources"]["instance_type"] == "Standard_DS3_v2"
-    assert jobs["consume_0"]["queue_settings"] == {"job_tier": "Standard"}
+    jobs, standard_jobs = pipeline_of(spot)["jobs"], pipeline_of(standard)["jobs"]
+
+    consume = jobs["consume_0"]
+    assert consume["compute"] == "azureml:serverless"
+    assert consume["resources"] == {"instance_type": "Standard_NC4as_T4_v3", "instance_count": 1, "shm_size": "2g"}
+    assert consume["queue_settings"] == {"job_tier": "Spot"}
+    assert standard_jobs["consume_0"]["resources"]["shm_size"] == "8g"
+    assert standard_jobs["teardown"]["resources"] == {"instance_type": "Standard_DS2_v2", "instance_count": 1}
+    assert standard_jobs["teardown"]["queue_settings"] == {"job_tier": "Standard"}
 
 
 def test_steps_take_the_identity_of_clusters_but_not_on_serverless():

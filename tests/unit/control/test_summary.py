@@ -18,8 +18,10 @@ def results(succeeded: int = 0, failed: int = 0, missing: int = 0, **more: Any) 
     return {"run_id": "r", "outcome": "incomplete", "rows": rows, "seconds": 2292.0, "rows_per_second": 8.72, **more}
 
 
-def ending(exits: dict[str, int] | None = None, errors: dict[str, str] | None = None, stops: int = 0) -> Ending:
-    return Ending(exits or {"seed": 0, "consume_0": 0, "teardown": 0}, errors or {}, stops, "")
+def ending(
+    exits: dict[str, int] | None = None, errors: dict[str, str] | None = None, stops: int = 0, broken: str = ""
+) -> Ending:
+    return Ending(exits or {"seed": 0, "consume_0": 0, "teardown": 0}, errors or {}, stops, broken)
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ def test_missing_rows_are_explained() -> None:
     ],
 )
 def test_the_commands_that_help_now_follow(of_run: dict[str, Any] | None, commands: list[str]) -> None:
-    assert summary.next_commands(of_run, "r-1", "hyperscale") == commands
+    assert summary.next_commands(ending(), of_run, "r-1", "hyperscale") == commands
 
 
 def test_a_seed_that_refuses_the_input_ends_the_run_as_a_wrong_experiment(folder: RunFolder) -> None:
@@ -135,3 +137,13 @@ def test_a_step_that_failed_is_named_with_its_log_but_not_after_a_stop(folder: R
         f"step consume_1 failed: it was killed by SIGKILL (see {folder.step_log('consume_1')})"
     ]
     assert summary.step_lines(ending(errors=errors, stops=1), folder) == []
+
+
+def test_an_activity_that_cannot_start_is_told_once_and_a_new_run_is_advised(folder: RunFolder) -> None:
+    broken = ending(errors={"consume_0": "act cannot be imported"}, broken="act cannot be imported\n  act.py:1")
+
+    commands = summary.next_commands(broken, results(0, 0, 5), "r-1", "hyperscale")
+
+    assert summary.step_lines(broken, folder) == []
+    assert commands[1:] == ["correct the code and start a new run: a resume executes the copy of it that this run has"]
+    assert summary.next_commands(broken, results(1, 0, 4), "r-1", "hyperscale")[1].startswith("continue: ")

@@ -56,7 +56,7 @@ class Site:
         )  # fmt: skip
         settings = WorkerSettings(
             run_id="run", consumer=NAME, entry="activity_of_test:fit", code_folder=self.folder / "code",
-            scratch=self.folder / "scratch", arguments={"base": 100}, mounts={"model": str(self.folder)},
+            scratch=self.folder / "scratch", input_folder=None, arguments={"base": 100}, mounts={"model": str(self.folder)},
             environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),
             set_up_timeout_seconds=options.get("set_up_timeout_seconds", 30.0),
             timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
@@ -65,7 +65,7 @@ class Site:
             Tools(custody, background, heartbeat, 0.01), settings,
             workers=options.get("workers", 2),
             policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
-            key="id", input_folder=None, stop_requested=self.stop.is_set,
+            key="id", stop_requested=self.stop.is_set,
         )  # fmt: skip
 
     def run(self, source, **options):
@@ -292,11 +292,11 @@ def test_a_runner_is_set_up_once_a_worker_and_torn_down(site):
         "        with open(self.context.mounts['model'] / 'tear-downs', 'a') as log: log.write('x')\n"
     )
 
-    site.run(source)
+    site.run(source, workers=1)
 
     assert succeeded(site.outcomes()) == list(range(30))
-    assert (site.folder / "set-ups").read_text() == "xx"
-    assert (site.folder / "tear-downs").read_text() == "xx"
+    assert (site.folder / "set-ups").read_text() == "x"
+    assert (site.folder / "tear-downs").read_text() == "x"
 
 
 def test_files_of_a_row_are_kept_on_success_and_dropped_on_failure(site):

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hyperscale.control.activity_check import check_activity
+from hyperscale.control.loading import LoadedExperiment, load_experiment
+from hyperscale.errors import ExperimentError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of an experiment; it has a name that messages can hold."""
+    made = tmp_path / "digits"
+    (made / "src").mkdir(parents=True)
+    return made
+
+
+def loaded(folder: Path, activity: str, more: str = "") -> LoadedExperiment:
+    file = folder / "experiment.yaml"
+    file.write_text(f"name: digits\ninput: {{csv: grid.csv}}\nactivity: {{{activity}}}\n{more}", encoding="utf-8")
+    return load_experiment(file)
+
+
+def problems(experiment: LoadedExperiment) -> list[str]:
+    with pytest.raises(ExperimentError) as caught:
+        check_activity(experiment)
+    return [str(problem).replace(f"{experiment.folder}/", "") for problem in caught.value.problems]
+
+
+GOOD = [
+    "def fit(row): return 1",
+    "def fit(row, context): return 1",
+    "def fit(row, context=None, *, more=1): return 1",
+    "def fit(*arguments): return 1",
+    "class fit:\n    def run(self, row): return 1",
+    "class fit(NodeRunner):\n    def run(self, row, context): return 1",
+    "class fit(Other): pass",
+    "class fit(hyperscale.NodeRunner):\n    run = other",
+    "fit = make()",
+    "fit: Callable = make()",
+    "a, (fit, b) = make()",
+    "@wrapped\ndef fit(): return 1",
+    "try:\n    import fast\n    def fit(row): return 1\nexcept ImportError:\n    def fit(row): return 2",
+    "if fast:\n    pass\nelse:\n    with x:\n        def fit(row): return 1",
+    'def fit(row): return "\\d"',
+    "import fit\ndef fit(row): return 1",
+]
+
+
+@pytest.mark.parametrize("source", GOOD)
+def test_what_a_module_defines_can_be_the_entry(folder: Path, source: str):
+    (folder / "src" / "sweep.py").write_text(source)
+
+    assert check_activity(loaded(folder, "entry: sweep:fit")) == ()
+
+
+@pytest.mark.parametrize(
+    "source", ["from other import fit", "import fit", "from other import x as fit", "from other import *"]
+)
+def test_a_name_that_is_imported_is_a_warning(folder: Path, source: str):
+    (folder / "src" / "sweep.py").write_text(source)
+
+    warnings = check_activity(loaded(folder, "entry: sweep:fit"))
+
+    assert [warning.message for warning in warnings] == [
+        "fit is imported there, not defined: whether it exists shows when a worker starts"
+    ]
+    assert (warnings[0].line, warnings[0].column, warnings[0].path) == (3, 19, "activity.entry")
+
+
+def test_the_code_is_never_run(folder: Path):
+    (folder / "src" / "sweep.py").write_text("import os\nos._exit(3)\ndef fit(row): return 1\n")
+
+    assert check_activity(loaded(folder, "entry: sweep:fit")) == ()
+
+
+@pytest.mark.parametrize("path", ["models/digits.py", "models/digits/__init__.py"])
+def test_an_entry_can_be_in_a_package(folder: Path, path: str):
+    file = folder / "src" / path
+    file.parent.mkdir(parents=True)
+    file.write_text("def fit(row): return 1")
+
+    assert check_activity(loaded(folder, "entry: models.digits:fit")) == ()
+
+
+EXPECTED = ", expected (row) or (row, context)"
+NOT_YET = ", which is not available yet in this version"
+BROKEN = [
+    ("def fti(row): return 1", "experiment.yaml:3:19: activity.entry: sweep.py defines no fit (did you mean 'fti'?)"),
+    ("x = 1\nfit: int", "experiment.yaml:3:19: activity.entry: sweep.py defines no fit"),
+    ("def make():\n    def fit(row): return 1", "experiment.yaml:3:19: activity.entry: sweep.py defines no fit"),
+    ("x = 1\ndef fit(row:\n    pass", "src/sweep.py:2:8: is not Python: '(' was never closed"),
+    ("x = '\0'", "src/sweep.py:1: is not Python: source code string cannot contain null bytes"),
+    ("\nasync def fit(row): return 1", f"src/sweep.py:2:1: fit is async{NOT_YET}; expected a plain function"),
+    ("def fit(): return 1", f"src/sweep.py:1:1: fit takes no row{EXPECTED}"),
+    ("def fit(a, b, c): return 1", f"src/sweep.py:1:1: fit needs 3 arguments{EXPECTED}"),
+    ("def fit(row, *, seed): return 1", f"src/sweep.py:1:1: fit needs the argument seed by name{EXPECTED}"),
+    ("class fit: pass", "src/sweep.py:1:1: the class fit has no method run"),
+    ("class fit(NodeRunner):\n    def set_up(self): pass", "src/sweep.py:1:1: the class fit has no method run"),
+    ("class fit:\n    def run(self): pass", f"src/sweep.py:1:1: fit.run takes no row{EXPECTED}"),
+    ("class fit:\n    async def run(self, row): pass", f"src/sweep.py:1:1: fit.run is async{NOT_YET}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "expected"), BROKEN)
+def test_an_entry_that_cannot_work_is_refused(folder: Path, source: str, expected: str):
+    (folder / "src" / "sweep.py").write_text(source)
+
+    said = problems(loaded(folder, "entry: sweep:fit"))
+
+    # Interpreters word syntax errors in their own ways.
+    assert said == [expected] or ("is not Python" in expected and said[0].startswith(expected.partition(":")[0]))
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("sweeep:fit", "there is no file sweeep.py in the code folder (did you mean 'sweep'?)"),
+        ("models.digits:fit", "there is no file models/digits.py in the code folder"),
+    ],
+)
+def test_a_missing_module_is_named_with_its_file(folder: Path, entry: str, expected: str):
+    (folder / "src" / "sweep.py").write_text("def fit(row): return 1")
+
+    assert problems(loaded(folder, f"entry: '{entry}'")) == [f"experiment.yaml:3:19: activity.entry: {expected}"]
+
+
+def test_a_missing_code_folder_is_told_with_a_guess(folder: Path):
+    said = problems(loaded(folder, "code: scr, entry: sweep:fit"))
+
+    assert said == ["experiment.yaml:3:18: activity.code: there is no folder scr (did you mean 'src'?)"]
+
+
+@pytest.mark.parametrize("code", ["..", "../other", "linked"])
+def test_code_outside_the_folder_of_the_experiment_is_refused(folder: Path, code: str):
+    (folder.parent / "other").mkdir()
+    (folder / "linked").symlink_to(folder.parent / "other")
+
+    said = problems(loaded(folder, f"code: {code}, entry: sweep:fit"))
+
+    assert said == [
+        f"experiment.yaml:3:18: activity.code: the folder {code} lies outside digits/, the folder of the experiment"
+    ]
+
+
+def test_the_folder_of_the_experiment_itself_can_be_the_code(folder: Path):
+    (folder / "sweep.py").write_text("def fit(row): return 1")
+
+    assert check_activity(loaded(folder, "code: ., entry: sweep:fit")) == ()
+
+
+def test_missing_files_of_the_environment_are_told_all_at_once(folder: Path):
+    (folder / "conda.yaml").write_text("")
+    (folder / "src" / "sweep.py").write_text("")
+
+    said = problems(loaded(folder, "entry: sweep:fit", "environment: {conda_file: conda.yml}\n"))
+
+    assert said == [
+        "experiment.yaml:3:19: activity.entry: sweep.py defines no fit",
+        "experiment.yaml:4:27: environment.conda_file: there is no file conda.yml (did you mean 'conda.yaml'?)",
+    ]
+
+
+def test_files_that_look_like_secrets_are_refused(folder: Path):
+    (folder / "src" / "sweep.py").write_text("def fit(row): return 1")
+    (folder / "src" / "service.key").write_text("secret")
+
+    said = problems(loaded(folder, "entry: sweep:fit"))
+
+    assert len(said) == 1
+    assert said[0].startswith("experiment.yaml:3:1: activity.code: src holds files that look like secrets")
+    assert "service.key" in said[0]
+
+
+def test_more_files_than_can_travel_are_refused(folder: Path):
+    (folder / "src" / "sweep.py").write_text("def fit(row): return 1")
+    for number in range(2_000):
+        (folder / "src" / f"{number}.txt").touch()
+
+    said = problems(loaded(folder, "entry: sweep:fit"))
+
+    assert len(said) == 1
+    assert "2,001 files" in said[0]
+
+
+def test_modules_named_like_standard_ones_are_warnings(folder: Path):
+    for name in ("sweep.py", "queue.py", "json.py", "hyperscale.py"):
+        (folder / "src" / name).write_text("def fit(row): return 1")
+    (folder / "src" / "email").mkdir()
+    (folder / "src" / "email" / "__init__.py").touch()
+    (folder / "src" / "http").mkdir()
+
+    warnings = check_activity(loaded(folder, "entry: queue:fit"))
+
+    assert [str(warning) for warning in warnings] == [
+        "src/email: `import email` gives the standard one, not this one; rename it if others import it",
+        "src/hyperscale.py: `import hyperscale` gives hyperscale's own, not this one; rename it if others import it",
+        "src/json.py: `import json` gives the standard one, not this one; rename it if others import it",
+        "src/queue.py: `import queue` gives the standard one, not this one; rename it if others import it",
+    ]

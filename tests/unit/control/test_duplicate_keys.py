@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperscale.control.duplicate_keys import KeyIndex
+
+KEYS = st.lists(st.lists(st.sampled_from("abcdefgh") | st.integers(0, 30), max_size=6), max_size=6)
+
+
+@settings(deadline=None)
+@given(KEYS)
+def test_the_first_repeats_are_those_that_a_plain_search_finds(batches: list[list[object]]):
+    with KeyIndex() as index:
+        for batch in batches:
+            index.add(batch)
+        count, first = index.duplicates(3)
+
+    keys = [key for batch in batches for key in batch]
+    repeats = [(number, keys.index(key)) for number, key in enumerate(keys) if key in keys[:number]]
+    assert (count, first) == (len(repeats), repeats[:3])
+
+
+def test_keys_that_spill_to_disk_are_compared_too():
+    with KeyIndex() as index:
+        for start in range(0, 1_200_000, 100_000):
+            index.add(range(start, start + 100_000))
+        index.add([700_000, 5])
+
+        assert index.duplicates(5) == (2, [(1_200_000, 700_000), (1_200_001, 5)])
+
+
+def test_no_keys_have_no_repeats():
+    with KeyIndex() as index:
+        assert index.duplicates(5) == (0, [])

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hyperscale.control.input_check import check_input
+from hyperscale.control.loading import LoadedExperiment, load_experiment
+from hyperscale.errors import ExperimentError
+from hyperscale.plan import InputFacts
+
+
+def loaded(folder: Path, source: str, more: str = "") -> LoadedExperiment:
+    file = folder / "experiment.yaml"
+    file.write_text(f"name: digits\ninput: {{{source}}}\nactivity: {{entry: sweep:fit}}\n{more}", encoding="utf-8")
+    return load_experiment(file)
+
+
+def warned(loaded: LoadedExperiment) -> list[str]:
+    _, warnings = check_input(loaded)
+    return [str(warning).replace(f"{loaded.folder}/", "") for warning in warnings]
+
+
+def test_the_facts_of_a_csv_file(tmp_path: Path):
+    text = "id,depth,note\na,1,x\nb,22,y\n"
+    (tmp_path / "grid.csv").write_text(text)
+
+    facts, warnings = check_input(loaded(tmp_path, "csv: grid.csv, key: id, columns: {depth: integer}"))
+
+    assert facts == InputFacts(
+        rows=2,
+        estimated=False,
+        row_bytes=(len('["a",1,"x"]') + len('["b",22,"y"]')) / 2,
+        columns=("id", "depth", "note"),
+        input_hash=hashlib.sha256(text.encode()).hexdigest(),
+        upload_bytes=len(text),
+        upload_files=1,
+    )
+    assert warnings == ()
+
+
+def test_the_facts_of_files_and_mounts(tmp_path: Path):
+    for name, size in {"images/a/1.png": 10, "images/2.png": 20, "images/note.txt": 5, "model/w.bin": 100}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * size)
+
+    facts, _ = check_input(loaded(tmp_path, "files: 'images/**/*.png', key: path", "mounts: {model: model}\n"))
+
+    assert (facts.rows, facts.columns) == (2, ("path", "name", "size"))
+    assert (facts.upload_files, facts.upload_bytes) == (4, 135)
+    assert facts.input_hash == hashlib.sha256(b"2.png\t20\na/1.png\t10\n").hexdigest()
+
+
+def test_a_limit_takes_the_first_rows_and_leaves_later_faults_alone(tmp_path: Path):
+    (tmp_path / "grid.csv").write_text("depth\n1\n2\nx\n")
+
+    facts, _ = check_input(loaded(tmp_path, "csv: grid.csv, limit: 2, columns: {depth: integer}"))
+
+    assert facts.rows == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "source", "warnings"),
+    [
+        (
+            "id,depth,rate,code,note",
+            ["1,3,0.5,007,x", "2,-4,1e-3,1,2"],
+            "csv: grid.csv, key: id",
+            [
+                "experiment.yaml:2:14: input.csv: text columns that hold nothing but numbers: depth, rate; "
+                "to get numbers, add depth: integer, rate: number to input.columns"
+            ],
+        ),
+        ("depth", ["3"], "csv: grid.csv, columns: {depth: string}", []),
+        ("depth,note", ["3,a", ",a"], "csv: grid.csv", []),
+        (
+            "id; depth",
+            ["a; 1"],
+            "csv: grid.csv",
+            ["grid.csv:1: there is one column, 'id; depth'; columns are separated by commas, not by ';'"],
+        ),
+        (
+            "id, depth",
+            ["a,b"],
+            "csv: grid.csv",
+            ["grid.csv:1: the name of the column ' depth' begins or ends with a space"],
+        ),
+        (
+            "1,2.5",
+            ["a,b"],
+            "csv: grid.csv",
+            ["grid.csv:1: the first line holds numbers alone, expected the names of columns"],
+        ),
+    ],
+)
+def test_what_is_likely_a_mistake_is_a_warning(
+    tmp_path: Path, header: str, rows: list[str], source: str, warnings: list[str]
+):
+    (tmp_path / "grid.csv").write_text("\n".join([header, *rows]) + "\n")
+
+    assert warned(loaded(tmp_path, source)) == warnings
+
+
+def test_every_row_is_checked_against_the_row_schema(tmp_path: Path):
+    (tmp_path / "grid.csv").write_text("depth\n" + "1\n" * 50 + "11\n" * 30)
+    (tmp_path / "row.json").write_text(json.dumps({"properties": {"depth": {"maximum": 10}}}))
+    experiment = loaded(tmp_path, "csv: grid.csv, columns: {depth: integer}, row_schema: row.json")
+
+    with pytest.raises(
+        ExperimentError, match=r"30 of 80 rows of grid\.csv are wrong; the first 20 are shown"
+    ) as caught:
+        check_input(experiment)
+
+    assert [problem.line for problem in caught.value.problems] == list(range(52, 72))
+
+
+def test_bad_rows_of_all_kinds_come_in_the_order_of_the_file(tmp_path: Path):
+    (tmp_path / "grid.csv").write_text("id,depth\na,1\na,2\nb,x\nc,20\nd\nb,3\na,4\n")
+    (tmp_path / "row.json").write_text(json.dumps({"properties": {"depth": {"maximum": 10}}}))
+    experiment = loaded(tmp_path, "csv: grid.csv, key: id, columns: {depth: integer}, row_schema: row.json")
+
+    with pytest.raises(ExperimentError, match=r"5 of 7 rows of grid\.csv are wrong") as caught:
+        check_input(experiment)
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "grid.csv:3: id: 'a' is the key of line 2 too",
+        "grid.csv:4: depth: 'x' is not an integer",
+        "grid.csv:5: depth: 20 is out of bounds, expected at most 10",
+        "grid.csv:6: has 1 cell, expected 2 (id, depth)",
+        "grid.csv:8: id: 'a' is the key of line 2 too",
+    ]
+
+
+def test_the_memory_of_a_check_does_not_grow_with_the_input(tmp_path: Path):
+    code = (
+        "import pathlib, resource, sys\n"
+        "from hyperscale.control.input_check import check_input\n"
+        "from hyperscale.control.loading import load_experiment\n"
+        "facts, _ = check_input(load_experiment(pathlib.Path(sys.argv[1])))\n"
+        "print(facts.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    peaks = {}
+    for rows in (5_000, 250_000):
+        folder = tmp_path / str(rows)
+        folder.mkdir()
+        with (folder / "grid.csv").open("w") as stream:
+            stream.write("id,depth,note\n")
+            stream.writelines(f"row-{number},{number % 7},{'x' * 100}\n" for number in range(rows))
+        experiment = loaded(folder, "csv: grid.csv, key: id, columns: {depth: integer}")
+        answer = subprocess.run(
+            [sys.executable, "-c", code, experiment.file], capture_output=True, text=True, check=True
+        )
+        found, peaks[rows] = map(int, answer.stdout.split())
+        assert found == rows
+
+    assert peaks[250_000] - peaks[5_000] < 12 * 1024  # the larger file has 30 MB

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperscale.control.positions import Position
+from hyperscale.control.yaml_file import parse_yaml
+from hyperscale.control.yaml_scalars import AmbiguousTextError, plain_value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None), ("~", None), ("null", None),
+        ("true", True), ("False", False),
+        ("0", 0), ("-12", -12), ("+7", 7), ("0xFF", 255),
+        ("0.5", 0.5), (".5", 0.5), ("-1.", -1.0), ("1e-3", 0.001), ("1E5", 100000.0), ("-0.0", -0.0),
+        ("spot", "spot"), ("Norway", "Norway"), ("1.2.3", "1.2.3"), ("5%", "5%"), ("nO", "nO"), ("y", "y"),
+        ("2024-01", "2024-01"), ("sweep:fit", "sweep:fit"), ("1:2:a", "1:2:a"), ("azureml:m:1", "azureml:m:1"),
+    ],
+)  # fmt: skip
+def test_an_unquoted_text_has_the_value_that_everybody_expects(text: str, value: object):
+    found = plain_value(text)
+
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("no", "write false, or"), ("No", "write false, or"), ("NO", "write false, or"), ("off", "write false, or"),
+        ("yes", "write true, or"), ("on", "write true, or"),
+        ("1_000", "write 1000, or"), ("1_0.5", "write 10.5, or"), ("08", "write 8, or"), ("-010", "write -10, or"),
+        ("0b101", "write 5, or"), ("0o17", "write 15, or"), ("0x_ff", "write 255, or"),
+        ("1:30", "base 60"), ("12:30:45", "base 60"),
+        ("2024-01-31", "a date"), ("2024-1-3 10:00:00", "a date"), ("2024-01-31T10:00:00Z", "a date"),
+        (".inf", "not a finite number"), ("-.INF", "not a finite number"), (".nan", "not a finite number"),
+        ("1e400", "too large"),
+    ],
+)  # fmt: skip
+def test_a_text_that_readers_do_not_agree_about_is_refused(text: str, advice: str):
+    with pytest.raises(AmbiguousTextError) as caught:
+        plain_value(text)
+
+    assert str(caught.value).startswith(text)
+    assert advice in str(caught.value)
+
+
+TEXTS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(TEXTS, VALUES, max_size=3))
+def test_json_is_read_as_what_it_says(document: dict[str, object]):
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+
+    parsed = parse_yaml(text, "experiment.yaml")
+
+    assert (parsed.document, parsed.problems) == (document, [])
+    assert all(place.line <= len(text.splitlines()) for place in parsed.positions.values.values())
+
+
+def test_a_value_and_its_key_know_their_places():
+    text = "name: digits\ntags:\n  team: [a, 'b']\n"
+
+    positions = parse_yaml(text, "experiment.yaml").positions
+
+    assert positions.values["tags", "team", 1] == Position("experiment.yaml", 3, 13)
+    assert positions.keys["tags", "team"] == Position("experiment.yaml", 3, 3)
+    assert positions.find(("tags", "team", "c")) == Position("experiment.yaml", 3, 3)
+    assert positions.find(("input", "csv")) == Position("experiment.yaml", 1, 1)
