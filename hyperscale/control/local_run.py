@@ -180,14 +180,16 @@ class LocalRun:
                 self._steps[job].stop()
         if self._stops.count and not self._told_stop:
             self._told_stop = True
+            self._next_show = 0.0
             self._display.say(STOPPING)
             write_cancel(self._store, self._life, "user", "stopped by the user")
-        if decision.alone and not self._buried:
-            self._buried = True
-            self._bury()
         if decision.cancel and not self._cancelled:
             self._cancelled = True
             self._cancel(decision.cancel)
+        if decision.alone and not self._buried:
+            # After the marker, which knows better why they are gone.
+            self._buried = True
+            self._bury()
 
     def _bury(self) -> None:
         """Say in their place that seed and consumers are gone: a killed one could not, and is waited for."""

@@ -11,8 +11,6 @@ from hyperscale.control.positions import Positions
 from hyperscale.control.yaml_file import YamlFile, parse_yaml
 from hyperscale.errors import ExperimentError
 
-#: A pipeline may have 30,000 jobs, each of which stands for about 20 values.
-_MAX_VALUES = 1_000_000
 _DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
 
 
@@ -173,7 +171,7 @@ def _read(file: Path) -> tuple[dict[str, Any], Positions]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ExperimentError(f"{file} cannot be read: {reason}", hint="correct the path") from error
-    parsed = parse_yaml(text, str(file), max_values=_MAX_VALUES)
+    parsed = parse_yaml(text, str(file))
     return mapping_of(parsed, str(file)), parsed.positions
 
 

@@ -12,7 +12,7 @@ from hyperscale.control.yaml_scalars import AmbiguousTextError, plain_value
 from hyperscale.errors import Problem
 
 #: Aliases of aliases can stand for more values than a machine can hold ("billion laughs").
-MAX_VALUES = 100_000
+MAX_ALIASED_VALUES = 100_000
 #: libyaml's composer recurses without a bound of its own, and would end the process.
 MAX_DEPTH = 100
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -44,8 +44,8 @@ class YamlFile:
     doubtful: set[ValuePath] = field(default_factory=set)
 
 
-def parse_yaml(text: str, file: str, *, max_values: int = MAX_VALUES) -> YamlFile:
-    """Return what `text` says; `file` names it in problems, `max_values` is how many its aliases may stand for."""
+def parse_yaml(text: str, file: str) -> YamlFile:
+    """Return what `text` says; `file` names it in problems."""
     parsed = YamlFile(Positions(file))
     try:
         if _is_too_deep(text):
@@ -56,7 +56,7 @@ def parse_yaml(text: str, file: str, *, max_values: int = MAX_VALUES) -> YamlFil
         parsed.problems.extend(_syntax_problems(error, text, file))
         return parsed
     try:
-        parsed.document = None if node is None else _Builder(parsed, max_values).value(node, ())
+        parsed.document = None if node is None else _Builder(parsed).value(node, ())
     except _TooManyValuesError as error:
         parsed.document = None
         parsed.problems.append(parsed.positions.problem(error.path, str(error), at_key=True))
@@ -72,16 +72,15 @@ class _TooManyValuesError(Exception):
 class _Builder:
     """Walks the nodes; an alias is the node that it stands for, met once more."""
 
-    def __init__(self, parsed: YamlFile, max_values: int) -> None:
+    def __init__(self, parsed: YamlFile) -> None:
         self._parsed = parsed
         self._positions = parsed.positions
-        self._max_values = self._values_left = max_values
+        self._met: set[int] = set()
+        self._aliased_values_left = MAX_ALIASED_VALUES
 
     def value(self, node: yaml.Node, path: ValuePath) -> Any:
         self._positions.values[path] = self._position(node)
-        self._values_left -= 1
-        if self._values_left < 0:
-            raise _TooManyValuesError(path[:1], f"its aliases stand for more than {self._max_values:,} values")
+        self._count(node, path)
         if len(path) > MAX_DEPTH:
             raise _TooManyValuesError(path[:1], f"its aliases nest more than {MAX_DEPTH} levels deep")
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
@@ -91,6 +90,13 @@ class _Builder:
         if isinstance(node, yaml.ScalarNode) and node.tag in _PLAIN_TAGS:
             return self._scalar(node, path)
         return self._doubt(path, f"the tag {node.tag.replace(_TAG, '!!')} is not known here; remove it")
+
+    def _count(self, node: yaml.Node, path: ValuePath) -> None:
+        if id(node) in self._met:
+            self._aliased_values_left -= 1
+        self._met.add(id(node))
+        if self._aliased_values_left < 0:
+            raise _TooManyValuesError(path[:1], f"its aliases stand for more than {MAX_ALIASED_VALUES:,} values")
 
     def _mapping(self, node: yaml.MappingNode, path: ValuePath) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -112,14 +112,14 @@ class Crew:
         elif frame.kind == wire.CALL_FAILED:
             yield CallFailed(call.message, tuple(row.row_index for row in call.rows))
         elif frame.kind == wire.FAILED:
-            said = json.loads(frame.payload)
+            said = json.loads(frame.content)
             failure = Failure(**{**said["failure"], "frames": tuple(said["failure"]["frames"])})
             yield AttemptFailed(
                 call.message, frame.row_index, failure, said["seconds"], said["started_at"], worker.index
             )
         else:
             files = self._files_of(worker, call, frame.row_index) if frame.kind == wire.SUCCEEDED_WITH_FILES else None
-            yield RowSucceeded(call.message, frame.row_index, frame.payload.decode(), files)
+            yield RowSucceeded(call.message, frame.row_index, frame.content.decode(), files)
 
     def _files_of(self, worker: WorkerProcess, call: GivenCall, row_index: int) -> Path:
         attempt = call.message.attempts.get(row_index, 0) + 1

@@ -18,6 +18,7 @@ from hyperscale.node.rows import Batch, Report, Rows, column_problems, listed
 #: Longer cells are refused: most often somebody forgot to close a quotation mark. Python's own bound is 128 KiB.
 MAX_CELL_CHARACTERS = 16 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LOOKS_LIKE_UTF_16 = "is not UTF-8 text (it looks like UTF-16); save the file as UTF-8"
 
 
 class CsvRows(Rows):
@@ -131,6 +132,8 @@ class CsvRows(Rows):
         if "expected after" in said:
             message = 'a comma is missing after a closing quotation mark (write "" for one inside a cell)'
             return Problem(self._file, line, 0, "", message)
+        if "NUL" in said:  # Python 3.10; later ones read it as a character
+            return Problem(self._file, line, 0, "", _LOOKS_LIKE_UTF_16)
         return Problem(self._file, line, 0, "", f"is not CSV: {said}")
 
     def _undecodable(self) -> Problem:
@@ -194,7 +197,7 @@ def _header_problems(columns: Sequence[str], file: str) -> list[Problem]:
     if not any(name.strip() for name in columns):
         return [Problem(file, 1, 0, "", "the first line is blank, expected column names")]
     if any("\0" in name for name in columns):
-        return [Problem(file, 1, 0, "", "is not UTF-8 text (it looks like UTF-16); save the file as UTF-8")]
+        return [Problem(file, 1, 0, "", _LOOKS_LIKE_UTF_16)]
     unnamed = [index for index, name in enumerate(columns, start=1) if not name.strip()]
     twice = [name for name, count in Counter(columns).items() if count > 1 and name.strip()]
     problems = [f"column {index} has no name" for index in unnamed]

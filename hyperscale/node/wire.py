@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
     kind: bytes
     row_index: int
-    payload: bytes
+    content: bytes
 
 
 class RowToDo(NamedTuple):
@@ -89,8 +89,8 @@ def read_document(read: Any) -> dict[str, Any]:
 
 def pack_frame(kind: bytes, row_index: int, text: str) -> bytes:
     """Return a frame for the consumer."""
-    payload = text.encode("utf-8", "surrogateescape")
-    return _HEADER.pack(kind, len(payload), row_index) + payload
+    content = text.encode("utf-8", "surrogateescape")
+    return _HEADER.pack(kind, len(content), row_index) + content
 
 
 class FrameBuffer:

@@ -28,7 +28,7 @@ def end_failure(code: int, last_output: str | None) -> Failure:
 
 def broken_message(frame: wire.Frame, entry: str) -> str:
     """Return what a worker that could not start says, for people: the module first."""
-    document = json.loads(frame.payload)
+    document = json.loads(frame.content)
     failure = document["failure"]
     what = (
         f"{entry.partition(':')[0]} cannot be imported"

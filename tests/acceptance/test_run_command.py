@@ -237,6 +237,11 @@ def test_a_second_ctrl_c_leaves_at_once_and_loses_nothing(hyperscale: Command, f
     assert process.returncode == 130
     assert f" run --resume {the_run(folder).name}" in stderr.splitlines()[-1]
 
+    refused = hyperscale("results", folder=folder)
+
+    assert refused.returncode == 4
+    assert "has no results: it was stopped before they were collected" in refused.stderr
+
     (folder / "open").touch()
     resumed = hyperscale("run", "--resume", folder=folder)
 

@@ -117,7 +117,8 @@ def test_command_lines_are_those_of_the_design():
     assert commands == {
         "seed": f"python -m hyperscale.node seed {common} --input '${{{{inputs.input}}}}' "
         "--rows-per-message '${{inputs.rows_per_message}}' --workers-per-node '${{inputs.workers_per_node}}' "
-        "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' --seeded '${{outputs.seeded}}'",
+        "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' "
+        "--seeded '${{outputs.seeded}}'",
         "consume": f"python -m hyperscale.node consume {common} --workers '${{{{inputs.workers_per_node}}}}' "
         "--lease-seconds '${{inputs.lease_seconds}}' --seeded '${{inputs.seeded}}' --input '${{inputs.input}}' "
         "--mount 'model=${{inputs.mount_model}}'",

@@ -17,7 +17,7 @@ FRAMES = [
 
 @given(st.lists(st.integers(1, 40)))
 def test_frames_come_out_whole_however_the_pipe_cuts_them(pieces):
-    data = b"".join(wire.pack_frame(kind, index, payload.decode()) for kind, index, payload in FRAMES)
+    data = b"".join(wire.pack_frame(kind, index, content.decode()) for kind, index, content in FRAMES)
     cuts = [data[start : start + size] for start, size in _spans(pieces, len(data))]
     buffer = wire.FrameBuffer()
 

@@ -77,3 +77,11 @@ def test_a_value_and_its_key_know_their_places():
     assert positions.keys["tags", "team"] == Position("experiment.yaml", 3, 3)
     assert positions.find(("tags", "team", "c")) == Position("experiment.yaml", 3, 3)
     assert positions.find(("input", "csv")) == Position("experiment.yaml", 1, 1)
+
+
+def test_a_long_file_without_aliases_is_no_bomb():
+    text = "values:\n" + "- {a: b}\n" * 60_000
+
+    parsed = parse_yaml(text, "pipeline.yml")
+
+    assert (len(parsed.document["values"]), parsed.problems) == (60_000, [])
