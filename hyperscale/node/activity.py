@@ -70,7 +70,7 @@ class Context:
                 "each one has its own: context.rows[0].outputs"
             )
         if self._outputs is None:
-            self._outputs = self.scratch / "outputs" / f"{self.row_index}-{self.attempt}"
+            self._outputs = outputs_folder(self.scratch, self.row_index, self.attempt)
             self._outputs.mkdir(parents=True, exist_ok=True)
         return self._outputs
 
@@ -78,6 +78,11 @@ class Context:
     def kept_files(self) -> bool:
         """Whether the activity asked for `outputs` and left something in it."""
         return self._outputs is not None and any(self._outputs.iterdir())
+
+
+def outputs_folder(scratch: Path, row_index: int, attempt: int) -> Path:
+    """Return the folder of an attempt's files, in the scratch folder of its worker."""
+    return scratch / "outputs" / f"{row_index}-{attempt}"
 
 
 @dataclass(frozen=True)

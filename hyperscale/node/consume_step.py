@@ -23,7 +23,7 @@ from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.queues import open_queue
 from hyperscale.node.run_id import resolve_run_id
 from hyperscale.node.stores import open_store
-from hyperscale.node.worker_process import WorkerSettings
+from hyperscale.node.worker_settings import WorkerSettings
 
 #: A heartbeat is written this often where a look at the queue is free, else as often as an idle consumer looks.
 LEAST_BEAT_SECONDS = 0.25
@@ -56,7 +56,6 @@ def run_consume(values: argparse.Namespace, stop_requested: Callable[[], bool]) 
             experiment.activity.retry_delay_seconds,
             experiment.activity.no_retry_on,
         ),
-        key=experiment.input.key,
         stop_requested=stop_requested,
     )
     broken = consumer.run()
@@ -77,6 +76,7 @@ def _worker_settings(
         entry=activity.entry,
         code_folder=Path.cwd(),
         scratch=Path(tempfile.mkdtemp(prefix="hyperscale-", dir=os.environ.get("HYPERSCALE_SCRATCH"))),
+        key=experiment.input.key,
         input_folder=Path(values.input).resolve() if experiment.input.form == "files" else None,
         arguments=activity.arguments,
         mounts=dict(mount.split("=", 1) for mount in values.mount),

@@ -18,12 +18,12 @@ from typing import NamedTuple
 from hyperscale.failures import Failure, Final, RetryPolicy
 from hyperscale.ledger import failed_line
 from hyperscale.node.background import Background
-from hyperscale.node.crew import AttemptFailed, CallFailed, Crew, Event, NotBegun, RowSucceeded
+from hyperscale.node.crew import AttemptFailed, CallFailed, Crew, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.custody import Custody
 from hyperscale.node.handing import rows_to_give, wants_message
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.held import HeldMessage
-from hyperscale.node.worker_process import WorkerSettings
+from hyperscale.node.worker_settings import WorkerSettings
 
 #: How long rows in flight may go on when the consumer is told to stop; then they are given back.
 STOP_GRACE_SECONDS = 5.0
@@ -61,7 +61,6 @@ class Consumer:
         *,
         workers: int,
         policy: RetryPolicy,
-        key: str | None,
         stop_requested: Callable[[], bool],
     ) -> None:
         """Start the workers.
@@ -71,12 +70,11 @@ class Consumer:
             settings: of each worker.
             workers: how many.
             policy: what becomes of rows whose attempts fail.
-            key: the column that names rows, if any.
             stop_requested: whether the process was asked to leave in good order (SIGTERM).
         """
         self._custody, self._background = tools.custody, tools.background
         self._heartbeat, self._poll_seconds = tools.heartbeat, tools.poll_seconds
-        self._settings, self._policy, self._key = settings, policy, key
+        self._settings, self._policy = settings, policy
         self._stop_requested = stop_requested
         self._crew = Crew(settings, workers, time.monotonic())
         self._workers = workers
@@ -132,14 +130,14 @@ class Consumer:
     def _hand_out(self, now: float) -> None:
         per_call = self._settings.rows_per_call
         for worker in self._crew.ready:
-            wanted = rows_to_give(worker.rows_held, worker.seconds_per_row, per_call)
+            wanted = rows_to_give(worker.orders.rows, worker.seconds_per_row, per_call)
             for message in self._custody.held.values():
                 if wanted <= 0:
                     break
-                calls = message.take_calls(wanted, per_call)
-                if calls:
-                    wanted -= sum(map(len, calls))
-                    worker.give(message, self._key, calls, now)
+                order = message.take_order(wanted, per_call)
+                if order:
+                    wanted -= len(order.row_indices)
+                    worker.give(message, order, now)
 
     def _receive(self, now: float) -> None:
         custody, ready = self._custody, self._crew.ready
@@ -147,7 +145,7 @@ class Consumer:
             return
         known = [worker.seconds_per_row for worker in ready if worker.seconds_per_row is not None]
         seconds_per_row = sum(known) / len(known) if known else None
-        idle = sum(not worker.calls for worker in ready)
+        idle = sum(not worker.orders for worker in ready)
         if wants_message(custody.waiting_rows, idle, len(ready), seconds_per_row):
             self._receive_at = now + self._poll_seconds
             custody.receive()
@@ -158,8 +156,11 @@ class Consumer:
         message = event.message
         if self._custody.held.get(message.id) is not message:
             return
-        if isinstance(event, RowSucceeded):
-            self._succeeded(event)
+        if isinstance(event, RowsSucceeded):
+            self._heartbeat.rows_done += len(event.row_indices)
+            message.finish(event.row_indices, event.lines)
+        elif isinstance(event, RowKeepsFiles):
+            self._keep_files(event)
         elif isinstance(event, AttemptFailed):
             self._attempt_failed(event, now)
         elif isinstance(event, CallFailed):
@@ -167,17 +168,14 @@ class Consumer:
         elif isinstance(event, NotBegun):
             message.give_back(event.row_indices)
 
-    def _succeeded(self, event: RowSucceeded) -> None:
-        message, row_index = event.message, event.row_index
+    def _keep_files(self, event: RowKeepsFiles) -> None:
         self._heartbeat.rows_done += 1
-        if event.files is None:
-            message.finish(row_index, event.line)
-            return
-        name = self._key_of(message, row_index) or str(row_index)
-        self._custody.keep_files(message, row_index, name, event.files, event.line)
+        name = self._key_of(event.message, event.row_index) or str(event.row_index)
+        self._custody.keep_files(event.message, event.row_index, name, event.files, event.line)
 
     def _key_of(self, message: HeldMessage, row_index: int) -> str | None:
-        return None if self._key is None else str(message.values_of(row_index)[message.columns.index(self._key)])
+        key = self._settings.key
+        return None if key is None else str(message.values_of(row_index)[message.columns.index(key)])
 
     def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
         message, row_index = event.message, event.row_index
@@ -193,7 +191,7 @@ class Consumer:
         if isinstance(decision, Final):
             self._heartbeat.rows_done += 1
             self._heartbeat.rows_failed += 1
-            message.finish(row_index, self._failed_line(event, attempts, event.failure))
+            message.finish([row_index], [self._failed_line(event, attempts, event.failure)])
         else:
             message.delay(row_index, now + decision.delay_seconds)
 

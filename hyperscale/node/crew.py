@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hyperscale.failures import Failure
 from hyperscale.node import wire
+from hyperscale.node.activity import outputs_folder
 from hyperscale.node.held import HeldMessage
-from hyperscale.node.worker_process import GivenCall, WorkerProcess, WorkerSettings
+from hyperscale.node.orders import Answer
+from hyperscale.node.worker_process import WorkerProcess
+from hyperscale.node.worker_settings import WorkerSettings
 
 #: So many starts in a row that fail end the consumer: its environment is broken, not a row.
 MAX_FAILED_STARTS = 3
@@ -22,13 +25,22 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RowSucceeded:
-    """A row is done: its ledger line, and the folder of the files it keeps, if any."""
+class RowsSucceeded:
+    """Rows are done: their ledger lines."""
+
+    message: HeldMessage
+    row_indices: Sequence[int]
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RowKeepsFiles:
+    """A row is done: its ledger line, and the folder of the files that it keeps."""
 
     message: HeldMessage
     row_index: int
     line: str
-    files: Path | None = None
+    files: Path
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class CallFailed:
     """A call of several rows failed or killed its worker: each row is repeated alone, uncharged."""
 
     message: HeldMessage
-    row_indices: tuple[int, ...]
+    row_indices: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -56,10 +68,10 @@ class NotBegun:
     """Rows that a worker was given and did not begin before it died."""
 
     message: HeldMessage
-    row_indices: tuple[int, ...]
+    row_indices: Sequence[int]
 
 
-Event = RowSucceeded | AttemptFailed | CallFailed | NotBegun
+Event = RowsSucceeded | RowKeepsFiles | AttemptFailed | CallFailed | NotBegun
 
 
 class Crew:
@@ -80,7 +92,7 @@ class Crew:
     @property
     def rows_in_flight(self) -> int:
         """Return how many rows the workers have been given and have not answered."""
-        return sum(worker.rows_held for worker in self.workers)
+        return sum(worker.orders.rows for worker in self.workers)
 
     @property
     def ready(self) -> list[WorkerProcess]:
@@ -92,8 +104,10 @@ class Crew:
         for place, worker in enumerate(self.workers):
             if worker.is_dead:
                 continue
-            for frame, call in worker.read(now):
-                yield from self._event(worker, frame, call)
+            for answer in worker.read(now):
+                yield self._event(worker, answer)
+            if worker.was_ready:
+                self._failed_starts = 0
             timed_out = not worker.is_dead and worker.overdue_seconds(now) > 0
             if timed_out:
                 worker.kill()
@@ -102,28 +116,18 @@ class Crew:
                 if self.broken is None:
                     self.workers[place] = WorkerProcess(worker.index, self._settings, now)
 
-    def _event(self, worker: WorkerProcess, frame: wire.Frame, call: GivenCall | None) -> Iterator[Event]:
-        if frame.kind == wire.READY:
-            self._failed_starts = 0
-        elif frame.kind == wire.BROKEN:
-            return
-        elif call is None:
-            logger.warning("worker %d answered a row that it was not given; the answer is dropped", worker.index)
-        elif frame.kind == wire.CALL_FAILED:
-            yield CallFailed(call.message, tuple(row.row_index for row in call.rows))
-        elif frame.kind == wire.FAILED:
-            said = json.loads(frame.content)
-            failure = Failure(**{**said["failure"], "frames": tuple(said["failure"]["frames"])})
-            yield AttemptFailed(
-                call.message, frame.row_index, failure, said["seconds"], said["started_at"], worker.index
-            )
-        else:
-            files = self._files_of(worker, call, frame.row_index) if frame.kind == wire.SUCCEEDED_WITH_FILES else None
-            yield RowSucceeded(call.message, frame.row_index, frame.content.decode(), files)
-
-    def _files_of(self, worker: WorkerProcess, call: GivenCall, row_index: int) -> Path:
-        attempt = call.message.attempts.get(row_index, 0) + 1
-        return worker.scratch / "outputs" / f"{row_index}-{attempt}"
+    def _event(self, worker: WorkerProcess, answer: Answer) -> Event:
+        kind, message, indices, texts = answer
+        if kind == wire.SUCCEEDED:
+            return RowsSucceeded(message, indices, texts)
+        if kind == wire.CALL_FAILED:
+            return CallFailed(message, indices)
+        if kind == wire.SUCCEEDED_WITH_FILES:
+            attempt = message.attempts.get(indices[0], 0) + 1
+            return RowKeepsFiles(message, indices[0], texts[0], outputs_folder(worker.scratch, indices[0], attempt))
+        said = json.loads(texts[0])
+        failure = Failure(**{**said["failure"], "frames": tuple(said["failure"]["frames"])})
+        return AttemptFailed(message, indices[0], failure, said["seconds"], said["started_at"], worker.index)
 
     def _note_failed_start(self, why: str) -> None:
         self._failed_starts += 1
@@ -135,17 +139,19 @@ class Crew:
         """Yield what the end of a worker means: for the call it was on, and for those it had not begun."""
         if not worker.was_ready:
             self._note_failed_start(worker.why_broken or self._why_no_start(worker, timed_out))
-        if worker.calls:
-            seconds = worker.seconds_on_call(now)
-            yield _guilty(
-                worker.calls[0],
-                worker.failure(timed_out=timed_out),
-                seconds,
-                wall_now - seconds,
-                worker.index,
-            )
-        for call in reversed(list(worker.calls)[1:]):
-            yield NotBegun(call.message, tuple(row.row_index for row in call.rows))
+        if worker.orders:
+            yield self._guilty(worker, timed_out, now, wall_now)
+        for message, indices in worker.orders.take_all():
+            yield NotBegun(message, indices)
+
+    def _guilty(self, worker: WorkerProcess, timed_out: bool, now: float, wall_now: float) -> Event:
+        """Return what the end of a worker means for the rows of the call that it was on."""
+        message, indices = worker.orders.take_call()
+        if len(indices) > 1:
+            return CallFailed(message, indices)
+        seconds = worker.seconds_on_call(now)
+        failure = worker.failure(timed_out=timed_out)
+        return AttemptFailed(message, indices[0], failure, seconds, wall_now - seconds, worker.index)
 
     def _why_no_start(self, worker: WorkerProcess, timed_out: bool) -> str:
         entry = self._settings.entry
@@ -161,16 +167,9 @@ class Crew:
         for worker in alive:
             worker.stop()
         for worker in alive:
-            worker.leave(LEAVE_SECONDS if worker.state == "ready" and not worker.calls else 0.0)
+            worker.leave(LEAVE_SECONDS if worker.state == "ready" and not worker.orders else 0.0)
 
     def kill(self) -> None:
         """End all workers at once."""
         for worker in self.workers:
             worker.kill()
-
-
-def _guilty(call: GivenCall, failure: Failure, seconds: float, started_at: float, worker: int) -> Event:
-    indices = tuple(row.row_index for row in call.rows)
-    if len(indices) > 1:
-        return CallFailed(call.message, indices)
-    return AttemptFailed(call.message, indices[0], failure, seconds, started_at, worker)

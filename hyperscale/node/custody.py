@@ -127,7 +127,7 @@ class Custody:
 
         def then(answer: Callable[[], None]) -> None:
             answer()
-            message.finish(row_index, line)
+            message.finish([row_index], [line])
 
         self._background.ask(request, then)
 

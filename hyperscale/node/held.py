@@ -12,7 +12,7 @@ from typing import Any
 
 from hyperscale.body import Body
 from hyperscale.node.queues import Message
-from hyperscale.node.wire import RowToDo
+from hyperscale.node.wire import Order
 
 
 class HeldMessage:
@@ -56,23 +56,21 @@ class HeldMessage:
         """Return how many rows could be handed out now."""
         return len(self._waiting) + len(self._alone)
 
-    def take_calls(self, rows: int, rows_per_call: int) -> list[list[RowToDo]]:
-        """Return calls of together about `rows` waiting rows, which are in flight from now on."""
-        calls: list[list[RowToDo]] = []
-        taken = 0
-        while taken < rows and self.waiting_rows:
-            calls.append(self._take_call(rows_per_call))
-            taken += len(calls[-1])
-        return calls
+    def take_order(self, rows: int, rows_per_call: int) -> Order | None:
+        """Return about `rows` waiting rows, which are in flight from now on; None when none waits.
 
-    def _take_call(self, rows_per_call: int) -> list[RowToDo]:
+        Rows that are repeated alone come first, in an order of calls of one row each.
+        """
         if self._alone:
-            return [self._row_to_do(self._alone.popleft())]
-        count = min(rows_per_call, len(self._waiting))
-        return [self._row_to_do(self._waiting.popleft()) for _ in range(count)]
+            indices = [self._alone.popleft() for _ in range(min(rows, len(self._alone)))]
+            return self._order(indices, 1)
+        calls = -(-rows // rows_per_call)
+        indices = [self._waiting.popleft() for _ in range(min(calls * rows_per_call, len(self._waiting)))]
+        return self._order(indices, rows_per_call) if indices else None
 
-    def _row_to_do(self, row_index: int) -> RowToDo:
-        return RowToDo(row_index, self.attempts.get(row_index, 0) + 1, list(self.rows[row_index]))
+    def _order(self, indices: list[int], rows_per_call: int) -> Order:
+        attempts = {index: self.attempts[index] for index in indices if index in self.attempts}
+        return Order(indices, [self.rows[index] for index in indices], attempts, rows_per_call)
 
     def give_back(self, row_indices: Sequence[int]) -> None:
         """Note that rows in flight were not begun, or went down with others: they wait again, uncharged."""
@@ -82,11 +80,12 @@ class HeldMessage:
         """Note that a call of several rows failed as a whole: each of them is repeated in a call of its own."""
         self._alone.extend(row_indices)
 
-    def finish(self, row_index: int, line: str) -> None:
-        """Note the outcome of a row, as its ledger line."""
-        del self.rows[row_index]
-        self.attempts.pop(row_index, None)
-        self.outcomes.append(line)
+    def finish(self, row_indices: Sequence[int], lines: Sequence[str]) -> None:
+        """Note the outcomes of rows, as their ledger lines."""
+        for row_index in row_indices:
+            del self.rows[row_index]
+            self.attempts.pop(row_index, None)
+        self.outcomes.extend(lines)
 
     def charge(self, row_index: int) -> int:
         """Note a failed attempt of a row in flight, and return how many it has."""
@@ -114,7 +113,7 @@ class HeldMessage:
             seed_id=self._body.seed_id,
             batch=self._body.batch,
             columns=self._body.columns,
-            rows={index: list(values) for index, values in self.rows.items()},
+            rows=self.rows,
             attempts=self.attempts,
             outcomes=self.outcomes,
             deliveries=self._message.deliveries,

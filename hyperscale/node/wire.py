@@ -1,53 +1,45 @@
-"""The frames between a consumer and its workers, over pipes that the user's prints cannot reach.
+"""What a consumer and its workers say to each other, over pipes that the user's prints cannot reach.
 
-Consumer to worker: a length and JSON. Worker to consumer: a header (kind, length, row_index) and text. A worker
-writes the frame of a row the moment the row is done: when it dies, the first row without a frame is the one it was on.
+Consumer to worker: a length and JSON. Worker to consumer: lines, each a letter and JSON. A worker writes the line of
+a row the moment the row is done, in the order it was given: when it dies, the first row without a line is the one
+it was on.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-READY = b"R"
-BROKEN = b"B"
-SUCCEEDED = b"S"
+READY = "R"
+BROKEN = "B"
+SUCCEEDED = "S"
 #: Succeeded, and it kept files in its outputs folder.
-SUCCEEDED_WITH_FILES = b"O"
-FAILED = b"F"
+SUCCEEDED_WITH_FILES = "O"
+FAILED = "F"
 #: A call of several rows failed as a whole: nobody is charged, each row is repeated alone.
-CALL_FAILED = b"C"
+CALL_FAILED = "C"
 
 _LENGTH = struct.Struct("<I")
-_HEADER = struct.Struct("<cIQ")
-
-
-class Frame(NamedTuple):
-    """What a worker says; `row_index` has a meaning in frames of rows alone."""
-
-    kind: bytes
-    row_index: int
-    content: bytes
-
-
-class RowToDo(NamedTuple):
-    """A row on its way to a worker; `attempt` counts from 1."""
-
-    row_index: int
-    attempt: int
-    values: list[Any]
 
 
 @dataclass(frozen=True)
-class Calls:
-    """Rows for a worker: each call is one call of the activity, its rows in order."""
+class Order:
+    """Rows of one message for a worker, in the order in which it works and answers.
 
-    columns: tuple[str, ...]
-    key: str | None
-    calls: list[list[RowToDo]]
+    Attributes:
+        row_indices: which rows.
+        rows: their values, by column.
+        attempts: failed attempts so far, row_index to count, of the rows that have any.
+        rows_per_call: so many rows make one call of the activity; the last call has what is left.
+    """
+
+    row_indices: Sequence[int]
+    rows: Sequence[Sequence[Any]]
+    attempts: dict[int, int]
+    rows_per_call: int
 
 
 def pack_document(document: dict[str, Any]) -> bytes:
@@ -56,17 +48,31 @@ def pack_document(document: dict[str, Any]) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-def pack_calls(calls: Calls) -> bytes:
+def pack_order(order: Order, columns: Sequence[str]) -> bytes:
     """Return the frame that hands rows to a worker."""
-    return pack_document({"columns": calls.columns, "key": calls.key, "calls": calls.calls})
+    return pack_document(
+        {
+            "columns": columns,
+            "row_indices": order.row_indices,
+            "rows": order.rows,
+            "attempts": order.attempts,
+            "rows_per_call": order.rows_per_call,
+        }
+    )
 
 
-def read_exactly(read: Any, count: int) -> bytes:
-    """Return `count` bytes from `read(n)`.
+def read_document(read: Callable[[int], bytes]) -> dict[str, Any]:
+    """Return the next frame for a worker; `read(n)` gives up to n bytes, none at the end.
 
     Raises:
-        EOFError: when the other end closes first.
+        EOFError: when the consumer has closed the pipe.
     """
+    (length,) = _LENGTH.unpack(_read_exactly(read, _LENGTH.size))
+    document: dict[str, Any] = json.loads(_read_exactly(read, length))
+    return document
+
+
+def _read_exactly(read: Callable[[int], bytes], count: int) -> bytes:
     data = b""
     while len(data) < count:
         more = read(count - len(data))
@@ -76,39 +82,24 @@ def read_exactly(read: Any, count: int) -> bytes:
     return data
 
 
-def read_document(read: Any) -> dict[str, Any]:
-    """Return the next frame for a worker; `read(n)` gives up to n bytes, none at the end.
-
-    Raises:
-        EOFError: when the consumer has closed the pipe.
-    """
-    (length,) = _LENGTH.unpack(read_exactly(read, _LENGTH.size))
-    document: dict[str, Any] = json.loads(read_exactly(read, length))
-    return document
+def pack_line(kind: str, text: str) -> bytes:
+    """Return a line for the consumer; `text` is JSON, so it has no line break, and is ASCII."""
+    return f"{kind}{text}\n".encode("ascii")
 
 
-def pack_frame(kind: bytes, row_index: int, text: str) -> bytes:
-    """Return a frame for the consumer."""
-    content = text.encode("utf-8", "surrogateescape")
-    return _HEADER.pack(kind, len(content), row_index) + content
-
-
-class FrameBuffer:
-    """Cuts what a worker wrote, read in pieces of any length, into frames."""
+class LineBuffer:
+    """Cuts what a worker wrote, read in pieces of any length, into lines."""
 
     def __init__(self) -> None:
         """Start with nothing read."""
-        self._data = b""
+        self._rest: list[bytes] = []
 
-    def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that are whole now; the rest waits for more."""
-        data = self._data + data if self._data else data
-        at = 0
-        while len(data) - at >= _HEADER.size:
-            kind, length, row_index = _HEADER.unpack_from(data, at)
-            end = at + _HEADER.size + length
-            if end > len(data):
-                break
-            yield Frame(kind, row_index, data[at + _HEADER.size : end])
-            at = end
-        self._data = data[at:]
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that are whole now; the rest waits for more."""
+        head, line_break, rest = data.rpartition(b"\n")
+        if not line_break:
+            self._rest.append(data)
+            return []
+        whole = b"".join([*self._rest, head])
+        self._rest = [rest]
+        return whole.decode("ascii", "replace").split("\n")

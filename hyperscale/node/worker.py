@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ class _Worker:
         self._process_id = os.getpid()
         self._consumer: str = start["consumer"]
         self._index: int = start["worker_index"]
-        self._several: bool = start["rows_per_call"] > 1
+        self._key: str | None = start["key"]
+        self._is_given_lists: bool = start["is_given_lists"]
         self._entry: str = start["entry"]
         self._folder = Path(start["activity_folder"])
         self._input_folder: str | None = start["input_folder"]
@@ -107,10 +109,10 @@ class _Worker:
             self._only_in_worker()
             failure = failure_of(error, self._folder)
             where = "set_up" if self._activity else "import"
-            self._send(wire.BROKEN, 0, _dumps({"where": where, "failure": failure.to_document()}))
+            self._send(wire.BROKEN, _dumps({"where": where, "failure": failure.to_document()}))
             return False
         self._only_in_worker()
-        self._send(wire.READY, 0, "")
+        self._send(wire.READY, "")
         return True
 
     def tear_down(self) -> None:
@@ -123,54 +125,39 @@ class _Worker:
 
     def work(self, order: dict[str, Any]) -> None:
         """Run the calls of one order."""
-        columns, key = order["columns"], order["key"]
-        for call in order["calls"]:
-            rows = [dict(zip(columns, values, strict=True)) for _, _, values in call]
-            contexts = [
-                self._context_of(index, attempt, row.get(key))
-                for (index, attempt, _), row in zip(call, rows, strict=True)
-            ]
-            if self._input_folder is not None:
-                for row in rows:
-                    row["path"] = os.path.join(self._input_folder, row["path"])  # noqa: PTH118 - for each row
-            if self._several:
-                self._call_several(rows, contexts)
-            else:
-                self._call(rows[0], contexts[0])
+        columns, indices, attempts = order["columns"], order["row_indices"], order["attempts"]
+        rows = [dict(zip(columns, values, strict=True)) for values in order["rows"]]
+        per_call = order["rows_per_call"]
+        for start in range(0, len(rows), per_call):
+            call = range(start, min(start + per_call, len(rows)))
+            contexts = [self._context_of(indices[n], attempts.get(str(indices[n]), 0) + 1, rows[n]) for n in call]
+            self._call([rows[n] for n in call], contexts)
 
-    def _context_of(self, row_index: int, attempt: int, key: Any) -> Context:
-        shared = self._context
+    def _context_of(self, row_index: int, attempt: int, row: dict[str, Any]) -> Context:
+        """Return the context of a row, and set the row's path to where its file is on this machine."""
+        shared, key = self._context, row.get(self._key) if self._key else None
+        if self._input_folder is not None:
+            row["path"] = os.path.join(self._input_folder, row["path"])  # noqa: PTH118 - for each row
         return Context(
             shared.run_id, shared.worker_index, shared.arguments, shared.mounts, shared.scratch, shared.logger,
             row_index, None if key is None else str(key), attempt,
         )  # fmt: skip
 
-    def _call(self, row: dict[str, Any], context: Context) -> None:
+    def _call(self, rows: list[dict[str, Any]], contexts: list[Context]) -> None:
         assert self._activity is not None
         began, started_at = _timer(), _now()
         try:
-            result = _result(self._activity.run(row, context))
+            if self._is_given_lists:
+                results = _results(self._activity.run(rows, replace(self._context, rows=contexts)), len(rows))
+            else:
+                results = [_result(self._activity.run(rows[0], contexts[0]))]
         except BaseException as error:
-            result = error
+            self._only_in_worker()
+            if len(rows) > 1:
+                self._send(wire.CALL_FAILED, "")
+                return
+            results = [error]
         self._only_in_worker()
-        self._answer(context, result, _timer() - began, started_at)
-
-    def _call_several(self, rows: list[dict[str, Any]], contexts: list[Context]) -> None:
-        assert self._activity is not None
-        shared = self._context
-        together = Context(
-            shared.run_id, shared.worker_index, shared.arguments, shared.mounts, shared.scratch, shared.logger,
-            rows=contexts,
-        )  # fmt: skip
-        began, started_at = _timer(), _now()
-        try:
-            results = _results(self._activity.run(rows, together), len(rows))
-        except BaseException as error:
-            results = [error] * len(rows)
-        self._only_in_worker()
-        if len(rows) > 1 and results[0] is results[-1] and isinstance(results[0], BaseException):
-            self._send(wire.CALL_FAILED, contexts[0].row_index or 0, "")
-            return
         seconds = (_timer() - began) / len(rows)
         for context, result in zip(contexts, results, strict=True):
             self._answer(context, result, seconds, started_at)
@@ -188,22 +175,22 @@ class _Worker:
             except Exception as error:
                 result = error
             else:
-                self._send(wire.SUCCEEDED_WITH_FILES if context.kept_files else wire.SUCCEEDED, index, line)
+                self._send(wire.SUCCEEDED_WITH_FILES if context.kept_files else wire.SUCCEEDED, line)
                 return
         if context._outputs is not None:
             shutil.rmtree(context._outputs, ignore_errors=True)
         failure = failure_of(result, self._folder).to_document()
-        self._send(wire.FAILED, index, _dumps({"failure": failure, "seconds": seconds, "started_at": started_at}))
+        self._send(wire.FAILED, _dumps({"failure": failure, "seconds": seconds, "started_at": started_at}))
 
     def _only_in_worker(self) -> None:
         """End a child that the activity forked and let return: it must not go on as a second worker."""
         if os.getpid() != self._process_id:
             os._exit(0)
 
-    def _send(self, kind: bytes, row_index: int, text: str) -> None:
-        frame = wire.pack_frame(kind, row_index, text)
-        while frame:
-            frame = frame[_write(self._outbox, frame) :]
+    def _send(self, kind: str, text: str) -> None:
+        line = wire.pack_line(kind, text)
+        while line:
+            line = line[_write(self._outbox, line) :]
 
 
 def _result(value: Any) -> Any:

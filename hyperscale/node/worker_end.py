@@ -6,7 +6,6 @@ import json
 import signal
 
 from hyperscale.failures import Failure
-from hyperscale.node import wire
 
 
 def timed_out_failure(timeout_seconds: float, last_output: str | None) -> Failure:
@@ -26,9 +25,9 @@ def end_failure(code: int, last_output: str | None) -> Failure:
     return Failure("killed", name, message, signal=-code, last_output=last_output)
 
 
-def broken_message(frame: wire.Frame, entry: str) -> str:
+def broken_message(text: str, entry: str) -> str:
     """Return what a worker that could not start says, for people: the module first."""
-    document = json.loads(frame.content)
+    document = json.loads(text)
     failure = document["failure"]
     what = (
         f"{entry.partition(':')[0]} cannot be imported"

@@ -7,53 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from hyperscale.failures import Failure, shorten
 from hyperscale.node import wire
 from hyperscale.node.held import HeldMessage
-from hyperscale.node.wire import RowToDo
+from hyperscale.node.orders import Answer, Orders
 from hyperscale.node.worker_end import broken_message, end_failure, timed_out_failure
+from hyperscale.node.worker_settings import WorkerSettings
 
 _PIECE_BYTES = 1 << 18
 _LAST_OUTPUT_BYTES = 2_000
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """What all workers of a consumer have in common; see `Context` for the fields that reach the activity.
-
-    Attributes:
-        code_folder: the staged code: `hyperscale/` and `activity/`.
-        scratch: each worker makes a folder of its own in it.
-        input_folder: where a row's relative `path` is, for an input of files; messages carry relative names.
-        set_up_timeout_seconds, timeout_seconds: of the start, and of one call.
-    """
-
-    run_id: str
-    consumer: str
-    entry: str
-    code_folder: Path
-    scratch: Path
-    input_folder: Path | None
-    arguments: Mapping[str, Any]
-    mounts: Mapping[str, str]
-    environment_variables: Mapping[str, str]
-    rows_per_call: int
-    set_up_timeout_seconds: float
-    timeout_seconds: float
-    log_level: str
-
-
-class GivenCall(NamedTuple):
-    """A call that a worker has been given: whose rows they are, and those that it has not answered."""
-
-    message: HeldMessage
-    rows: list[RowToDo]
 
 
 class WorkerProcess:
@@ -64,7 +28,7 @@ class WorkerProcess:
         state: starting until its set_up is done, then ready; dead in the end.
         was_ready: whether its set_up ever was done.
         why_broken: what it said of its import or set_up, if that failed.
-        calls: what it has been given and has not answered, oldest first.
+        orders: what it has been given and has not answered.
         seconds_per_row: of late, a moving average; None until it has finished a row.
     """
 
@@ -72,13 +36,13 @@ class WorkerProcess:
         """Start the process."""
         self.index = index
         self.state: Literal["starting", "ready", "dead"] = "starting"
-        self.calls: deque[GivenCall] = deque()
+        self.orders = Orders()
         self.seconds_per_row: float | None = None
         self.was_ready = False
         self.why_broken: str | None = None
         self._settings = settings
         self._busy_since = now
-        self._frames = wire.FrameBuffer()
+        self._lines = wire.LineBuffer()
         self.scratch = settings.scratch / f"worker-{index}"
         self.scratch.mkdir(parents=True, exist_ok=True)
         self._log_path = settings.scratch / f"worker-{index}.log"
@@ -110,7 +74,8 @@ class WorkerProcess:
             "entry": settings.entry,
             "activity_folder": str(settings.code_folder / "activity"),
             "input_folder": None if settings.input_folder is None else str(settings.input_folder),
-            "rows_per_call": settings.rows_per_call,
+            "key": settings.key,
+            "is_given_lists": settings.rows_per_call > 1,
             "arguments": dict(settings.arguments),
             "mounts": dict(settings.mounts),
             "scratch": str(self.scratch),
@@ -126,17 +91,12 @@ class WorkerProcess:
         """Return the descriptor that becomes readable when the worker says something or ends."""
         return self._stdout.fileno()
 
-    @property
-    def rows_held(self) -> int:
-        """Return how many rows it has been given and has not answered."""
-        return sum(len(call.rows) for call in self.calls)
-
-    def give(self, message: HeldMessage, key: str | None, calls: list[list[RowToDo]], now: float) -> None:
-        """Hand it calls with rows of `message`; what it cannot take any more shows when it is read."""
-        if not self.calls:
+    def give(self, message: HeldMessage, order: wire.Order, now: float) -> None:
+        """Hand it rows of `message`; what it cannot take any more shows when it is read."""
+        if not self.orders:
             self._busy_since = now
-        self._send(wire.pack_calls(wire.Calls(message.columns, key, calls)))
-        self.calls.extend(GivenCall(message, list(rows)) for rows in calls)
+        self._send(wire.pack_order(order, message.columns))
+        self.orders.add(message, order)
 
     def _send(self, data: bytes) -> None:
         """Write as much as the pipe takes; a worker that does not read must not hold up its consumer."""
@@ -150,22 +110,24 @@ class WorkerProcess:
         except BrokenPipeError:
             self._unsent = b""
 
-    def read(self, now: float) -> list[tuple[wire.Frame, GivenCall | None]]:
-        """Return what it has said since the last time, with the call that it answers.
+    def read(self, now: float) -> list[Answer]:
+        """Return what it has answered since the last time.
 
         Notes, too, whether it still lives, and writes what is unsent.
         """
         ended = self._has_ended()
         self._send(b"")
-        frames: list[wire.Frame] = []
+        lines: list[str] = []
         while (piece := self._piece()) is not None:
             if not piece:
                 ended = True
                 break
-            frames.extend(self._frames.feed(piece))
-        answers = [(frame, self._note(frame)) for frame in frames]
-        if answers:
-            self._note_time(len(answers), now)
+            lines.extend(self._lines.feed(piece))
+        if lines and not self.was_ready:
+            self._note_start(lines.pop(0))
+        answers = list(self.orders.answers(lines))
+        if lines:
+            self._note_time(len(lines), now)
         if ended:
             self.kill()
         return answers
@@ -182,19 +144,12 @@ class WorkerProcess:
         except ChildProcessError:
             return True
 
-    def _note(self, frame: wire.Frame) -> GivenCall | None:
-        if frame.kind == wire.READY:
+    def _note_start(self, line: str) -> None:
+        """Note the first line of a worker: whether its set_up went well."""
+        if line.startswith(wire.READY):
             self.state, self.was_ready = "ready", True
-        if frame.kind == wire.BROKEN:
-            self.why_broken = broken_message(frame, self._settings.entry)
-        if frame.kind in (wire.READY, wire.BROKEN) or not self.calls:
-            return None
-        call = self.calls[0]
-        if frame.kind == wire.CALL_FAILED or len(call.rows) == 1:
-            self.calls.popleft()
-            return call
-        call.rows[:] = [row for row in call.rows if row.row_index != frame.row_index]
-        return call
+        else:
+            self.why_broken = broken_message(line[1:], self._settings.entry)
 
     def _note_time(self, rows: int, now: float) -> None:
         seconds = (now - self._busy_since) / rows
@@ -211,7 +166,7 @@ class WorkerProcess:
         settings = self._settings
         if self.state == "starting":
             return now - self._busy_since - settings.set_up_timeout_seconds
-        return now - self._busy_since - settings.timeout_seconds if self.calls else -settings.timeout_seconds
+        return now - self._busy_since - settings.timeout_seconds if self.orders else -settings.timeout_seconds
 
     def failure(self, *, timed_out: bool = False) -> Failure:
         """Return what its end means for the rows of the call it was on; call it once it is dead."""

@@ -93,8 +93,7 @@ class SqliteQueue(Queue):
             raise ValueError(f"a lease cannot last {lease_seconds} seconds")
         with self._writing() as connection:
             changed = connection.execute(
-                "UPDATE messages SET body = ?, visible_at = ?, receipt = receipt + 1"
-                " WHERE id = ? AND receipt = ?",
+                "UPDATE messages SET body = ?, visible_at = ?, receipt = receipt + 1 WHERE id = ? AND receipt = ?",
                 (body, self._clock() + lease_seconds, message_id, receipt),
             ).rowcount
         _check_owner(changed, message_id)
@@ -123,9 +122,7 @@ class SqliteQueue(Queue):
         """
         with self._writing() as connection:
             now = self._clock()
-            return connection.execute(
-                "UPDATE messages SET visible_at = ? WHERE visible_at > ?", (now, now)
-            ).rowcount
+            return connection.execute("UPDATE messages SET visible_at = ? WHERE visible_at > ?", (now, now)).rowcount
 
     def remove(self) -> None:
         with suppress(QueueGoneError), self._writing() as connection:

@@ -18,7 +18,7 @@ from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.ledger_reader import part_lines
 from hyperscale.node.queues.sqlite import SqliteQueue
 from hyperscale.node.stores.folder import FolderStore
-from hyperscale.node.worker_process import WorkerSettings
+from hyperscale.node.worker_settings import WorkerSettings
 
 NAME = "c-0123456789abcdef"
 
@@ -56,7 +56,7 @@ class Site:
         )  # fmt: skip
         settings = WorkerSettings(
             run_id="run", consumer=NAME, entry="activity_of_test:fit", code_folder=self.folder / "code",
-            scratch=self.folder / "scratch", input_folder=None, arguments={"base": 100}, mounts={"model": str(self.folder)},
+            scratch=self.folder / "scratch", key="id", input_folder=None, arguments={"base": 100}, mounts={"model": str(self.folder)},
             environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),
             set_up_timeout_seconds=options.get("set_up_timeout_seconds", 30.0),
             timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
@@ -65,7 +65,7 @@ class Site:
             Tools(custody, background, heartbeat, 0.01), settings,
             workers=options.get("workers", 2),
             policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
-            key="id", stop_requested=self.stop.is_set,
+            stop_requested=self.stop.is_set,
         )  # fmt: skip
 
     def run(self, source, **options):

@@ -15,55 +15,58 @@ def held():
     return HeldMessage(Message("m", "r", "", deliveries=2), body, renew_at=10.0)
 
 
-def rows_of(calls):
-    return [[row.row_index for row in call] for call in calls]
+def taken(order):
+    return None if order is None else (order.row_indices, order.rows_per_call)
 
 
 def test_rows_are_handed_out_in_order_with_their_attempt_and_values(held):
-    calls = held.take_calls(4, rows_per_call=1)
+    order = held.take_order(4, rows_per_call=1)
 
-    assert rows_of(calls) == [[0], [1], [2], [3]]
-    assert calls[3][0].attempt == 2
-    assert calls[3][0].values == [30]
+    assert taken(order) == ([0, 1, 2, 3], 1)
+    assert order.attempts == {3: 1}
+    assert order.rows[3] == [30]
     assert held.waiting_rows == 1
 
 
-def test_a_call_carries_several_rows_and_the_last_one_what_is_left(held):
-    assert rows_of(held.take_calls(5, rows_per_call=3)) == [[0, 1, 2], [3, 4]]
+def test_an_order_is_made_of_whole_calls_as_long_as_there_are_rows(held):
+    assert taken(held.take_order(2, rows_per_call=3)) == ([0, 1, 2], 3)
+    assert taken(held.take_order(2, rows_per_call=3)) == ([3, 4], 3)
+    assert taken(held.take_order(2, rows_per_call=3)) is None
 
 
 def test_rows_that_were_not_begun_are_handed_out_first_and_uncharged(held):
-    held.take_calls(3, rows_per_call=1)
+    held.take_order(3, rows_per_call=1)
     held.give_back([1, 2])
 
-    calls = held.take_calls(3, rows_per_call=1)
+    order = held.take_order(3, rows_per_call=1)
 
-    assert rows_of(calls) == [[1], [2], [3]]
-    assert calls[0][0].attempt == 1
+    assert taken(order) == ([1, 2, 3], 1)
+    assert order.attempts == {3: 1}
 
 
 def test_rows_of_a_call_that_failed_are_repeated_one_by_one(held):
-    held.take_calls(3, rows_per_call=3)
+    held.take_order(3, rows_per_call=3)
     held.repeat_alone([0, 1, 2])
 
-    assert rows_of(held.take_calls(5, rows_per_call=3)) == [[0], [1], [2], [3, 4]]
+    assert taken(held.take_order(5, rows_per_call=3)) == ([0, 1, 2], 1)
+    assert taken(held.take_order(5, rows_per_call=3)) == ([3, 4], 3)
 
 
 def test_a_delayed_row_waits_until_its_time_has_come(held):
-    held.take_calls(5, rows_per_call=1)
+    held.take_order(5, rows_per_call=1)
     held.charge(2)
     held.delay(2, until=7.0)
 
     held.wake(6.9)
     assert held.waiting_rows == 0
     held.wake(7.0)
-    assert rows_of(held.take_calls(5, rows_per_call=1)) == [[2]]
+    assert taken(held.take_order(5, rows_per_call=3)) == ([2], 1)
 
 
 def test_a_renewal_names_remaining_rows_attempts_and_outcomes(held):
-    held.take_calls(5, rows_per_call=1)
-    held.finish(1, LINE % 1)
-    held.finish(3, LINE % 3)
+    held.take_order(5, rows_per_call=1)
+    held.finish([1], [LINE % 1])
+    held.finish([3], [LINE % 3])
     held.charge(0)
 
     body = Body.decode(held.body())
@@ -75,17 +78,17 @@ def test_a_renewal_names_remaining_rows_attempts_and_outcomes(held):
 
 
 def test_what_a_renewal_saved_is_not_work_again(held):
-    held.finish(0, LINE % 0)
+    held.finish([0], [LINE % 0])
 
     again = HeldMessage(Message("m", "r2", held.body(), 3), Body.decode(held.body()), renew_at=0.0)
 
-    assert rows_of(again.take_calls(9, rows_per_call=9)) == [[1, 2, 3, 4]]
+    assert taken(again.take_order(9, rows_per_call=9)) == ([1, 2, 3, 4], 9)
     assert again.outcomes == ['{"row_index":0}']
 
 
 def test_outcomes_that_are_in_a_part_ride_no_longer(held):
-    held.finish(0, LINE % 0)
-    held.finish(1, LINE % 1)
+    held.finish([0], [LINE % 0])
+    held.finish([1], [LINE % 1])
 
     held.forget_outcomes(1)
 
@@ -94,9 +97,9 @@ def test_outcomes_that_are_in_a_part_ride_no_longer(held):
 
 def test_a_message_is_finished_when_each_row_has_an_outcome(held):
     for index in range(4):
-        held.finish(index, LINE % index)
+        held.finish([index], [LINE % index])
     assert not held.is_finished
 
-    held.finish(4, LINE % 4)
+    held.finish([4], [LINE % 4])
 
     assert held.is_finished

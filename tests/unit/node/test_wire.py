@@ -1,4 +1,4 @@
-"""Frames between a consumer and its workers."""
+"""What a consumer and its workers say to each other."""
 
 import io
 
@@ -8,32 +8,31 @@ from hypothesis import strategies as st
 
 from hyperscale.node import wire
 
-FRAMES = [
-    wire.Frame(wire.READY, 0, b""),
-    wire.Frame(wire.SUCCEEDED, 7, b'{"a":1}'),
-    wire.Frame(wire.FAILED, 2**60, b"x" * 99),
+SAID = [
+    (wire.READY, ""),
+    (wire.SUCCEEDED, '{"row_index":7}'),
+    (wire.FAILED, '"' + "x" * 99 + '"'),
+    (wire.CALL_FAILED, ""),
 ]
 
 
 @given(st.lists(st.integers(1, 40)))
-def test_frames_come_out_whole_however_the_pipe_cuts_them(pieces):
-    data = b"".join(wire.pack_frame(kind, index, content.decode()) for kind, index, content in FRAMES)
-    cuts = [data[start : start + size] for start, size in _spans(pieces, len(data))]
-    buffer = wire.FrameBuffer()
+def test_lines_come_out_whole_however_the_pipe_cuts_them(sizes):
+    data = b"".join(wire.pack_line(kind, text) for kind, text in SAID)
+    buffer = wire.LineBuffer()
 
-    frames = [frame for cut in cuts for frame in buffer.feed(cut)]
+    lines = [line for piece in _pieces(data, sizes) for line in buffer.feed(piece)]
 
-    assert frames == FRAMES
+    assert lines == [kind + text for kind, text in SAID]
 
 
-def _spans(sizes, length):
-    at = 0
+def _pieces(data, sizes):
     for size in sizes:
-        if at < length:
-            yield at, size
-        at += size
-    if at < length:
-        yield at, length - at
+        if data:
+            yield data[:size]
+        data = data[size:]
+    if data:
+        yield data
 
 
 def test_a_document_comes_back_as_it_was_sent():
@@ -49,9 +48,15 @@ def test_a_document_that_breaks_off_is_the_end():
         wire.read_document(stream.read)
 
 
-def test_calls_carry_rows_with_their_attempt():
-    calls = wire.Calls(("id", "x"), "id", [[wire.RowToDo(3, 2, [1, "a"])]])
+def test_an_order_carries_rows_with_their_failed_attempts():
+    order = wire.Order([3, 4], [[1, "a"], [2, "b"]], {4: 1}, rows_per_call=2)
 
-    document = wire.read_document(io.BytesIO(wire.pack_calls(calls)).read)
+    document = wire.read_document(io.BytesIO(wire.pack_order(order, ("id", "x"))).read)
 
-    assert document == {"columns": ["id", "x"], "key": "id", "calls": [[[3, 2, [1, "a"]]]]}
+    assert document == {
+        "columns": ["id", "x"],
+        "row_indices": [3, 4],
+        "rows": [[1, "a"], [2, "b"]],
+        "attempts": {"4": 1},
+        "rows_per_call": 2,
+    }

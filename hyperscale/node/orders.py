@@ -1,0 +1,104 @@
+"""What a worker has been given and has not answered, and its answers put beside it: pure bookkeeping."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hyperscale.node import wire
+from hyperscale.node.held import HeldMessage
+
+
+@dataclass
+class GivenOrder:
+    """An order that a worker has been given.
+
+    Attributes:
+        message: whose rows they are.
+        row_indices: in the order of their answers.
+        rows_per_call: how they make calls.
+        answered: how many rows have their answer.
+    """
+
+    message: HeldMessage
+    row_indices: Sequence[int]
+    rows_per_call: int
+    answered: int = 0
+
+    @property
+    def rows_left(self) -> int:
+        """Return how many rows have no answer."""
+        return len(self.row_indices) - self.answered
+
+    def take(self, rows: int) -> Sequence[int]:
+        """Note the answers of the next `rows` rows, and return which ones these are."""
+        taken = self.row_indices[self.answered : self.answered + rows]
+        self.answered += rows
+        return taken
+
+    def take_call(self) -> Sequence[int]:
+        """Note that the present call is over, and return its rows without an answer."""
+        return self.take(self.rows_per_call - self.answered % self.rows_per_call)
+
+
+class Answer(NamedTuple):
+    """What a worker said of rows of one message: one text for each row, but for a call that failed as a whole."""
+
+    kind: str
+    message: HeldMessage
+    row_indices: Sequence[int]
+    texts: Sequence[str]
+
+
+class Orders:
+    """The orders of one worker, oldest first."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._given: deque[GivenOrder] = deque()
+
+    def __bool__(self) -> bool:
+        """Whether any row is without an answer."""
+        return bool(self._given)
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows are without an answer."""
+        return sum(order.rows_left for order in self._given)
+
+    def add(self, message: HeldMessage, order: wire.Order) -> None:
+        """Note that the worker was given `order`, whose rows are of `message`."""
+        self._given.append(GivenOrder(message, order.row_indices, order.rows_per_call))
+
+    def answers(self, lines: Sequence[str]) -> Iterator[Answer]:
+        """Yield what `lines` say of rows; neighbouring successes of one order make one answer."""
+        at = 0
+        while at < len(lines) and self._given:
+            kind, order = lines[at][:1], self._given[0]
+            count = 1
+            if kind == wire.SUCCEEDED:
+                last = min(len(lines), at + order.rows_left)
+                count = next((n for n in range(at, last) if lines[n][:1] != kind), last) - at
+            indices = order.take_call() if kind == wire.CALL_FAILED else order.take(count)
+            yield Answer(kind, order.message, indices, [line[1:] for line in lines[at : at + count]])
+            at += count
+            self._drop_answered()
+
+    def take_call(self) -> tuple[HeldMessage, Sequence[int]]:
+        """Note that the call the worker was on is over, and return its rows without an answer."""
+        order = self._given[0]
+        indices = order.take_call()
+        self._drop_answered()
+        return order.message, indices
+
+    def take_all(self) -> Iterator[tuple[HeldMessage, Sequence[int]]]:
+        """Yield the rows of each order that were not begun, the last order first."""
+        while self._given:
+            order = self._given.pop()
+            yield order.message, order.take(order.rows_left)
+
+    def _drop_answered(self) -> None:
+        if not self._given[0].rows_left:
+            self._given.popleft()
