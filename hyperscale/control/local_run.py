@@ -6,6 +6,7 @@ What happens next is decided by `decide`, a pure function; the loop of `LocalRun
 from __future__ import annotations
 
 import dataclasses
+import signal
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -64,8 +65,8 @@ def decide(needs: Mapping[str, Collection[str]], states: Mapping[str, State], st
         return Decision(skip=waiting, kill=True)
     alone = running == [TEARDOWN]
     if stop_requests:
-        # Teardown comes last: what the consumers still write belongs into its seal.
-        return Decision(skip=waiting, stop=others or tuple(running), alone=alone)
+        # Teardown ends by the marker, after the consumers: what they still write belongs into its seal.
+        return Decision(skip=waiting, stop=others, alone=alone)
     if states.get(TEARDOWN) in ("succeeded", "failed"):
         return Decision(skip=waiting, stop=others)
     start, skip = next_steps(needs, states)
@@ -162,7 +163,8 @@ class LocalRun:
                 continue
             self._exits[job] = code
             self._states[job] = "failed" if code else "succeeded"
-            if code:
+            # A process that is just ending may take our SIGTERM as any program does: that is no failure.
+            if code and not (code == -signal.SIGTERM and job in self._asked):
                 self._errors[job] = error_of(step.log_tail(), code)
 
     def _carry_out(self, decision: Decision) -> None:

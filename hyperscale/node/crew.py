@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import selectors
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ class Crew:
 
     Attributes:
         workers: as they are now.
+        selector: says when one of them has something to say; others may be registered too.
         broken: why no worker can start, for people; None while they can.
     """
 
@@ -87,7 +89,13 @@ class Crew:
         self._settings = settings
         self._failed_starts = 0
         self.broken: str | None = None
-        self.workers = [WorkerProcess(index, settings, now) for index in range(count)]
+        self.selector = selectors.DefaultSelector()
+        self.workers = [self._start(index, now) for index in range(count)]
+
+    def _start(self, index: int, now: float) -> WorkerProcess:
+        worker = WorkerProcess(index, self._settings, now)
+        self.selector.register(worker.descriptor, selectors.EVENT_READ)
+        return worker
 
     @property
     def rows_in_flight(self) -> int:
@@ -112,9 +120,10 @@ class Crew:
             if timed_out:
                 worker.kill()
             if worker.is_dead:
+                self.selector.unregister(worker.descriptor)
                 yield from self._lost(worker, timed_out, now, wall_now)
                 if self.broken is None:
-                    self.workers[place] = WorkerProcess(worker.index, self._settings, now)
+                    self.workers[place] = self._start(worker.index, now)
 
     def _event(self, worker: WorkerProcess, answer: Answer) -> Event:
         kind, message, indices, texts = answer
@@ -173,3 +182,4 @@ class Crew:
         """End all workers at once."""
         for worker in self.workers:
             worker.kill()
+        self.selector.close()

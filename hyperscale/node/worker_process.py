@@ -26,6 +26,7 @@ class WorkerProcess:
     Attributes:
         index: which worker of its consumer it is; its replacement has the same.
         state: starting until its set_up is done, then ready; dead in the end.
+        descriptor: becomes readable when the worker says something or ends.
         was_ready: whether its set_up ever was done.
         why_broken: what it said of its import or set_up, if that failed.
         orders: what it has been given and has not answered.
@@ -60,7 +61,8 @@ class WorkerProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        os.set_blocking(self._stdout.fileno(), False)
+        self.descriptor = self._stdout.fileno()
+        os.set_blocking(self.descriptor, False)
         os.set_blocking(self._stdin.fileno(), False)
         self._unsent = b""
         self._send(wire.pack_document(self._start_order()))
@@ -86,10 +88,6 @@ class WorkerProcess:
     def is_dead(self) -> bool:
         """Whether the process is over and all that it said has been read."""
         return self.state == "dead"
-
-    def fileno(self) -> int:
-        """Return the descriptor that becomes readable when the worker says something or ends."""
-        return self._stdout.fileno()
 
     def give(self, message: HeldMessage, order: wire.Order, now: float) -> None:
         """Hand it rows of `message`; what it cannot take any more shows when it is read."""

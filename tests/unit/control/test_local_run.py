@@ -47,8 +47,8 @@ WORDS: dict[str, State] = {"w": "waiting", "r": "running", "s": "succeeded", "f"
         ("ssss", 0, Decision()),
         ("rwwr", 1, Decision(skip=("consume_0", "consume_1"), stop=("seed",))),
         ("srrr", 1, Decision(stop=("consume_0", "consume_1"))),
-        ("sssr", 1, Decision(stop=("teardown",), alone=True)),
-        ("fkkr", 1, Decision(stop=("teardown",), alone=True)),
+        ("sssr", 1, Decision(alone=True)),
+        ("fkkr", 1, Decision(alone=True)),
         ("srrs", 1, Decision(stop=("consume_0", "consume_1"))),
         ("wwww", 1, Decision(skip=("seed", "consume_0", "consume_1", "teardown"))),
         ("srrr", 2, Decision(kill=True)),
@@ -302,6 +302,7 @@ def test_steps_that_outlive_teardown_are_asked_to_stop(pipeline: Pipeline, run: 
     ending = execute(pipeline, run)
 
     assert ending.exits == {"teardown": 0, "consume_0": -signal.SIGTERM}
+    assert ending.errors == {}
 
 
 STOPS_POLITELY = """
@@ -312,21 +313,25 @@ time.sleep(60)
 """
 
 
-def test_the_first_wish_to_stop_reaches_teardown_after_the_consumers(pipeline: Pipeline, run: RunFolder) -> None:
+@pytest.mark.usefixtures("waiting_teardown")
+def test_the_first_wish_to_stop_reaches_consumers_as_a_signal_and_teardown_as_a_marker(
+    pipeline: Pipeline, run: RunFolder
+) -> None:
     pipeline.job("consume_0", STOPS_POLITELY)
     pipeline.job("later", "", needs=("consume_0",))
-    pipeline.job("teardown", STOPS_POLITELY)
     stops, listener = StopRequests(), Listener()
     thread, answer = in_background(lambda: execute(pipeline, run, stops=stops, listener=listener))
-    wait_until(lambda: all((run.step_output(job, "seeded") / "ready").exists() for job in ("consume_0", "teardown")))
+    wait_until((run.step_output("consume_0", "seeded") / "ready").exists)
 
     stops.count = 1
     thread.join(30)
 
+    marker = read_cancel(run.store(), 0)
+    assert marker is not None
+    assert marker.reason == "user"
     assert answer[0].exits == {"consume_0": 0, "teardown": 0}
-    assert list(answer[0].exits) == ["consume_0", "teardown"]
     assert answer[0].stop_requests == 1
-    assert [line for line in listener.said if line.startswith("stopping: ")] == listener.said
+    assert [line.partition(":")[0] for line in listener.said] == ["stopping"]
     assert listener.shown[-1].phase == "stopping"
 
 
