@@ -1,12 +1,12 @@
 """Every error that hyperscale raises on purpose, and the exit code that each one ends a command with.
 
-    HyperscaleError          1   base
-    ├── ExperimentError      2   experiment.yaml or the input is wrong; carries every problem
-    ├── PlanError            3   valid, but cannot be placed (quota, budget, limits)
-    ├── RunStateError        4   unknown run, already torn down, rows or code changed since the plan
-    ├── AzureError           5   Azure refused or did not answer
-    ├── IncompleteRunError   6   rows failed or are missing; the results that exist were written
-    └── TeardownError        7   names every resource that is still alive
+HyperscaleError          1   base
+├── ExperimentError      2   experiment.yaml or the input is wrong; carries every problem
+├── PlanError            3   valid, but cannot be placed (quota, budget, limits)
+├── RunStateError        4   unknown run, already torn down, rows or code changed since the plan
+├── AzureError           5   Azure refused or did not answer
+├── IncompleteRunError   6   rows failed or are missing; the results that exist were written
+└── TeardownError        7   names every resource that is still alive
 """
 
 from __future__ import annotations

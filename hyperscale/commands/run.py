@@ -12,7 +12,7 @@ from hyperscale.control import summary
 from hyperscale.control.executing import execute, results_of_life
 from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
 from hyperscale.control.local_run import Ending
-from hyperscale.control.pipeline_files import load_pipeline
+from hyperscale.control.pipeline_checks import load_checked_pipeline
 from hyperscale.control.resume import prepare_resume
 from hyperscale.control.run_folder import RunFolder, check_machine
 from hyperscale.control.run_list import find_run, name_of, runs_of
@@ -56,7 +56,7 @@ def _start(arguments: argparse.Namespace) -> int:
     """Run an experiment, or a given pipeline file, from its beginning."""
     places = Places(runs_of(arguments.file), arguments.queue, arguments.store)
     if arguments.pipeline:
-        pipeline = load_pipeline(arguments.pipeline)
+        pipeline = load_checked_pipeline(arguments.pipeline)
         folder = places.run_of(pipeline)
         with folder.lock() as lock:
             take_pipeline(pipeline, folder)
@@ -68,7 +68,7 @@ def _start(arguments: argparse.Namespace) -> int:
     )
     for warning in planned.warnings:
         say(f"warning: {warning}")
-    folder = places.new_run(planned.loaded.experiment.name)
+    folder = places.new_run(planned.checked.loaded.experiment.name)
     with folder.lock() as lock:
         make_run(planned, folder)
         plan = planned.plan

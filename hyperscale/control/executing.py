@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,12 @@ def execute(run: RunFolder, lock: int, *, rows: int | None, is_terminal: bool) -
     plans = plan_steps(pipeline, run, python=sys.executable, environment=os.environ)
     with StopRequests() as stops:
         display = _display(is_terminal)
+        run.scratch.mkdir(exist_ok=True)
         try:
             return LocalRun(run, plans, display=display, stops=stops, lock=lock, total=rows).execute()
         finally:
             display.close()
+            shutil.rmtree(run.scratch, ignore_errors=True)
 
 
 def results_of_life(run: RunFolder, ending: Ending) -> dict[str, Any] | None:

@@ -12,29 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import hyperscale
-from hyperscale.control.activity_check import check_activity
-from hyperscale.control.input_check import check_input
-from hyperscale.control.loading import LoadedExperiment, load_experiment
+from hyperscale.control.checking import check_experiment
 from hyperscale.control.pipeline_files import Pipeline
+from hyperscale.control.planning import Planned
 from hyperscale.control.rendering import RunInputs, render
 from hyperscale.control.run_folder import Launch, RunFolder
-from hyperscale.control.staging import code_hash, stage_code, staged_files
+from hyperscale.control.staging import stage_code
 from hyperscale.control.step_plans import AUTO
 from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest
-from hyperscale.plan import InputFacts, Plan, plan_for_this_machine
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """An experiment that can run on this machine: what it is, what its input holds, and how it is laid out."""
-
-    loaded: LoadedExperiment
-    facts: InputFacts
-    plan: Plan
-    warnings: tuple[str, ...]
+from hyperscale.plan import plan_for_this_machine
 
 
 @dataclass(frozen=True)
@@ -73,7 +62,7 @@ class Places:
         return run
 
 
-def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes: int) -> PlannedRun:
+def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes: int) -> Planned:
     """Return the plan of the experiment in `file` for this machine.
 
     Args:
@@ -86,36 +75,32 @@ def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes
         ExperimentError: when the experiment, its input or its code is wrong.
         PlanError: when it cannot be planned.
     """
-    loaded = load_experiment(file, overrides)
-    facts, input_warnings = check_input(loaded)
-    activity_warnings = check_activity(loaded)
-    plan = plan_for_this_machine(loaded.experiment, facts, cores=_cores(), nodes=nodes, workers=workers)
-    return PlannedRun(
-        loaded, facts, plan, (*map(str, (*loaded.warnings, *input_warnings, *activity_warnings)), *plan.notes)
-    )
+    checked = check_experiment(file, overrides)
+    experiment = checked.loaded.experiment
+    plan = plan_for_this_machine(experiment, checked.facts, cores=_cores(), nodes=nodes, workers=workers)
+    return Planned(checked, plan)
 
 
-def make_run(planned: PlannedRun, run: RunFolder) -> None:
+def make_run(planned: Planned, run: RunFolder) -> None:
     """Write what `run` executes, and its manifest.
 
     Raises:
         ExperimentError: when something of the experiment cannot be rendered or staged.
     """
-    loaded, experiment = planned.loaded, planned.loaded.experiment
-    code = loaded.folder / experiment.activity.code
+    loaded, experiment = planned.checked.loaded, planned.checked.loaded.experiment
     inputs = RunInputs(run_id=run.run_id, queue=run.queue_url, store=run.store_url)
     files = render(experiment, planned.plan, folder=loaded.folder, out=run.rendered, run=inputs)
     for path, text in files.items():
         file = run.rendered / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    stage_code(code, run.rendered / "components" / "code")
+    stage_code(planned.code_folder, run.rendered / "components" / "code")
     started_at = time.time()
     pipeline = run.rendered / "pipelines" / f"{experiment.name}.yml"
     run.write_launch(Launch(experiment.name, str(pipeline), run.queue_url, run.store_url, started_at))
     store = run.store()
     try:
-        write_manifest(store, _manifest(planned, run.run_id, started_at, code))
+        write_manifest(store, _manifest(planned, run.run_id, started_at))
     finally:
         store.close()
 
@@ -126,14 +111,14 @@ def take_pipeline(pipeline: Pipeline, run: RunFolder) -> None:
     run.write_launch(Launch(file.stem, str(file), run.queue_url, run.store_url, time.time()))
 
 
-def _manifest(planned: PlannedRun, run_id: str, created_at: float, code: Path) -> dict[str, Any]:
-    plan, experiment = planned.plan, planned.loaded.experiment
+def _manifest(planned: Planned, run_id: str, created_at: float) -> dict[str, Any]:
+    plan, loaded = planned.plan, planned.checked.loaded
     return {
         "run_id": run_id,
-        "experiment": experiment.name,
+        "experiment": loaded.experiment.name,
         "created_at": created_at,
         "version": hyperscale.__version__,
-        "node_experiment": NodeExperiment.of(experiment).to_document(),
+        "node_experiment": NodeExperiment.of(loaded.experiment).to_document(),
         "plan": {
             "rows": plan.rows,
             "rows_per_message": plan.rows_per_message,
@@ -141,12 +126,8 @@ def _manifest(planned: PlannedRun, run_id: str, created_at: float, code: Path) -
             "workers_per_node": plan.workers_per_node,
             "consumers": plan.consumers,
         },
-        "hashes": {
-            "experiment": planned.loaded.experiment_hash,
-            "input": planned.facts.input_hash,
-            "code": code_hash(code, staged_files(code)),
-        },
-        "experiment_file": str(planned.loaded.file.absolute()),
+        "hashes": planned.hashes,
+        "experiment_file": str(loaded.file.absolute()),
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hyperscale import names
 from hyperscale.control.pipeline_files import Component, Job, Pipeline, load_pipeline
 from hyperscale.control.positions import ValuePath
-from hyperscale.errors import Problem
+from hyperscale.errors import ExperimentError, Problem
 
 _EXPRESSION = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
 #: Settings of a pipeline job (reference-yaml-job-pipeline.md); the SDK takes any other in silence.
@@ -20,6 +20,18 @@ _LITERALS = {
     "number": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII),
     "boolean": re.compile(r"true|false", re.IGNORECASE),
 }
+
+
+def load_checked_pipeline(file: Path) -> Pipeline:
+    """Return the pipeline of `file`.
+
+    Raises:
+        ExperimentError: when it cannot be read, or `check_pipeline` finds anything; carries every problem.
+    """
+    problems = check_pipeline(file)
+    if problems:
+        raise ExperimentError(f"{file} cannot be executed: {len(problems)} problems", problems=problems)
+    return load_pipeline(file)
 
 
 def check_pipeline(file: Path) -> list[Problem]:

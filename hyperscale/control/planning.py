@@ -23,7 +23,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Planned:
-    """An experiment, checked, with its plan for Azure ML."""
+    """An experiment, checked, with its plan for Azure ML or for this machine."""
 
     checked: CheckedExperiment
     plan: Plan
@@ -32,6 +32,11 @@ class Planned:
     def code_folder(self) -> Path:
         """Return the user's code folder."""
         return self.checked.loaded.folder / self.checked.loaded.experiment.activity.code
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the user should know before this is executed."""
+        return (*map(str, self.checked.warnings), *self.plan.notes)
 
     @property
     def hashes(self) -> dict[str, str | None]:

@@ -77,6 +77,11 @@ class RunFolder:
         """Return the folder of the files that are executed."""
         return self.path / "rendered"
 
+    @property
+    def scratch(self) -> Path:
+        """Return the folder of what workers hold while they work; gone when the run has ended."""
+        return self.path / "scratch"
+
     def step_log(self, job: str) -> Path:
         """Return the file of what the step `job` printed."""
         return self.path / "steps" / f"{job}.log"

@@ -96,7 +96,7 @@ def _command(
             component.command, known, where=f"{component.file}: command of job {job.name}", python=python
         ),
         folder=component.code,
-        environment=step_environment(environment, job.environment_variables),
+        environment=step_environment(environment, {"HYPERSCALE_SCRATCH": str(run.scratch)}, job.environment_variables),
         log=run.step_log(job.name),
         outputs=tuple(outputs.values()),
     )

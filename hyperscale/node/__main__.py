@@ -43,13 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _step(values: argparse.Namespace, stop: threading.Event) -> int:
     """Run the step; each one is imported only where it runs: consumers need neither pyarrow nor orjson."""
-    if values.install_at_start:
+    if values.install_at_start and not _is_local():
         from hyperscale.node.install import install
 
         install(values.install_at_start)
     if values.step == "seed":
         from hyperscale.node.seed_step import run_seed
 
+        # A seed holds nothing that must be given back: the next one starts again (rule 1).
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return run_seed(values)
     if values.step == "consume":
         from hyperscale.node.consume_step import run_consume
@@ -85,9 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _is_local() -> bool:
+    """Whether a run on one machine has started this step, with the interpreter and packages of its user."""
+    return os.environ.get("HYPERSCALE_LIFELINE") == "stdin"
+
+
 def _end_with_the_run() -> None:
     """Where a run on one machine holds our stdin open: end at once when it is gone, as hard as kill -9."""
-    if os.environ.get("HYPERSCALE_LIFELINE") != "stdin":
+    if not _is_local():
         return
 
     def listen() -> None:
