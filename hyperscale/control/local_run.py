@@ -19,7 +19,9 @@ from hyperscale.control.step_plans import StepPlan
 from hyperscale.control.steps import Step, error_of
 from hyperscale.control.stopping import StopRequests
 from hyperscale.node.control import read_resumes, read_seed, write_cancel
+from hyperscale.node.ledger_reader import count_outcomes
 from hyperscale.node.queues import QueueGoneError
+from hyperscale.node.stores import Store
 
 SEED = "seed"
 TEARDOWN = "teardown"
@@ -122,6 +124,7 @@ class LocalRun:
         self._stops, self._lock, self._total = stops, lock, total
         self._store = run.store()
         self._life = len(read_resumes(self._store))
+        self._done_before, self._failed_before = _outcomes_so_far(self._store)
         self._states: dict[str, State] = dict.fromkeys(plans, "waiting")
         self._steps: dict[str, Step] = {}
         self._exits: dict[str, int] = {}
@@ -228,7 +231,14 @@ class LocalRun:
         self._next_show = now + PROGRESS_SECONDS
         if not self._seeded and (record := read_seed(self._store)):
             self._seeded, self._total = True, record.rows
-        progress = read_progress(self._store.beats(blobs.CONSUMERS), self._total, seeded=self._seeded, life=self._life)
+        progress = read_progress(
+            self._store.beats(blobs.CONSUMERS),
+            self._total,
+            seeded=self._seeded,
+            life=self._life,
+            done_before=self._done_before,
+            failed_before=self._failed_before,
+        )
         if progress.broken and not self._broken:
             self._broken = progress.broken
             self._display.say(f"error: {progress.broken}")
@@ -236,3 +246,12 @@ class LocalRun:
         if self._stops.count:
             progress = dataclasses.replace(progress, phase="stopping")
         self._display.show(progress, now)
+
+
+def _outcomes_so_far(store: Store) -> tuple[int, int]:
+    """Return how many rows have an outcome in the ledger, and how many of them failed."""
+    seed = read_seed(store)
+    if seed is None:
+        return 0, 0
+    tally = count_outcomes(store, seed.rows)
+    return tally.succeeded + tally.failed, tally.failed

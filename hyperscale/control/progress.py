@@ -57,32 +57,35 @@ class Display(Protocol):
         """Leave the terminal as it was."""
 
 
-def read_progress(beats: Beats, total: int | None, *, seeded: bool, life: int) -> Progress:
+def read_progress(
+    beats: Beats, total: int | None, *, seeded: bool, life: int, done_before: int = 0, failed_before: int = 0
+) -> Progress:
     """Return what the heartbeats of a run say.
 
     Args:
         beats: name, age in seconds and fields of each process of the run.
         total: rows of the run, as far as known.
         seeded: whether seed.json is written.
-        life: of the run; what processes of earlier lives did counts, but they are no longer at work.
+        life: of the run; what heartbeats of earlier lives counted may have died with their processes.
+        done_before: rows that had an outcome in the ledger when this life began.
+        failed_before: those of them that failed.
     """
     of_processes = [fields for _, _, fields in beats]
     if not seeded:
         return Progress(
             "seeding", done=max((_number(fields, "rows_seeded") for fields in of_processes), default=0), total=total
         )
-    consumers = [fields for fields in of_processes if fields.get("role") == "consume"]
-    alive = [fields for fields in consumers if fields.get("life", life) == life]
-    at_work = [fields for fields in alive if fields.get("state") in ("running", "draining")]
-    done = sum(_number(fields, "rows_done") for fields in consumers)
+    consumers = [fields for fields in of_processes if fields.get("role") == "consume" and fields.get("life") == life]
+    at_work = [fields for fields in consumers if fields.get("state") in ("running", "draining")]
+    done = done_before + sum(_number(fields, "rows_done") for fields in consumers)
     progress = Progress(
         phase="",
         done=done if total is None else min(done, total),
-        failed=sum(_number(fields, "rows_failed") for fields in consumers),
+        failed=failed_before + sum(_number(fields, "rows_failed") for fields in consumers),
         held=sum(_number(fields, "rows_held") for fields in at_work),
         total=total,
         workers=sum(_number(fields, "workers") for fields in at_work),
-        broken=next((str(fields.get("message")) for fields in alive if fields.get("state") == "broken"), ""),
+        broken=next((str(fields.get("message")) for fields in consumers if fields.get("state") == "broken"), ""),
     )
     return replace(progress, phase=_phase(progress))
 

@@ -95,7 +95,8 @@ class Consumer:
             if told:
                 self._stop(told)
             self._crew.stop()
-            self._heartbeat.last("broken" if self._crew.broken else "left", self._crew.broken or "")
+            state = "broken" if self._crew.broken else "left"
+            self._heartbeat.last(state, self._crew.broken or "", rows_done=self._custody.rows_done)
             return self._crew.broken
         finally:
             self._crew.kill()
@@ -160,7 +161,6 @@ class Consumer:
         if self._custody.held.get(message.id) is not message:
             return
         if isinstance(event, RowsSucceeded):
-            self._heartbeat.rows_done += len(event.row_indices)
             message.finish(event.row_indices, event.lines)
         elif isinstance(event, RowKeepsFiles):
             self._keep_files(event)
@@ -172,7 +172,6 @@ class Consumer:
             message.give_back(event.row_indices)
 
     def _keep_files(self, event: RowKeepsFiles) -> None:
-        self._heartbeat.rows_done += 1
         name = self._key_of(event.message, event.row_index) or str(event.row_index)
         self._custody.keep_files(event.message, event.row_index, name, event.files, event.line)
 
@@ -192,7 +191,6 @@ class Consumer:
             event.failure.message,
         )
         if isinstance(decision, Final):
-            self._heartbeat.rows_done += 1
             self._heartbeat.rows_failed += 1
             message.finish([row_index], [self._failed_line(event, attempts, event.failure)])
         else:
@@ -213,7 +211,10 @@ class Consumer:
 
     def _beat(self) -> None:
         state = "running" if self._crew.ready else "starting"
-        self._heartbeat.tend(state, rows_held=self._custody.unfinished_rows, workers=self._workers)
+        custody = self._custody
+        self._heartbeat.tend(
+            state, rows_done=custody.rows_done, rows_held=custody.unfinished_rows, workers=self._workers
+        )
 
     def _wait(self, now: float) -> None:
         """Wait until a worker or a request has something to say, or a clock is to be looked at."""

@@ -33,7 +33,6 @@ class Custody:
         held: messages by id; finished ones stay until they are committed.
         queue_is_gone: the run is over, what was held is dropped (rule 29).
         depth: of the queue when the newest receive found nothing visible; None while receives find something.
-        committed: outcomes that are in ledger parts.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Custody:
         self.held: dict[str, HeldMessage] = {}
         self.queue_is_gone = False
         self.depth: int | None = None
-        self.committed = 0
+        self._committed = 0
         self._queue, self._store, self._background = queue, store, background
         self._intake = Intake(queue, store, run_id)
         self._consumer = consumer
@@ -82,6 +81,11 @@ class Custody:
     def unfinished_rows(self) -> int:
         """Return how many rows are held without an outcome."""
         return sum(len(message.rows) for message in self.held.values())
+
+    @property
+    def rows_done(self) -> int:
+        """Return how many rows have an outcome by this consumer: in the ledger, or riding in what it holds."""
+        return self._committed + sum(len(message.outcomes) for message in self.held.values())
 
     def receive(self) -> None:
         """Ask for one message: what the workers need next, no more."""
@@ -172,7 +176,7 @@ class Custody:
 
         def then(answer: Callable[[], None]) -> None:
             answer()
-            self.committed += len(lines)
+            self._committed += len(lines)
             message.busy = False
             message.forget_outcomes(len(lines))
             self._renew(message, lease_seconds)
@@ -187,8 +191,9 @@ class Custody:
 
         def then(answer: Callable[[], None]) -> None:
             answer()
-            self.committed += len(lines)
+            self._committed += len(lines)
             for message in messages:
+                message.forget_outcomes(len(message.outcomes))
                 self._delete(message)
 
         self._write_part(lines, then)

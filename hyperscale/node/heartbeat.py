@@ -16,7 +16,7 @@ class Heartbeat:
     """Written every `interval_seconds`, in the background.
 
     Attributes:
-        rows_done: rows with an outcome so far, failed ones included; rows_failed: the failed ones.
+        rows_failed: rows that failed for good so far.
         cancel: the marker that ended this life of the run, once it is seen.
     """
 
@@ -33,7 +33,7 @@ class Heartbeat:
         started_at: float,
     ) -> None:
         """Prepare the heartbeat of `process`; `life` counts the resumes so far, `started_at` is Unix seconds."""
-        self.rows_done = self.rows_failed = 0
+        self.rows_failed = 0
         self.cancel: Cancel | None = None
         self._store, self._background, self._counts = store, background, counts
         self._name = blobs.heartbeat(process)
@@ -43,13 +43,13 @@ class Heartbeat:
         self._next = clock()
         self._last: dict[str, Scalar] = {"role": "consume", "life": life, "started_at": started_at}
 
-    def tend(self, state: str, *, rows_held: int, workers: int) -> None:
-        """Beat if it is time to."""
+    def tend(self, state: str, *, rows_done: int, rows_held: int, workers: int) -> None:
+        """Beat if it is time to; `rows_done` includes the failed ones."""
         now = self._clock()
         if now < self._next:
             return
         self._next = now + self._interval_seconds
-        self._last.update(rows_held=rows_held, workers=workers)
+        self._last.update(rows_done=rows_done, rows_held=rows_held, workers=workers)
         fields = self._fields(state, "")
 
         def request() -> Cancel | None:
@@ -66,11 +66,11 @@ class Heartbeat:
         self.cancel = self.cancel or read_cancel(self._store, self._life)
         return self.cancel
 
-    def last(self, state: str, message: str) -> None:
+    def last(self, state: str, message: str, *, rows_done: int) -> None:
         """Beat for the last time, at once: the consumer has left or is broken, and why."""
-        self._last["rows_held"] = 0
+        self._last.update(rows_done=rows_done, rows_held=0)
         self._store.beat(self._name, self._fields(state, message))
 
     def _fields(self, state: str, message: str) -> dict[str, Scalar]:
-        counted = {"rows_done": self.rows_done, "rows_failed": self.rows_failed}
-        return {**self._last, **counted, "state": state, "message": message, **self._counts.as_fields()}
+        now: dict[str, Scalar] = {"rows_failed": self.rows_failed, "state": state, "message": message}
+        return {**self._last, **now, **self._counts.as_fields()}

@@ -13,7 +13,7 @@ def beat(
     return "consumers/x", 0.1, {"role": role, "state": state, "life": life, **fields}
 
 
-def test_the_counts_of_all_consumers_of_all_lives_are_summed() -> None:
+def test_the_counts_of_the_consumers_of_this_life_stand_on_those_of_the_ledger() -> None:
     beats = [
         beat(rows_done=3, rows_failed=1, rows_held=2, workers=2),
         beat(rows_done=4, rows_failed=0, rows_held=1, workers=1),
@@ -21,9 +21,9 @@ def test_the_counts_of_all_consumers_of_all_lives_are_summed() -> None:
         beat(role="seed", rows_done=100),
     ]
 
-    progress = read_progress(beats, 20, seeded=True, life=0)
+    progress = read_progress(beats, 20, seeded=True, life=0, done_before=6, failed_before=2)
 
-    assert (progress.done, progress.failed, progress.held, progress.workers) == (12, 1, 3, 3)
+    assert (progress.done, progress.failed, progress.held, progress.workers) == (13, 3, 3, 3)
 
 
 @pytest.mark.parametrize(

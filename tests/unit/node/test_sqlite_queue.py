@@ -1,0 +1,181 @@
+"""What the SQLite queue does beyond the contract of tests/contract/queue_rules.py."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hyperscale.errors import HyperscaleError
+from hyperscale.node.queues import LeaseLostError, QueueGoneError, open_queue
+from hyperscale.node.queues.sqlite import SqliteQueue
+
+DAY_SECONDS = 86_400
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "queue.sqlite"
+
+
+@pytest.fixture
+def queue(path: Path, clock: Clock) -> SqliteQueue:
+    queue = SqliteQueue(path, clock=clock)
+    queue.create()
+    return queue
+
+
+def test_to_look_for_a_queue_makes_no_file(path: Path) -> None:
+    with pytest.raises(QueueGoneError, match="there is no queue"):
+        SqliteQueue(path).depth()
+
+    assert not path.parent.exists()
+
+
+def test_a_file_that_is_empty_is_no_queue(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+
+    with pytest.raises(QueueGoneError):
+        SqliteQueue(path).put("m")
+
+
+def test_the_oldest_visible_message_comes_first(queue: SqliteQueue, clock: Clock) -> None:
+    for body in ("first", "second"):
+        queue.put(body)
+        clock.now += 1
+    (message,) = queue.receive(1, 60)
+    queue.update(message.id, message.receipt, "first again", lease_seconds=0)
+
+    bodies = [message.body for message in queue.receive(32, 60)]
+
+    assert bodies == ["second", "first again"]
+
+
+def test_a_message_never_expires(queue: SqliteQueue, clock: Clock) -> None:
+    queue.put("m")
+    clock.now += 400 * DAY_SECONDS
+
+    assert [message.body for message in queue.receive(1, 60)] == ["m"]
+
+
+def test_leases_of_the_dead_are_ended_at_once(queue: SqliteQueue, path: Path, clock: Clock) -> None:
+    for body in ("a", "b", "c"):
+        queue.put(body)
+    held = queue.receive(2, 3600)
+
+    ended = SqliteQueue(path, clock=clock).expire_leases()
+
+    assert ended == 2
+    queue.delete(held[0].id, held[0].receipt)  # nobody has received it since
+    assert sorted(message.body for message in queue.receive(32, 60)) == ["b", "c"]
+    with pytest.raises(LeaseLostError):
+        queue.delete(held[1].id, held[1].receipt)
+
+
+def test_a_queue_removed_by_hand_is_gone_and_may_be_made_again(queue: SqliteQueue, path: Path) -> None:
+    queue.put("lost")
+    shutil.rmtree(path.parent)
+
+    with pytest.raises(QueueGoneError):
+        queue.put("m")
+    other = SqliteQueue(path)
+    other.create()
+    queue.put("m")
+
+    assert other.depth() == 1
+
+
+def test_a_removal_leaves_no_file(queue: SqliteQueue, path: Path) -> None:
+    other = SqliteQueue(path)
+    other.put("m")
+
+    queue.remove()
+    other.close()
+
+    assert list(path.parent.iterdir()) == []
+
+
+def test_what_was_answered_is_on_disk(queue: SqliteQueue, path: Path) -> None:
+    queue.put("m")
+
+    with queue._connected() as connection:
+        (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
+        (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+
+    assert (synchronous, journal) == (2, "wal")  # 2 is FULL
+
+
+def test_a_failed_request_leaves_no_lock_behind(queue: SqliteQueue, path: Path) -> None:
+    with pytest.raises(LeaseLostError):
+        queue.delete("made up", "1")
+
+    with closing(sqlite3.connect(path, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+
+def test_another_programs_file_is_named(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("These are my notes, and they are no database. " * 100)
+
+    with pytest.raises(HyperscaleError, match=r"queue\.sqlite cannot be used") as caught:
+        SqliteQueue(path).create()
+
+    assert "remove it" in str(caught.value.hint)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(HyperscaleError, match=r"file/run/queue\.sqlite cannot be used"):
+        SqliteQueue(tmp_path / "file" / "run" / "queue.sqlite").create()
+
+
+def test_a_full_disk_is_named_and_loses_nothing(queue: SqliteQueue, path: Path) -> None:
+    queue.put("kept")
+    program = (
+        "import resource, sys; from pathlib import Path; from hyperscale.node.queues.sqlite import SqliteQueue\n"
+        "from hyperscale.errors import HyperscaleError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "queue = SqliteQueue(Path(sys.argv[1]))\n"
+        "try:\n    while True: queue.put('x' * 50_000)\n"
+        "except HyperscaleError as error: print(error)\n"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+
+    assert "queue.sqlite cannot be used" in answer.stdout
+    assert queue.receive(1, 60)[0].body == "kept"
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+def test_a_queue_of_this_machine_is_opened_by_path_or_url(form: str, tmp_path: Path) -> None:
+    queue = open_queue(form.format(tmp_path), "run-1")
+
+    queue.create()
+
+    assert (tmp_path / "run-1" / "queue.sqlite").is_file()
+
+
+@pytest.mark.parametrize("url", ["https://account.queue.core.windows.net", "auto"])
+def test_a_queue_elsewhere_is_not_available_yet(url: str) -> None:
+    with pytest.raises(HyperscaleError, match="not available yet"):
+        open_queue(url, "run-1")
