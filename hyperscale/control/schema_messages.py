@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,8 @@ class Complaint:
 
 def complaints(violation: Violation) -> Iterator[Complaint]:
     """Yield what to say about `violation`."""
+    if violation.keyword in ("oneOf", "not") and not isinstance(violation.value, Mapping):
+        return  # about keys that stand together: a value without keys breaks the rule of its type, which is told
     if violation.keyword == "additionalProperties" and violation.rule is False:
         yield from _unknown_keys(violation)
     elif violation.keyword == "required":
@@ -74,7 +77,7 @@ def complaints(violation: Violation) -> Iterator[Complaint]:
 
 def _telling_branches(violation: Violation) -> list[Violation]:
     """Return what says more than "none of the branches fits": the branch of the value's own type broke it."""
-    telling = [branch for branch in violation.branches if branch.keyword != "type"]
+    telling = [branch for branch in violation.branches if branch.keyword not in ("type", "const")]
     if isinstance(violation.value, dict) or any(branch.keyword == "x-local-path" for branch in telling):
         return telling
     return []
@@ -159,17 +162,23 @@ def _describe_type(violation: Violation) -> str:
     advice = ""
     if rule == "string" and isinstance(value, (bool, int, float)):
         advice = "; put it in quotes"
-    if rule == "array" and isinstance(value, str):
+    if rule == "array" and isinstance(value, str) and value.isprintable() and value:
         advice = f"; write [{value}]"
-    expected = _expected({"type": rule})
+    if rule in ("integer", "number") and isinstance(value, str) and _is_number(value, rule):
+        advice = "; remove the quotes"
+    expected = _expected(violation.schema if rule == "object" else {"type": rule})
     return f"{shown(value)} is {_kind(value)}, expected {expected}{advice}"
+
+
+def _is_number(text: str, kind: str) -> bool:
+    return re.fullmatch(r"[-+]?[0-9]+" if kind == "integer" else r"[-+]?[0-9]+(\.[0-9]+)?", text) is not None
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "text"
     if isinstance(value, bool):
-        return "no text, but true or false"
+        return "a truth value"
     if isinstance(value, Mapping):
         return "keys with values"
     if isinstance(value, Sequence):
@@ -197,7 +206,8 @@ def _length(what: str, words: str) -> Callable[[Violation], str]:
         count = len(violation.value)
         if count == 0:
             return "is empty, expected at least one value" if what != "characters" else "is an empty text"
-        return f"has {count} {what}, expected {words} {violation.rule}"
+        noun = what.removesuffix("s") if count == 1 else what
+        return f"has {count} {noun}, expected {words} {violation.rule}"
 
     return describe
 

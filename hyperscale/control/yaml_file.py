@@ -18,12 +18,15 @@ MAX_DEPTH = 100
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float", "str", "timestamp", "value", "merge")}
+_END_OF_FILE = "found unexpected end of stream"
 _ADVICE = {
-    "mapping values are not allowed": "put a text that holds ': ' in quotes",
+    "mapping values are not allowed": "put a text that holds ': ' in quotes, or indent this line like its neighbours",
+    "did not find expected key": "indent this line like its neighbours; put a text that starts with a sign in quotes",
+    "did not find expected ','": "a comma is missing, or the bracket{opened} is not closed",
     "cannot start any token": "put the text in quotes",
     "found undefined alias": "put a text that starts with * in quotes",
     "expected a single document": "keep one experiment in a file",
-    "found unexpected end of stream": "close the quotes",
+    _END_OF_FILE: "close the quotes",
 }
 
 
@@ -189,8 +192,13 @@ def _syntax_problems(error: yaml.YAMLError, text: str, file: str) -> list[Proble
     if line + 1 in tabs:
         return [Problem(file, tab, column, "", "a tab indents this line; use spaces") for tab, column in tabs.items()]
     said = ": ".join(str(part) for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part)
+    opened = getattr(error, "context_mark", None) or mark
     advice = next((f" ({advice})" for start, advice in _ADVICE.items() if start in said), "")
-    return [Problem(file, line + 1, mark.column + 1 if mark else 0, "", f"is not YAML: {said}{advice}")]
+    # The end of the file says nothing about a quote that was left open far above it.
+    place = opened if _END_OF_FILE in said else mark
+    elsewhere = f" of line {opened.line + 1}" if opened and opened.line != line else ""
+    message = f"is not YAML: {said}{advice.format(opened=elsewhere)}"
+    return [Problem(file, place.line + 1 if place else 1, place.column + 1 if place else 0, "", message)]
 
 
 def _lines_indented_by_tabs(text: str) -> dict[int, int]:

@@ -15,12 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hyperscale.failures import Failure, Final, RetryPolicy
-from hyperscale.ledger import failed_line
+from hyperscale.failures import Final, RetryPolicy
 from hyperscale.node.background import Background
 from hyperscale.node.crew import AttemptFailed, CallFailed, Crew, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.custody import Custody
-from hyperscale.node.handing import rows_to_give, wants_message
+from hyperscale.node.handing import rows_to_give, rows_to_hand_back, wants_message
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.worker_settings import WorkerSettings
@@ -127,6 +126,7 @@ class Consumer:
         if hand_out:
             self._hand_out(now)
             self._receive(now)
+            self._hand_back(now)
         self._custody.tend()
         self._beat()
         self._wait(now)
@@ -147,12 +147,31 @@ class Consumer:
         custody, ready = self._custody, self._crew.ready
         if custody.is_receiving or (custody.depth is not None and now < self._receive_at):
             return
-        known = [worker.seconds_per_row for worker in ready if worker.seconds_per_row is not None]
-        seconds_per_row = sum(known) / len(known) if known else None
-        idle = sum(not worker.orders for worker in ready)
-        if wants_message(custody.waiting_rows, idle, len(ready), seconds_per_row):
+        if wants_message(
+            custody.waiting_rows,
+            self._crew.idle_workers,
+            len(ready),
+            self._crew.seconds_per_row,
+            custody.receive_seconds,
+        ):
             self._receive_at = now + self._poll_seconds
             custody.receive()
+
+    def _hand_back(self, now: float) -> None:
+        """Give waiting rows to idle workers of other consumers."""
+        message = max(self._custody.held.values(), key=lambda held: held.spare_rows, default=None)
+        if message is None or message.busy or not self._heartbeat.idle_elsewhere:
+            return
+        rows = rows_to_hand_back(
+            message.spare_rows,
+            len(self._crew.ready),
+            self._heartbeat.idle_elsewhere,
+            max(self._crew.seconds_per_row or 0.0, self._crew.longest_call_seconds(now)),
+            self._custody.receive_seconds,
+        )
+        if rows:
+            self._custody.hand_back(message, rows, min(rows, self._heartbeat.idle_elsewhere))
+            self._heartbeat.idle_elsewhere = 0
 
     # ---- what happened to rows
 
@@ -192,28 +211,22 @@ class Consumer:
         )
         if isinstance(decision, Final):
             self._heartbeat.rows_failed += 1
-            message.finish([row_index], [self._failed_line(event, attempts, event.failure)])
+            message.finish([row_index], [event.line(attempts, self._settings.consumer)])
         else:
             message.delay(row_index, now + decision.delay_seconds)
-
-    def _failed_line(self, event: AttemptFailed, attempts: int, failure: Failure) -> str:
-        return failed_line(
-            event.row_index,
-            attempts=attempts,
-            seconds=event.seconds,
-            started_at=event.started_at,
-            consumer=self._settings.consumer,
-            worker=event.worker,
-            failure=failure.to_document(),
-        )
 
     # ---- beating, waiting, stopping
 
     def _beat(self) -> None:
-        state = "running" if self._crew.ready else "starting"
-        custody = self._custody
+        crew, custody = self._crew, self._custody
+        finds_nothing = custody.depth is not None and not custody.waiting_rows
         self._heartbeat.tend(
-            state, rows_done=custody.rows_done, rows_held=custody.unfinished_rows, workers=self._workers
+            "running" if crew.ready else "starting",
+            rows_done=custody.rows_done,
+            rows_held=custody.unfinished_rows,
+            workers=self._workers,
+            idle_workers=crew.idle_workers if finds_nothing else 0,
+            looks_around=any(message.spare_rows for message in custody.held.values()),
         )
 
     def _wait(self, now: float) -> None:

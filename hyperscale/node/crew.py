@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperscale.failures import Failure
+from hyperscale.ledger import failed_line
 from hyperscale.node import wire
 from hyperscale.node.activity import outputs_folder
 from hyperscale.node.held import HeldMessage
@@ -54,6 +55,18 @@ class AttemptFailed:
     seconds: float
     started_at: float
     worker: int
+
+    def line(self, attempts: int, consumer: str) -> str:
+        """Return the ledger line of the row, if this attempt was its last one."""
+        return failed_line(
+            self.row_index,
+            attempts=attempts,
+            seconds=self.seconds,
+            started_at=self.started_at,
+            consumer=consumer,
+            worker=self.worker,
+            failure=self.failure.to_document(),
+        )
 
 
 @dataclass(frozen=True)
@@ -106,6 +119,21 @@ class Crew:
     def ready(self) -> list[WorkerProcess]:
         """Return the workers whose set_up is done."""
         return [worker for worker in self.workers if worker.state == "ready"]
+
+    @property
+    def idle_workers(self) -> int:
+        """Return how many ready workers have nothing to do."""
+        return sum(not worker.orders for worker in self.ready)
+
+    @property
+    def seconds_per_row(self) -> float | None:
+        """Return what a row takes of late, over all workers; None while nobody knows."""
+        known = [worker.seconds_per_row for worker in self.ready if worker.seconds_per_row is not None]
+        return sum(known) / len(known) if known else None
+
+    def longest_call_seconds(self, now: float) -> float:
+        """Return for how long the oldest present call has taken; 0 when there is none."""
+        return max((worker.seconds_on_call(now) for worker in self.ready if worker.orders), default=0.0)
 
     def tend(self, now: float, wall_now: float) -> Iterator[Event]:
         """Read all workers, end the overdue ones, replace the dead ones; yield what happened to rows."""

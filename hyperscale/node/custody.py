@@ -1,21 +1,22 @@
 """The messages that a consumer holds, and its dealings with queue and ledger about them.
 
 Each message has at most one request under way, so that its receipt is always the newest. What is asked when, and
-in which order, are rules 9 to 16 and 26 of the protocol; the loop in `consumer` only says what it needs.
+in which order, are rules 9 to 17, 19 and 26 of the protocol; the loop in `consumer` only says what it needs.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from hyperscale import blobs, ledger
+from hyperscale import blobs
 from hyperscale.body import MAX_BODY_BYTES
 from hyperscale.node.background import Background
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.intake import Intake, Received
+from hyperscale.node.kept_files import keep_files
+from hyperscale.node.ledger_writer import LedgerWriter
 from hyperscale.node.queues import LeaseLostError, Queue, QueueGoneError
 from hyperscale.node.stores import Store
 
@@ -32,6 +33,7 @@ class Custody:
     Attributes:
         held: messages by id; finished ones stay until they are committed.
         queue_is_gone: the run is over, what was held is dropped (rule 29).
+        receive_seconds: what a receive takes of late, a moving average.
         depth: of the queue when the newest receive found nothing visible; None while receives find something.
     """
 
@@ -49,15 +51,15 @@ class Custody:
         """Hold nothing yet; `clock` gives monotonic seconds, `consumer` names the ledger parts."""
         self.held: dict[str, HeldMessage] = {}
         self.queue_is_gone = False
+        self.receive_seconds = 0.0
         self.depth: int | None = None
-        self._committed = 0
+        self._ledger = LedgerWriter(store, background, consumer)
         self._queue, self._store, self._background = queue, store, background
-        self._intake = Intake(queue, store, run_id)
-        self._consumer = consumer
+        self._intake = Intake(queue, store, run_id=run_id, consumer=consumer, clock=clock)
         self._lease_seconds = lease_seconds
         self._clock = clock
-        self._parts = 0
         self._receiving = False
+        self._asked_at = 0.0
         self._finished_since: float | None = None
 
     # ---- what the loop asks for
@@ -85,11 +87,12 @@ class Custody:
     @property
     def rows_done(self) -> int:
         """Return how many rows have an outcome by this consumer: in the ledger, or riding in what it holds."""
-        return self._committed + sum(len(message.outcomes) for message in self.held.values())
+        return self._ledger.lines + sum(len(message.outcomes) for message in self.held.values())
 
     def receive(self) -> None:
         """Ask for one message: what the workers need next, no more."""
         self._receiving = True
+        self._asked_at = self._clock()
         self._background.ask(lambda: self._intake.receive(self._lease_seconds), self._received)
 
     def tend(self) -> None:
@@ -97,8 +100,12 @@ class Custody:
         now = self._clock()
         for message in list(self.held.values()):
             message.wake(now)
-            if now >= message.renew_at and not message.busy:
-                self._renew(message, self._lease_seconds)
+            if message.busy:
+                continue
+            if message.wants_slice:
+                self._renew(message, announces=True)
+            elif now >= message.renew_at:
+                self._renew(message)
         ready = [message for message in self.held.values() if message.is_finished and not message.busy]
         if not ready:
             self._finished_since = None
@@ -116,24 +123,41 @@ class Custody:
             if message.is_finished:
                 self._commit([message])
             elif flush and message.outcomes:
-                self._spill(message, 0.0)
+                self._spill(message, releases=True)
             else:
-                self._renew(message, 0.0)
+                self._renew(message, releases=True)
+
+    def hand_back(self, message: HeldMessage, rows: int, pieces: int) -> None:
+        """Put the last `rows` waiting rows back as new messages, then shrink this one (rule 17).
+
+        If the message was lost meanwhile it is dropped; the new messages then are duplicates, which do no harm.
+        """
+        bodies = message.take_tail(rows, pieces)
+        message.busy = True
+
+        def request() -> None:
+            for body in bodies:
+                self._queue.put(body)
+
+        def then(answer: Callable[[], None]) -> None:
+            try:
+                answer()
+            except QueueGoneError:
+                self._drop_all()
+                return
+            message.busy = False
+            self._renew(message)
+
+        self._background.ask(request, then)
 
     def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
         """Move the files of `folder` into the store as those of the row `name`; only then is the row finished."""
-
-        def request() -> None:
-            for path in sorted(folder.rglob("*")):
-                if path.is_file():
-                    self._store.upload(f"{blobs.outputs(name)}{path.relative_to(folder).as_posix()}", path)
-            shutil.rmtree(folder)
 
         def then(answer: Callable[[], None]) -> None:
             answer()
             message.finish([row_index], [line])
 
-        self._background.ask(request, then)
+        self._background.ask(lambda: keep_files(self._store, folder, blobs.outputs(name)), then)
 
     def _received(self, answer: Callable[[], Received]) -> None:
         self._receiving = False
@@ -145,43 +169,47 @@ class Custody:
         except LeaseLostError:
             return
         self.depth = received.depth
-        for message, body in received.messages:
-            self.held[message.id] = HeldMessage(message, body, self._clock() + self._lease_seconds / 3)
+        now = self._clock()
+        self.receive_seconds += (now - self._asked_at - self.receive_seconds) / 4
+        self.held.update({message.id: message for message in received.messages})
 
     # ---- renew, spill, commit (rules 9 to 16)
 
-    def _renew(self, message: HeldMessage, lease_seconds: float) -> None:
-        """Write body and lease in one step; a lease of 0 gives the message back."""
-        text = message.body()
-        if len(text) > MAX_BODY_BYTES and message.outcomes:
-            self._spill(message, lease_seconds)
+    def _renew(self, message: HeldMessage, *, announces: bool = False, releases: bool = False) -> None:
+        """Write body and lease in one step: a lease of 0 gives the message back."""
+        written = message.write(announces=announces, releases=releases)
+        if len(written.text) > MAX_BODY_BYTES and message.outcomes:
+            self._spill(message, announces=announces, releases=releases)
             return
         message.busy = True
+        lease_seconds = 0.0 if releases else self._lease_seconds
 
         def then(answer: Callable[[], str]) -> None:
             receipt = self._answer_or_drop(message, answer)
             if receipt is None:
                 return
+            message.wrote(written)
             message.receipt, message.busy = receipt, False
             message.renew_at = self._clock() + lease_seconds / 3
-            if lease_seconds == 0:
+            if releases:
                 del self.held[message.id]
+            elif announces:
+                message.open_slice()
 
-        self._background.ask(lambda: self._queue.update(message.id, message.receipt, text, lease_seconds), then)
+        self._background.ask(lambda: self._queue.update(message.id, message.receipt, written.text, lease_seconds), then)
 
-    def _spill(self, message: HeldMessage, lease_seconds: float) -> None:
-        """Write the outcomes that ride as a part; after its answer alone renew without them (rule 11)."""
+    def _spill(self, message: HeldMessage, *, announces: bool = False, releases: bool = False) -> None:
+        """Write the outcomes that ride as a part; after its answer alone update without them (rule 11)."""
         lines = list(message.outcomes)
         message.busy = True
 
         def then(answer: Callable[[], None]) -> None:
             answer()
-            self._committed += len(lines)
             message.busy = False
             message.forget_outcomes(len(lines))
-            self._renew(message, lease_seconds)
+            self._renew(message, announces=announces, releases=releases)
 
-        self._write_part(lines, then)
+        self._ledger.write(lines, then)
 
     def _commit(self, messages: list[HeldMessage]) -> None:
         """Write one part with the outcomes of finished messages; after its answer alone delete them (rule 13)."""
@@ -191,23 +219,11 @@ class Custody:
 
         def then(answer: Callable[[], None]) -> None:
             answer()
-            self._committed += len(lines)
             for message in messages:
                 message.forget_outcomes(len(message.outcomes))
                 self._delete(message)
 
-        self._write_part(lines, then)
-
-    def _write_part(self, lines: list[str], then: Callable[[Callable[[], None]], None]) -> None:
-        """Create the next part; a name that exists is this very request, carried out before (rule 14)."""
-        name = blobs.part(self._consumer, self._parts)
-        self._parts += 1
-
-        def request() -> None:
-            if lines:
-                self._store.create(name, ledger.write_part(lines))
-
-        self._background.ask(request, then)
+        self._ledger.write(lines, then)
 
     def _delete(self, message: HeldMessage) -> None:
         def then(answer: Callable[[], None]) -> None:
@@ -221,10 +237,7 @@ class Custody:
         try:
             return answer()
         except LeaseLostError:
-            logger.warning(
-                "lost the lease of a message with %d rows; another consumer goes on with it",
-                len(message.rows),
-            )
+            logger.warning("lost the lease of %d rows; another consumer goes on with them", len(message.rows))
             self.held.pop(message.id, None)
         except QueueGoneError:
             self._drop_all()

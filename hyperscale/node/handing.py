@@ -9,8 +9,13 @@ from __future__ import annotations
 #: The work that a worker holds beyond the row it is on.
 AHEAD_SECONDS = 0.05
 MAX_ROWS_AHEAD = 1_000
-#: The work that waits in the consumer before it receives another message.
-RECEIVE_AHEAD_SECONDS = 0.2
+#: Waiting for a message may cost this part of a row's time: then nothing is received ahead of need.
+IDLE_SHARE = 0.02
+#: Else so many receives' worth of work waits in the consumer.
+RECEIVES_AHEAD = 4
+#: Rows are handed back to idle consumers if they would wait for more than this, and for so many receives.
+HAND_BACK_SECONDS = 0.05
+HAND_BACK_RECEIVES = 4
 
 
 def rows_to_give(rows_held: int, seconds_per_row: float | None, rows_per_call: int) -> int:
@@ -32,17 +37,42 @@ def rows_ahead(seconds_per_row: float | None, rows_per_call: int) -> int:
     return max(rows_per_call, min(MAX_ROWS_AHEAD, int(AHEAD_SECONDS / max(seconds_per_row, 1e-9))))
 
 
-def wants_message(waiting_rows: int, idle_workers: int, workers: int, seconds_per_row: float | None) -> bool:
+def wants_message(
+    waiting_rows: int, idle_workers: int, workers: int, seconds_per_row: float | None, receive_seconds: float
+) -> bool:
     """Return whether a consumer should receive another message: what its workers need next, no more.
+
+    Where rows are slow, a message received ahead would only keep its rows from idle workers elsewhere.
 
     Args:
         waiting_rows: held and not handed out.
         idle_workers: ready workers that hold nothing.
         workers: all ready workers.
         seconds_per_row: of late; None while unknown.
+        receive_seconds: what a receive takes, of late.
     """
     if not workers:
         return False
     if waiting_rows < idle_workers:
         return True
-    return seconds_per_row is not None and waiting_rows * seconds_per_row < RECEIVE_AHEAD_SECONDS * workers
+    if seconds_per_row is None or receive_seconds < IDLE_SHARE * seconds_per_row:
+        return False
+    return waiting_rows * seconds_per_row < RECEIVES_AHEAD * receive_seconds * workers
+
+
+def rows_to_hand_back(
+    spare_rows: int, workers: int, idle_elsewhere: int, seconds_per_row: float, receive_seconds: float
+) -> int:
+    """Return how many waiting rows a consumer puts back as new messages, for idle workers elsewhere (rule 17).
+
+    Args:
+        spare_rows: waiting rows that could be given away.
+        workers: its own.
+        idle_elsewhere: workers of other consumers that find nothing to do.
+        seconds_per_row: of late, or how long the present rows have taken already.
+        receive_seconds: what a request takes, of late.
+    """
+    wait_seconds = spare_rows * seconds_per_row / max(workers, 1)
+    if not idle_elsewhere or wait_seconds < max(HAND_BACK_SECONDS, HAND_BACK_RECEIVES * receive_seconds):
+        return 0
+    return -(-spare_rows * idle_elsewhere // (idle_elsewhere + workers))

@@ -8,11 +8,23 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hyperscale.body import Body
 from hyperscale.node.queues import Message
 from hyperscale.node.wire import Order
+from hyperscale.suspects import Poison, Trial, after_slice, on_receive
+
+
+@dataclass(frozen=True)
+class Written:
+    """The text of an update, and what it says of progress: noted once the update is answered."""
+
+    text: str
+    rows: int
+    deliveries: int
+    trial: Trial | None
 
 
 class HeldMessage:
@@ -24,6 +36,8 @@ class HeldMessage:
         rows: remaining rows, row_index to values: waiting, delayed or in flight.
         outcomes: ledger lines of finished rows that are in no ledger part yet.
         attempts: failed attempts of remaining rows.
+        poisoned: the row that has lost too many consumers, and has no outcome yet; None for a healthy message.
+        wants_slice: a worker asked for rows of this suspect: they must be announced before they run.
     """
 
     def __init__(self, message: Message, body: Body, renew_at: float) -> None:
@@ -35,11 +49,27 @@ class HeldMessage:
         self.rows = dict(body.rows)
         self.outcomes = list(body.outcomes)
         self.attempts = dict(body.attempts)
-        self._message = message
+        self.poisoned: int | None = None
+        self.wants_slice = False
         self._body = body
-        self._waiting = deque(self.rows)
+        self._deliveries = message.deliveries
+        self._saved = Written("", len(self.rows), body.deliveries, Trial(*body.trial) if body.trial else None)
         self._alone: deque[int] = deque()
         self._delayed: list[tuple[float, int]] = []
+        self._slice: set[int] = set()
+        self._resting = self._saved.trial
+        self._trial = self._judge()
+        self._waiting = deque([] if self._trial else self.rows)
+
+    def _judge(self) -> Trial | None:
+        saved = self._saved
+        verdict = on_receive(
+            deliveries=self._deliveries, saved_deliveries=saved.deliveries, rows=len(self.rows), trial=saved.trial
+        )
+        if isinstance(verdict, Poison):
+            self.poisoned = next(iter(self.rows), None)
+            return verdict.then
+        return verdict
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -53,14 +83,26 @@ class HeldMessage:
 
     @property
     def waiting_rows(self) -> int:
-        """Return how many rows could be handed out now."""
+        """Return how many rows wait to be handed out, those of a suspect that are not announced yet included."""
+        if self._trial and not self._slice:
+            return len(self.rows)
         return len(self._waiting) + len(self._alone)
 
+    @property
+    def spare_rows(self) -> int:
+        """Return how many rows could be handed back as new messages: one at least always stays."""
+        return 0 if self._trial else min(len(self._waiting), len(self.rows) - 1)
+
+    # ---- handing out
+
     def take_order(self, rows: int, rows_per_call: int) -> Order | None:
-        """Return about `rows` waiting rows, which are in flight from now on; None when none waits.
+        """Return about `rows` waiting rows, which are in flight from now on; None when none can be handed out.
 
         Rows that are repeated alone come first, in an order of calls of one row each.
         """
+        if self._trial and not self._slice:
+            self.wants_slice = bool(self.rows)
+            return None
         if self._alone:
             indices = [self._alone.popleft() for _ in range(min(rows, len(self._alone)))]
             return self._order(indices, 1)
@@ -71,6 +113,15 @@ class HeldMessage:
     def _order(self, indices: list[int], rows_per_call: int) -> Order:
         attempts = {index: self.attempts[index] for index in indices if index in self.attempts}
         return Order(indices, [self.rows[index] for index in indices], attempts, rows_per_call)
+
+    def open_slice(self) -> None:
+        """Note that the next rows of a suspect are announced: they may run now."""
+        assert self._trial is not None
+        self.wants_slice = False
+        self._waiting = deque(list(self.rows)[: self._trial.rows])
+        self._slice = set(self._waiting)
+
+    # ---- what happened to rows
 
     def give_back(self, row_indices: Sequence[int]) -> None:
         """Note that rows in flight were not begun, or went down with others: they wait again, uncharged."""
@@ -86,6 +137,11 @@ class HeldMessage:
             del self.rows[row_index]
             self.attempts.pop(row_index, None)
         self.outcomes.extend(lines)
+        if self._slice:
+            self._slice.difference_update(row_indices)
+            if not self._slice and self._trial:
+                self._trial = after_slice(self._trial)
+                self._resting = replace(self._trial, losses=0)
 
     def charge(self, row_index: int) -> int:
         """Note a failed attempt of a row in flight, and return how many it has."""
@@ -101,29 +157,61 @@ class HeldMessage:
         while self._delayed and self._delayed[0][0] <= now:
             self._alone.append(heapq.heappop(self._delayed)[1])
 
-    @property
-    def next_wake(self) -> float | None:
-        """Return when the next delayed row is due, or None."""
-        return self._delayed[0][0] if self._delayed else None
+    def values_of(self, row_index: int) -> Sequence[Any]:
+        """Return the values of a remaining row."""
+        return self.rows[row_index]
 
-    def body(self) -> str:
-        """Return the text for a renewal: remaining rows, attempts, outcomes that ride, and the progress so far."""
-        return Body(
-            run_id=self._body.run_id,
-            seed_id=self._body.seed_id,
-            batch=self._body.batch,
-            columns=self._body.columns,
-            rows=self.rows,
-            attempts=self.attempts,
-            outcomes=self.outcomes,
-            deliveries=self._message.deliveries,
-            trial=self._body.trial,
-        ).encode()
+    # ---- writing it back
+
+    def write(self, *, announces: bool = False, releases: bool = False) -> Written:
+        """Return the text of an update: remaining rows, attempts, outcomes that ride, and the progress so far.
+
+        Args:
+            announces: it says which rows of a suspect are about to run; `open_slice` follows its answer.
+            releases: it gives the message back in good order; like progress, that clears the count of losses.
+        """
+        moved = releases or len(self.rows) < self._saved.rows
+        trial = self._trial if announces or self._slice else self._resting
+        if trial and moved and not announces:
+            trial = replace(trial, losses=0)
+        written = Written("", len(self.rows), self._deliveries if moved else self._saved.deliveries, trial)
+        return replace(written, text=self._text(self.rows, self.attempts, self.outcomes, written))
+
+    def wrote(self, written: Written) -> None:
+        """Note that the update with `written` was answered."""
+        self._saved = written
+        if self._slice:
+            self._trial = written.trial
 
     def forget_outcomes(self, count: int) -> None:
         """Note that the first `count` outcomes are in a ledger part: they ride no longer (rule 11)."""
         del self.outcomes[:count]
 
-    def values_of(self, row_index: int) -> Sequence[Any]:
-        """Return the values of a remaining row."""
-        return self.rows[row_index]
+    def take_tail(self, rows: int, pieces: int) -> list[str]:
+        """Return bodies of new messages with the last `rows` waiting rows, which are not ours any more (rule 17).
+
+        The caller puts them, waits for the answers, and then updates this message; if that is refused it drops it.
+        """
+        tail = [self._waiting.pop() for _ in range(rows)][::-1]
+        size = -(-rows // pieces)
+        bodies = [self._tail_text(tail[start : start + size]) for start in range(0, rows, size)]
+        for row_index in tail:
+            del self.rows[row_index]
+            self.attempts.pop(row_index, None)
+        return bodies
+
+    def _tail_text(self, indices: Sequence[int]) -> str:
+        rows = {index: self.rows[index] for index in indices}
+        attempts = {index: self.attempts[index] for index in indices if index in self.attempts}
+        return self._text(rows, attempts, [], Written("", len(rows), 0, None))
+
+    def _text(self, rows: dict[int, Any], attempts: dict[int, int], outcomes: list[str], written: Written) -> str:
+        trial = written.trial
+        return replace(
+            self._body,
+            rows=rows,
+            attempts=attempts,
+            outcomes=outcomes,
+            deliveries=written.deliveries,
+            trial=(trial.rows, trial.lost, trial.losses) if trial else None,
+        ).encode()

@@ -68,9 +68,9 @@ def seed_rows(
     write_manifest(store, dict(manifest))
     resumes = read_resumes(store)
     pulse = _Pulse(store, counts, clock, seed_id=seed_id, life=len(resumes))
-    job = _Job(run_id, queue, store, rows_per_message, open_rows(source, path), pulse)
     try:
         pulse.beat("running")
+        job = _Job(run_id, queue, store, rows_per_message, open_rows(source, path), pulse)
         digest = input_hash(source, path)
         record = read_seed(store)
         if record is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -33,43 +33,60 @@ class QueuePlace:
     """One queue that does not exist yet.
 
     Attributes:
-        open: gives a further handle to it, as another process would have.
-        advance: lets so many seconds pass.
-        opener: `open` on the machine's clock; it can travel to another process.
+        adapter: gives a further handle to it, as another process would have, on a given clock.
+        clock: whose time passes in `advance`.
     """
 
-    open: Callable[[], Queue]
-    advance: Callable[[float], None]
-    opener: Callable[[], Queue]
+    adapter: Callable[..., Queue]
+    clock: Clock = field(default_factory=Clock)
+    opened: list[Queue] = field(default_factory=list)
+
+    @property
+    def opener(self) -> Callable[[], Queue]:
+        """Gives a handle on the machine's clock; can travel to another process."""
+        return self.adapter
+
+    def open(self) -> Queue:
+        self.opened.append(self.adapter(clock=self.clock))
+        return self.opened[-1]
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    def close(self) -> None:
+        for queue in self.opened:
+            queue.close()
 
 
 @dataclass(frozen=True)
 class StorePlace:
-    """One store that nothing was written to; its attributes are those of QueuePlace, and a folder for files."""
+    """One store that nothing was written to; like QueuePlace, and a folder for files of the test."""
 
-    open: Callable[[], Store]
-    advance: Callable[[float], None]
-    opener: Callable[[], Store]
+    adapter: Callable[..., Store]
     folder: Path
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def opener(self) -> Callable[[], Store]:
+        return self.adapter
+
+    def open(self) -> Store:
+        return self.adapter(clock=self.clock)
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
 
 
 def sqlite_place(folder: Path, adapter: type[SqliteQueue] = SqliteQueue) -> QueuePlace:
-    clock = Clock()
-    path = folder / "ein Lauf #1?" / "queue.sqlite"
-    return QueuePlace(partial(adapter, path, clock=clock), clock.advance, partial(adapter, path))
+    return QueuePlace(partial(adapter, folder / "ein Lauf #1?" / "queue.sqlite"))
 
 
 def folder_place(folder: Path, adapter: type[FolderStore] = FolderStore) -> StorePlace:
-    clock = Clock()
-    path = folder / "ein Lauf #1?"
-    return StorePlace(partial(adapter, path, clock=clock), clock.advance, partial(adapter, path), folder)
+    return StorePlace(partial(adapter, folder / "ein Lauf #1?"), folder)
 
 
 def linkless_folder_place(folder: Path) -> StorePlace:
-    clock = Clock()
-    path = folder / "run"
-    opener = partial(FolderStore, path, link=refuse_to_link)
-    return StorePlace(partial(opener, clock=clock), clock.advance, opener, folder)
+    return StorePlace(partial(FolderStore, folder / "run", link=refuse_to_link), folder)
 
 
 def refuse_to_link(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 
 from places import QueuePlace, refused
@@ -342,17 +343,17 @@ def threads_of_one_process_share_a_queue(place: QueuePlace) -> None:
 
 
 def processes_never_hold_one_message_at_the_same_time(place: QueuePlace) -> None:
-    queue = place.opener()
-    queue.create()
-    for number in range(200):
-        queue.put(str(number))
+    with closing(place.opener()) as queue:
+        queue.create()
+        for number in range(200):
+            queue.put(str(number))
 
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as processes:
         answers = [processes.submit(drained, place.opener) for _ in range(PROCESSES)]
         found = [pair for answer in answers for pair in answer.result(timeout=60)]
 
     assert sorted(found) == sorted((str(number), 1) for number in range(200))
-    assert queue.depth() == 0
+    assert place.open().depth() == 0
 
 
 def drained(opener: Callable[[], Queue]) -> list[tuple[str, int]]:
@@ -368,14 +369,13 @@ def drained(opener: Callable[[], Queue]) -> list[tuple[str, int]]:
 
 
 def processes_put_and_none_is_lost(place: QueuePlace) -> None:
-    queue = place.opener()
-
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as processes:
         answers = [processes.submit(filled, place.opener, number) for number in range(PROCESSES)]
         for answer in answers:
             answer.result(timeout=60)
 
-    found = {message.body for _ in range(PROCESSES) for message in queue.receive(25, 600)}
+    with closing(place.opener()) as queue:
+        found = {message.body for _ in range(PROCESSES) for message in queue.receive(25, 600)}
     assert found == {f"{number}-{index}" for number in range(PROCESSES) for index in range(25)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from hyperscale.node.queues.sqlite import SqliteQueue
 
 
 @pytest.fixture(params=QUEUES.values(), ids=QUEUES.keys())
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> QueuePlace:
-    return request.param(tmp_path)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[QueuePlace]:
+    place = request.param(tmp_path)
+    yield place
+    place.close()
 
 
 @pytest.mark.parametrize("rule", queue_rules.RULES, ids=lambda rule: rule.__name__)
@@ -91,9 +94,7 @@ def newest_receipt(queue: SqliteQueue, message_id: str) -> str | None:
     ids=lambda value: value.__name__,
 )
 def test_a_broken_queue_breaks_the_rule(double: type[SqliteQueue], rule: queue_rules.Rule, tmp_path: Path) -> None:
-    broken = sqlite_place(tmp_path, double)
-
-    with pytest.raises(AssertionError):
+    with closing(sqlite_place(tmp_path, double)) as broken, pytest.raises(AssertionError):
         rule(broken)
 
 

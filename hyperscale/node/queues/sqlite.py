@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -125,12 +125,11 @@ class SqliteQueue(Queue):
             return connection.execute("UPDATE messages SET visible_at = ? WHERE visible_at > ?", (now, now)).rowcount
 
     def remove(self) -> None:
-        with suppress(QueueGoneError), self._writing() as connection:
-            connection.execute("DROP TABLE messages")  # who has the file open learns that the queue is gone
         self.close()
-        # The file itself goes last: SQLite ignores a -wal without its file, but not a foreign one beside it.
+        # The file goes first: from then on every request of every process finds that the queue is gone. What is
+        # left of its log is thrown away by SQLite itself when a new file takes its place.
         with self._translated():
-            for suffix in ("-wal", "-shm", ""):
+            for suffix in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -1,91 +1,13 @@
 """A consumer with real workers, a real queue and a real store: what happens to each row."""
 
-import collections
 import json
-import threading
-import time
+from itertools import chain
 
 import pytest
+from consumer_site import Site, in_thread, until
 
 from hyperscale.body import Body
-from hyperscale.failures import RetryPolicy
-from hyperscale.node.background import Background
-from hyperscale.node.consumer import Consumer, Tools
-from hyperscale.node.control import SeedRecord, read_cancel, write_cancel, write_resume, write_seed
-from hyperscale.node.counting import RequestCounts
-from hyperscale.node.custody import Custody
-from hyperscale.node.heartbeat import Heartbeat
-from hyperscale.node.ledger_reader import part_lines
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores.folder import FolderStore
-from hyperscale.node.worker_settings import WorkerSettings
-
-NAME = "c-0123456789abcdef"
-
-
-class Site:
-    """A run on this machine: queue, store and code, ready for a consumer."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.queue = SqliteQueue(folder / "run" / "queue.sqlite")
-        self.store = FolderStore(folder / "run")
-        self.activity = folder / "code" / "activity"
-        self.activity.mkdir(parents=True)
-        self.stop = threading.Event()
-        self.queue.create()
-
-    def seed(self, rows, *, rows_per_message=10, seed_id="s0", run_id="run", record=True):
-        for batch, start in enumerate(range(0, rows, rows_per_message)):
-            indices = range(start, min(rows, start + rows_per_message))
-            body = Body(run_id, seed_id, batch, ("id",), {index: [f"k{index}"] for index in indices})
-            self.queue.put(body.encode())
-        if record:
-            write_seed(self.store, SeedRecord(seed_id, rows, 1, ("id",), {"id": "string"}, "id", "hash", 0.0))
-
-    def consumer(self, source, **options):
-        (self.activity / "activity_of_test.py").write_text(source)
-        background, counts = Background(2), RequestCounts()
-        custody = Custody(
-            self.queue, self.store, background,
-            run_id="run", consumer=NAME, lease_seconds=options.get("lease_seconds", 60.0), clock=time.monotonic,
-        )  # fmt: skip
-        heartbeat = Heartbeat(
-            self.store, background, counts,
-            process=NAME, life=options.get("life", 0), interval_seconds=0.05, clock=time.monotonic, started_at=0.0,
-        )  # fmt: skip
-        settings = WorkerSettings(
-            run_id="run", consumer=NAME, entry="activity_of_test:fit", code_folder=self.folder / "code",
-            scratch=self.folder / "scratch", key="id", input_folder=None,
-            arguments={"base": 100}, mounts={"model": str(self.folder)},
-            environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),
-            set_up_timeout_seconds=options.get("set_up_timeout_seconds", 30.0),
-            timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
-        )  # fmt: skip
-        return Consumer(
-            Tools(custody, background, heartbeat, 0.01), settings,
-            workers=options.get("workers", 2),
-            policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
-            stop_requested=self.stop.is_set,
-        )  # fmt: skip
-
-    def run(self, source, **options):
-        return self.consumer(source, **options).run()
-
-    def outcomes(self):
-        """Return row_index to the lines of the ledger, as documents."""
-        found = collections.defaultdict(list)
-        for name in self.store.names("ledger/"):
-            for row_index, _, line in part_lines(self.store, name):
-                found[row_index].append(json.loads(line))
-        return found
-
-    def outcome(self, row_index):
-        (line,) = self.outcomes()[row_index]
-        return line
-
-    def heartbeat(self):
-        return next(fields for name, _, fields in self.store.beats("consumers/") if name.endswith(NAME))
+from hyperscale.node.control import read_cancel, write_cancel, write_resume
 
 
 @pytest.fixture
@@ -341,19 +263,6 @@ def test_an_activity_that_cannot_start_charges_no_row(site, source, words):
     assert words[0] in site.heartbeat()["message"]
 
 
-def in_thread(consumer):
-    thread = threading.Thread(target=consumer.run)
-    thread.start()
-    return thread
-
-
-def until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
-        time.sleep(0.01)
-
-
 SLOW = (
     "import time\n"
     "def fit(row, context):\n"
@@ -490,3 +399,44 @@ def test_small_messages_share_a_ledger_part(site):
 
     assert succeeded(site.outcomes()) == list(range(640))
     assert len(site.store.names("ledger/")) < 40
+
+
+def test_a_consumer_hands_rows_back_to_one_that_finds_nothing(site):
+    site.seed(40, rows_per_message=40)
+    busy = in_thread(site.consumer(SLOW, name="c-busy"))
+    until(lambda: (site.folder / "begun").exists())
+
+    idle = in_thread(site.consumer(SLOW, name="c-idle"))
+    for thread in (busy, idle):
+        thread.join(60)
+
+    lines = list(chain.from_iterable(site.outcomes().values()))
+    assert sorted(line["row_index"] for line in lines) == list(range(40))
+    assert {line["consumer"] for line in lines} == {"c-busy", "c-idle"}
+    assert site.queue.depth() == 0
+
+
+def test_a_message_that_lost_a_consumer_is_worked_off_in_slices(site):
+    site.seed(16, rows_per_message=16)
+    site.queue.receive(1, 60.0)
+    site.queue.expire_leases()
+
+    site.run("def fit(row): return 1")
+
+    assert succeeded(site.outcomes()) == list(range(16))
+
+
+def test_a_row_that_was_alone_when_consumers_were_lost_fails_as_poison_and_the_rest_goes_on(site):
+    site.seed(3, record=True)
+    (message,) = site.queue.receive(1, 60.0)
+    body = Body.decode(message.body)
+    body.trial = (1, 3, 3)
+    site.queue.update(message.id, message.receipt, body.encode(), 60.0)
+    site.queue.expire_leases()
+
+    site.run("def fit(row): return 1")
+
+    outcomes = site.outcomes()
+    assert failed(outcomes) == [0]
+    assert outcomes[0][0]["failure"]["kind"] == "poison"
+    assert succeeded(outcomes) == [1, 2]

@@ -178,3 +178,14 @@ def test_a_store_removed_by_hand_between_two_writes_is_gone(store: FolderStore, 
 
     with pytest.raises(HyperscaleError, match="is gone"):
         store.create("seals/000001.json", b"")
+
+
+def test_a_store_that_is_removed_during_a_write_stays_removed(folder: Path) -> None:
+    def link(source: Path, target: Path) -> None:
+        FolderStore(folder).remove()
+        os.link(source, target)
+
+    with pytest.raises(HyperscaleError, match="is gone"):
+        FolderStore(folder, link=link).create("ledger/a", b"")
+
+    assert not folder.exists()

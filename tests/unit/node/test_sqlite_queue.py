@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -37,10 +38,19 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def queue(path: Path, clock: Clock) -> SqliteQueue:
+def queue(path: Path, clock: Clock) -> Iterator[SqliteQueue]:
     queue = SqliteQueue(path, clock=clock)
     queue.create()
-    return queue
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def other(path: Path, clock: Clock) -> Iterator[SqliteQueue]:
+    """The same queue, as another process has it."""
+    other = SqliteQueue(path, clock=clock)
+    yield other
+    other.close()
 
 
 def test_to_look_for_a_queue_makes_no_file(path: Path) -> None:
@@ -77,12 +87,12 @@ def test_a_message_never_expires(queue: SqliteQueue, clock: Clock) -> None:
     assert [message.body for message in queue.receive(1, 60)] == ["m"]
 
 
-def test_leases_of_the_dead_are_ended_at_once(queue: SqliteQueue, path: Path, clock: Clock) -> None:
+def test_leases_of_the_dead_are_ended_at_once(queue: SqliteQueue, other: SqliteQueue) -> None:
     for body in ("a", "b", "c"):
         queue.put(body)
     held = queue.receive(2, 3600)
 
-    ended = SqliteQueue(path, clock=clock).expire_leases()
+    ended = other.expire_leases()
 
     assert ended == 2
     queue.delete(held[0].id, held[0].receipt)  # nobody has received it since
@@ -91,21 +101,21 @@ def test_leases_of_the_dead_are_ended_at_once(queue: SqliteQueue, path: Path, cl
         queue.delete(held[1].id, held[1].receipt)
 
 
-def test_a_queue_removed_by_hand_is_gone_and_may_be_made_again(queue: SqliteQueue, path: Path) -> None:
+def test_a_queue_removed_by_hand_is_gone_and_may_be_made_again(
+    queue: SqliteQueue, other: SqliteQueue, path: Path
+) -> None:
     queue.put("lost")
     shutil.rmtree(path.parent)
 
     with pytest.raises(QueueGoneError):
         queue.put("m")
-    other = SqliteQueue(path)
     other.create()
     queue.put("m")
 
     assert other.depth() == 1
 
 
-def test_a_removal_leaves_no_file(queue: SqliteQueue, path: Path) -> None:
-    other = SqliteQueue(path)
+def test_a_removal_leaves_no_file(queue: SqliteQueue, other: SqliteQueue, path: Path) -> None:
     other.put("m")
 
     queue.remove()
@@ -132,6 +142,34 @@ def test_a_failed_request_leaves_no_lock_behind(queue: SqliteQueue, path: Path) 
         other.execute("BEGIN IMMEDIATE")
 
 
+def test_a_request_that_fails_in_the_middle_changes_nothing_and_leaves_no_lock(
+    queue: SqliteQueue, other: SqliteQueue, path: Path
+) -> None:
+    def broken_clock() -> float:
+        raise ArithmeticError
+
+    with closing(SqliteQueue(path, clock=broken_clock)) as broken, pytest.raises(ArithmeticError):
+        broken.put("m")
+        pytest.fail("the clock was not asked")
+
+    with closing(sqlite3.connect(path, timeout=0)) as free:
+        free.execute("BEGIN IMMEDIATE")
+    assert other.depth() == 0
+
+
+def test_what_is_left_of_a_removed_queue_harms_no_new_one(queue: SqliteQueue, path: Path) -> None:
+    queue.put("old")
+    path.unlink()
+    assert path.with_name("queue.sqlite-wal").stat().st_size > 0
+
+    with closing(SqliteQueue(path)) as new:
+        new.create()
+        new.put("new")
+        bodies = [message.body for message in new.receive(32, 60)]
+
+    assert bodies == ["new"]
+
+
 def test_another_programs_file_is_named(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("These are my notes, and they are no database. " * 100)
@@ -149,21 +187,30 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         SqliteQueue(tmp_path / "file" / "run" / "queue.sqlite").create()
 
 
-def test_a_full_disk_is_named_and_loses_nothing(queue: SqliteQueue, path: Path) -> None:
-    queue.put("kept")
-    program = (
-        "import resource, sys; from pathlib import Path; from hyperscale.node.queues.sqlite import SqliteQueue\n"
-        "from hyperscale.errors import HyperscaleError\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-        "queue = SqliteQueue(Path(sys.argv[1]))\n"
-        "try:\n    while True: queue.put('x' * 50_000)\n"
-        "except HyperscaleError as error: print(error)\n"
-    )
+def test_a_full_disk_is_named_and_loses_nothing_that_was_answered(path: Path) -> None:
+    program = """if True:
+        import resource, sys
+        from pathlib import Path
+        from hyperscale.errors import HyperscaleError
+        from hyperscale.node.queues.sqlite import SqliteQueue
 
-    answer = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+        queue, answered = SqliteQueue(Path(sys.argv[1])), 0
+        queue.create()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        try:
+            while True:
+                queue.put("x" * 50_000)
+                answered += 1
+        except HyperscaleError as error:
+            print(answered, error)
+    """
 
-    assert "queue.sqlite cannot be used" in answer.stdout
-    assert queue.receive(1, 60)[0].body == "kept"
+    answer = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+
+    answered, _, message = answer.stdout.partition(" ")
+    with closing(SqliteQueue(path)) as queue:
+        assert queue.depth() == int(answered) > 0
+    assert "queue.sqlite cannot be used" in message
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}"])

@@ -1,0 +1,122 @@
+"""An experiment made for a benchmark, and its steps started one by one as `hyperscale run` would start them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hyperscale.control.launching import Places, make_run, plan_run
+from hyperscale.control.pipeline_files import load_pipeline
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.step_plans import StepPlan, plan_steps
+from measuring import Ended, watch
+
+EXPERIMENT = """\
+name: bench
+input: {{csv: rows.csv, key: id}}
+activity: {{code: src, entry: {entry}, {activity}}}
+parallelism: {{{parallelism}}}
+output: {{format: [{formats}], include_input: false}}
+"""
+
+
+def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows([columns, *rows])
+
+
+def write_experiment(
+    folder: Path, code: str, *, entry: str, activity: str = "", parallelism: str = "", formats: str = "parquet"
+) -> Path:
+    """Write an experiment over `rows.csv` into `folder`; return its file."""
+    (folder / "src").mkdir(exist_ok=True)
+    (folder / "src" / f"{entry.partition(':')[0]}.py").write_text(code)
+    text = EXPERIMENT.format(entry=entry, activity=activity, parallelism=parallelism, formats=formats)
+    file = folder / "experiment.yaml"
+    file.write_text(text)
+    return file
+
+
+def run_whole(folder: Path) -> tuple[Ended, RunFolder]:
+    """Execute `hyperscale run` in `folder`; return how it ended, and its run."""
+    started_at = time.time()
+    command = [sys.executable, "-m", "hyperscale", "run", "--json"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout
+        results = json.loads(process.stdout.read())
+        process.wait()
+        ended = Ended(started_at, time.time(), 0)
+    assert results["rows"]["succeeded"] == results["rows"]["total"], results["rows"]
+    return ended, RunFolder.open(folder / ".hyperscale" / "runs" / results["run_id"])
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What the ledger of a run says; Unix seconds."""
+
+    count: int
+    first_at: float
+    last_at: float
+    committed_at: float
+
+
+class StagedRun:
+    """A run whose steps are started by hand."""
+
+    def __init__(self, file: Path, *, workers: int, nodes: int = 1) -> None:
+        """Plan and stage it, as `run` does."""
+        planned = plan_run(file, (), workers=workers, nodes=nodes)
+        self.plan = planned.plan
+        self.run = Places(file.parent / ".hyperscale" / "runs", None, None).new_run("bench")
+        make_run(planned, self.run)
+        pipeline = load_pipeline(Path(self.run.read_launch().pipeline))
+        self._plans = plan_steps(pipeline, self.run, python=sys.executable, environment=os.environ)
+        self.run.scratch.mkdir(exist_ok=True)
+
+    @property
+    def consumers(self) -> list[str]:
+        return [job for job in self._plans if job.startswith("consume")]
+
+    def execute(self, *jobs: str) -> list[Ended]:
+        """Run jobs side by side to their end."""
+        running = [(_start(self._plans[job]), time.time()) for job in jobs]
+        return [watch(process, started_at) for process, started_at in running]
+
+    def seed_seconds(self) -> float:
+        """Return what putting all rows took, without the start of the process."""
+        return float(json.loads(self.run.store_file("seed.json").read_text())["seconds"])
+
+    def outcomes(self) -> Outcomes:
+        """Return what the ledger says."""
+        parts = sorted(self.run.store_file("ledger").iterdir())
+        lines = [json.loads(line) for part in parts for line in part.read_bytes().splitlines()[:-1]]
+        return Outcomes(
+            count=len(lines),
+            first_at=min(line["started_at"] for line in lines),
+            last_at=max(line["started_at"] + line["seconds"] for line in lines),
+            committed_at=max(part.stat().st_mtime for part in parts),
+        )
+
+
+def _start(plan: StepPlan) -> subprocess.Popen[bytes]:
+    command = plan.command
+    for folder in (command.log.parent, *command.outputs):
+        folder.mkdir(parents=True, exist_ok=True)
+    with command.log.open("ab") as log:
+        return subprocess.Popen(
+            command.arguments,
+            cwd=command.folder,
+            env=dict(command.environment),
+            stdin=subprocess.PIPE,  # a step ends when this is closed
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )

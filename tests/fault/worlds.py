@@ -1,0 +1,325 @@
+"""A run on this machine of which every process can be killed, frozen or copied between two of its requests."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hooked import HookedQueue, HookedStore, Killed, Line
+
+from hyperscale import blobs
+from hyperscale.body import Body
+from hyperscale.control.resume import prepare_resume
+from hyperscale.experiment import NodeExperiment
+from hyperscale.failures import RetryPolicy
+from hyperscale.ledger import Seal
+from hyperscale.node.background import Background
+from hyperscale.node.consumer import Consumer, Tools
+from hyperscale.node.control import read_resumes
+from hyperscale.node.counting import RequestCounts
+from hyperscale.node.custody import Custody
+from hyperscale.node.heartbeat import Heartbeat
+from hyperscale.node.ledger_reader import part_lines, read_seals
+from hyperscale.node.queues import QueueGoneError
+from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.run_results import RunResults
+from hyperscale.node.seed import seed_rows
+from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.teardown import tear_down
+from hyperscale.node.worker_settings import WorkerSettings
+
+LEASE = 60.0
+#: What two executions of one row may differ in.
+VARYING = ("attempts", "seconds", "consumer")
+
+#: Notes each call; waits at gates that the arguments name; fails and grows as they say.
+CODE = """
+import pathlib, random, time, uuid
+
+def fit(row, context):
+    arguments, folder, index = context.arguments, context.mounts["world"], context.row_index
+    with open(folder / "calls", "a") as calls:
+        calls.write(f"{index} {context.attempt}\\n")
+    gate = arguments["gates"].get(str(index)) or arguments["gates"].get(f"{index}.{context.attempt}")
+    deadline = time.monotonic() + 60
+    while gate and not (folder / gate).exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    if index in arguments["fail"]:
+        raise ValueError("not wanted")
+    result = {"square": row["number"] ** 2}
+    if arguments["large_bytes"]:
+        result["large"] = random.Random(index).randbytes(arguments["large_bytes"] // 2).hex()
+    if arguments["unique"]:
+        result["execution"] = uuid.uuid4().hex
+    return result
+"""
+
+
+class World:
+    """A run in a folder: its input, queue and store; `ahead` puts consumers' clocks forward, to have them renew."""
+
+    def __init__(self, folder: Path, *, rows: int = 6, rows_per_message: int = 3) -> None:
+        self.folder = folder
+        self.rows, self.rows_per_message = rows, rows_per_message
+        self.ahead = 0.0
+        self.queue = SqliteQueue(folder / "run" / "queue.sqlite")
+        self.store = FolderStore(folder / "run")
+        self._threads: list[Process] = []
+        (folder / "code" / "activity").mkdir(parents=True)
+        (folder / "code" / "activity" / "activity_of_world.py").write_text(CODE)
+        self.input_path = folder / "input.csv"
+        self.input_path.write_text("number\n" + "".join(f"{number}\n" for number in range(rows)))
+
+    def close(self) -> None:
+        for process in self._threads:
+            process.line.kill()
+            process.join()
+        self.queue.close()
+        self.store.close()
+
+    # ---- its processes
+
+    def seed(self, line: Line | None = None, *, seed_id: str = "s1") -> None:
+        queue, store = self._behind(line)
+        seed_rows(
+            run_id="run",
+            queue=queue,
+            store=store,
+            source=self.experiment.input,
+            path=self.input_path,
+            rows_per_message=self.rows_per_message,
+            seed_id=seed_id,
+            manifest={"run_id": "run", "experiment": "squares", "created_at": 0.0, "plan": {"rows": self.rows}},
+            counts=RequestCounts(),
+            clock=time.time,
+        )
+
+    def consumer(
+        self,
+        line: Line | None = None,
+        *,
+        name: str = "c-a",
+        workers: int = 2,
+        max_attempts: int = 2,
+        gates: dict[int | str, str] | None = None,
+        fail: Sequence[int] = (),
+        large_bytes: int = 0,
+        unique: bool = False,
+        beat_seconds: float = 0.1,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Consumer:
+        """Return a consumer with real workers.
+
+        Args:
+            line: to its storage.
+            name: of the process; its ledger parts are named so.
+            workers: how many.
+            max_attempts: of a row.
+            gates: row_index, or "row_index.attempt", to the file for which the activity waits.
+            fail: rows that raise.
+            large_bytes: of each result.
+            unique: whether each execution has a result of its own.
+            beat_seconds: between two heartbeats.
+            stop: whether it was asked to leave.
+        """
+        queue, store = self._behind(line)
+        background, counts = Background(2), RequestCounts()
+
+        def clock() -> float:
+            return time.monotonic() + self.ahead
+
+        custody = Custody(
+            queue, store, background,
+            run_id="run", consumer=name, lease_seconds=LEASE, clock=clock,
+        )  # fmt: skip
+        heartbeat = Heartbeat(
+            store, background, counts,
+            process=name, life=len(read_resumes(store)), interval_seconds=beat_seconds, clock=time.monotonic, started_at=0.0,
+        )  # fmt: skip
+        arguments = {"gates": {str(row): gate for row, gate in (gates or {}).items()}, "fail": list(fail)}
+        settings = WorkerSettings(
+            run_id="run", consumer=name, entry="activity_of_world:fit", code_folder=self.folder / "code",
+            scratch=self.folder / "scratch" / name, key=None, input_folder=None,
+            arguments={**arguments, "large_bytes": large_bytes, "unique": unique},
+            mounts={"world": str(self.folder)}, environment_variables={}, rows_per_call=1,
+            set_up_timeout_seconds=30.0, timeout_seconds=60.0, log_level="info",
+        )  # fmt: skip
+        return Consumer(
+            Tools(custody, background, heartbeat, 0.01), settings,
+            workers=workers, policy=RetryPolicy(max_attempts, 0.01, ()), stop_requested=stop,
+        )  # fmt: skip
+
+    def consume(self, line: Line | None = None, **options: Any) -> None:
+        """Run a consumer to its end; `Killed` if its line was."""
+        assert self.consumer(line, **options).run() is None
+
+    def start(self, line: Line, **options: Any) -> Process:
+        """Run a consumer in a thread."""
+        self._threads.append(Process(line, lambda: self.consumer(line, **options).run()))
+        return self._threads[-1]
+
+    def tear_down(self, line: Line | None = None, *, consumers: int = 1) -> RunResults:
+        """Run teardown on a clock that is put forward where it would wait."""
+        queue, store = self._behind(line)
+        clock = Clock()
+        return tear_down(
+            run_id="run",
+            queue=queue,
+            store=store,
+            experiment=self.experiment,
+            input_path=self.input_path,
+            consumers=consumers,
+            lease_seconds=LEASE,
+            resumes=len(read_resumes(store)),
+            clock=clock,
+            wait=clock.wait,
+            stop_requested=lambda: False,
+        )
+
+    def resume(self, line: Line | None = None) -> bool:
+        """Do what `run --resume` does before it starts the steps; return whether there is anything to do."""
+        queue, store = self._behind(line)
+        going_on = prepare_resume(store, queue) is None
+        if going_on:
+            self.end_leases()
+        return going_on
+
+    def _behind(self, line: Line | None) -> tuple[HookedQueue, HookedStore]:
+        line = line or Line()
+        return HookedQueue(self.queue, line), HookedStore(self.store, line)
+
+    # ---- what happens to it
+
+    @property
+    def experiment(self) -> NodeExperiment:
+        return NodeExperiment.from_document(
+            {
+                "name": "squares",
+                "input": {"csv": "input.csv", "columns": {"number": "integer"}, "group_by": []},
+                "activity": {"entry": "activity_of_world:fit", "no_retry_on": []},
+                "limits": {"max_hours": 24, "max_failed": None},
+                "output": {"format": ["csv"], "include_input": True},
+                "log_level": "info",
+            }
+        )
+
+    def end_leases(self) -> None:
+        """Let every lease run out."""
+        try:
+            self.queue.expire_leases()
+        except QueueGoneError:
+            return
+
+    def renew_now(self) -> None:
+        """Have consumers think that a third of their lease is over."""
+        self.ahead += LEASE / 2
+
+    def open(self, *gates: str) -> None:
+        for gate in gates:
+            (self.folder / gate).touch()
+
+    # ---- what is to be seen of it
+
+    def calls(self) -> Counter[int]:
+        """Return how often each row was begun."""
+        return Counter(row for row, _ in self.begun())
+
+    def begun(self) -> list[tuple[int, int]]:
+        """Return row_index and attempt of each call, in order."""
+        path = self.folder / "calls"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(int(line.split()[0]), int(line.split()[1])) for line in lines]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return all lines of the ledger, part by part."""
+        names = self.store.names(blobs.LEDGER)
+        return [json.loads(line) for name in names for _, _, line in part_lines(self.store, name)]
+
+    def table(self) -> list[dict[str, str]]:
+        """Return the collected table, without what may differ between two runs of it."""
+        text = self.store.read(blobs.RESULTS_CSV).decode("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        return [{name: value for name, value in row.items() if name not in (*VARYING, "large")} for row in rows]
+
+    def files(self) -> dict[str, bytes]:
+        """Return all that teardown publishes."""
+        names = (blobs.RESULTS_CSV, blobs.FAILURES_CSV, blobs.JOBLOG, blobs.RUN_RESULTS)
+        return {name: self.store.read(name) for name in names}
+
+    def seals(self) -> list[Seal]:
+        return read_seals(self.store)
+
+    def bodies(self) -> list[Body]:
+        """Return the bodies in the queue, as nobody's lease hides them: from a copy of its file."""
+        import sqlite3
+
+        database = sqlite3.connect(self.folder / "run" / "queue.sqlite")
+        try:
+            return [Body.decode(text) for (text,) in database.execute("select body from messages order by number")]
+        finally:
+            database.close()
+
+
+class Process:
+    """A consumer in a thread of its own; `killed` says how it ended."""
+
+    def __init__(self, line: Line, work: Callable[[], object]) -> None:
+        self.line = line
+        self.killed = False
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,))
+        self._thread.start()
+
+    def _run(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Killed:
+            self.killed = True
+        except BaseException as error:
+            self.error = error
+
+    def join(self) -> None:
+        """Wait for its end, which must not be an error of ours."""
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the consumer does not end"
+        if self.error:
+            raise self.error
+
+    def await_frozen(self) -> None:
+        until(self.line.frozen.is_set)
+
+
+class Clock:
+    """Runs like the machine's, and jumps forward where somebody waits."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self._ahead
+
+    def wait(self, seconds: float) -> None:
+        self._ahead += max(seconds, 1.0)
+        assert self._ahead < 10 * 3600, "teardown waits for ever"
+
+
+def squares(rows: int) -> list[dict[str, str]]:
+    """Return the table of an undisturbed run."""
+    return [
+        {"row_index": str(row), "key": "", "outcome": "succeeded", "number": str(row), "square": str(row * row)}
+        for row in range(rows)
+    ]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        time.sleep(0.002)

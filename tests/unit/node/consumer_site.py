@@ -1,0 +1,100 @@
+"""A run on this machine without its command line: what tests of consumers stand on."""
+
+import collections
+import json
+import threading
+import time
+
+from hyperscale.body import Body
+from hyperscale.failures import RetryPolicy
+from hyperscale.node.background import Background
+from hyperscale.node.consumer import Consumer, Tools
+from hyperscale.node.control import SeedRecord, write_seed
+from hyperscale.node.counting import RequestCounts
+from hyperscale.node.custody import Custody
+from hyperscale.node.heartbeat import Heartbeat
+from hyperscale.node.ledger_reader import part_lines
+from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.worker_settings import WorkerSettings
+
+NAME = "c-0123456789abcdef"
+
+
+class Site:
+    """A run on this machine: queue, store and code, ready for a consumer."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.queue = SqliteQueue(folder / "run" / "queue.sqlite")
+        self.store = FolderStore(folder / "run")
+        self.activity = folder / "code" / "activity"
+        self.activity.mkdir(parents=True)
+        self.stop = threading.Event()
+        self.queue.create()
+
+    def seed(self, rows, *, rows_per_message=10, seed_id="s0", run_id="run", record=True):
+        for batch, start in enumerate(range(0, rows, rows_per_message)):
+            indices = range(start, min(rows, start + rows_per_message))
+            body = Body(run_id, seed_id, batch, ("id",), {index: [f"k{index}"] for index in indices})
+            self.queue.put(body.encode())
+        if record:
+            write_seed(self.store, SeedRecord(seed_id, rows, 1, ("id",), {"id": "string"}, "id", "hash", 0.0))
+
+    def consumer(self, source, **options):
+        name = options.get("name", NAME)
+        (self.activity / "activity_of_test.py").write_text(source)
+        background, counts = Background(2), RequestCounts()
+        custody = Custody(
+            self.queue, self.store, background,
+            run_id="run", consumer=name, lease_seconds=options.get("lease_seconds", 60.0), clock=time.monotonic,
+        )  # fmt: skip
+        heartbeat = Heartbeat(
+            self.store, background, counts,
+            process=name, life=options.get("life", 0), interval_seconds=0.05, clock=time.monotonic, started_at=0.0,
+        )  # fmt: skip
+        settings = WorkerSettings(
+            run_id="run", consumer=name, entry="activity_of_test:fit", code_folder=self.folder / "code",
+            scratch=self.folder / "scratch" / name, key="id", input_folder=None,
+            arguments={"base": 100}, mounts={"model": str(self.folder)},
+            environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),
+            set_up_timeout_seconds=options.get("set_up_timeout_seconds", 30.0),
+            timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
+        )  # fmt: skip
+        return Consumer(
+            Tools(custody, background, heartbeat, 0.01), settings,
+            workers=options.get("workers", 2),
+            policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
+            stop_requested=self.stop.is_set,
+        )  # fmt: skip
+
+    def run(self, source, **options):
+        return self.consumer(source, **options).run()
+
+    def outcomes(self):
+        """Return row_index to the lines of the ledger, as documents."""
+        found = collections.defaultdict(list)
+        for name in self.store.names("ledger/"):
+            for row_index, _, line in part_lines(self.store, name):
+                found[row_index].append(json.loads(line))
+        return found
+
+    def outcome(self, row_index):
+        (line,) = self.outcomes()[row_index]
+        return line
+
+    def heartbeat(self):
+        return next(fields for name, _, fields in self.store.beats("consumers/") if name.endswith(NAME))
+
+
+def in_thread(consumer):
+    thread = threading.Thread(target=consumer.run)
+    thread.start()
+    return thread
+
+
+def until(condition):
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        time.sleep(0.01)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from hyperscale import blobs
+from hyperscale.errors import HyperscaleError
+from hyperscale.ledger import DamagedPartError, Seal, failed_line, succeeded_line, write_part
+from hyperscale.node.ledger_reader import part_lines, read_seals, tally_of, unsealed_parts
+from hyperscale.node.stores import MissingBlobError
+from hyperscale.node.stores.folder import FolderStore
+
+FACTS = {"attempts": 1, "seconds": 0.1, "started_at": 0.0, "consumer": "c-1", "worker": 0}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "run")
+
+
+def succeeded(row_index: int) -> str:
+    return succeeded_line(row_index, **FACTS, result='{"outcome":"failed"}')
+
+
+def failed(row_index: int) -> str:
+    return failed_line(row_index, **FACTS, failure={"kind": "raised", "message": '"outcome":"succeeded"'})
+
+
+def seal(store: FolderStore, number: int, parts: Sequence[str]) -> None:
+    sealed = Seal(number, "incomplete", "", 0, tuple(parts), 0, 0, 0, 0, 0.0)
+    store.create(blobs.seal(number), sealed.encode())
+
+
+def test_lines_of_a_part_come_in_order_with_their_outcome(store: FolderStore) -> None:
+    lines = [succeeded(12), failed(3), succeeded(0)]
+    store.create("ledger/p", write_part(lines))
+
+    found = list(part_lines(store, "ledger/p"))
+
+    assert found == [(12, True, lines[0].encode()), (3, False, lines[1].encode()), (0, True, lines[2].encode())]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{"row_index": 7, "outcome": "succeeded", "attempts": 1}', (7, True)),
+        ('{"outcome":"failed","row_index":8}', (8, False)),
+    ],
+)
+def test_a_line_that_is_laid_out_in_another_way_is_read_too(
+    line: str, expected: tuple[int, bool], store: FolderStore
+) -> None:
+    store.create("ledger/p", write_part([line]))
+
+    assert [found[:2] for found in part_lines(store, "ledger/p")] == [expected]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "text",
+        "[]",
+        "{}",
+        '{"row_index":1}',
+        '{"row_index":"1","outcome":"failed"}',
+        '{"row_index":true,"outcome":"failed"}',
+        '{"row_index":1,"outcome":"maybe"}',
+        '{"row_index":1.0,"outcome":"failed"}',
+        "[" * 50_000,
+    ],
+)
+def test_a_line_that_is_no_outcome_is_damage(line: str, store: FolderStore) -> None:
+    store.create("ledger/p", write_part([line]))
+
+    with pytest.raises(DamagedPartError, match="ledger/p"):
+        list(part_lines(store, "ledger/p"))
+
+
+def test_a_truncated_part_is_damage(store: FolderStore) -> None:
+    store.create("ledger/p", write_part([succeeded(1), succeeded(2)])[:-1])
+
+    with pytest.raises(DamagedPartError, match="ledger/p is damaged"):
+        list(part_lines(store, "ledger/p"))
+
+
+def test_seals_come_oldest_first(store: FolderStore) -> None:
+    for number in (2, 1, 3):
+        seal(store, number, [f"ledger/{number}"])
+
+    assert [found.number for found in read_seals(store)] == [1, 2, 3]
+
+
+def test_a_run_without_seals_has_none(store: FolderStore) -> None:
+    assert read_seals(store) == []
+
+
+@pytest.mark.parametrize("numbers", [[2], [1, 3]])
+def test_a_broken_chain_is_an_error(numbers: list[int], store: FolderStore) -> None:
+    for number in numbers:
+        seal(store, number, [])
+
+    with pytest.raises(HyperscaleError, match="is missing though"):
+        read_seals(store)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"[" * 50_000, b'{"number": 1', b'{"parts": [], "more": 1}'])
+def test_a_damaged_seal_is_named(data: bytes, store: FolderStore) -> None:
+    store.create(blobs.seal(1), data)
+
+    with pytest.raises(HyperscaleError, match=r"seals/000001\.json is damaged"):
+        read_seals(store)
+
+
+def test_parts_that_no_seal_holds_are_told(store: FolderStore) -> None:
+    for name in ("ledger/c", "ledger/B", "ledger/a", "ledger/d"):
+        store.create(name, write_part([]))
+    seal(store, 1, ["ledger/a"])
+    seal(store, 2, ["ledger/c"])
+
+    assert unsealed_parts(store, read_seals(store)) == ["ledger/B", "ledger/d"]
+
+
+def test_the_tally_follows_the_seals_and_knows_no_other_part(store: FolderStore) -> None:
+    store.create("ledger/a", write_part([failed(0), succeeded(1), failed(2)]))
+    store.create("ledger/b", write_part([succeeded(0)]))
+    store.create("ledger/c", write_part([succeeded(2), succeeded(3)]))
+    store.create("ledger/d", write_part([succeeded(4)]))
+    seal(store, 1, ["ledger/a", "ledger/b"])
+    seal(store, 2, ["ledger/c"])
+
+    tally = tally_of(store, 6, read_seals(store))
+
+    assert (tally.succeeded, tally.failed, tally.missing, tally.duplicates) == (3, 1, 2, 2)
+    assert tally.missing_rows() == [4, 5]
+    tally.add(2, succeeded=True)
+    assert tally.failed == 1  # the last seal is closed, too
+
+
+def test_a_sealed_part_that_is_gone_is_an_error(store: FolderStore) -> None:
+    seal(store, 1, ["ledger/gone"])
+
+    with pytest.raises(MissingBlobError, match="ledger/gone"):
+        tally_of(store, 3, read_seals(store))

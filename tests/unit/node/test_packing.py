@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperscale.body import FILL_BODY_BYTES, Body
+from hyperscale.errors import ExperimentError
+from hyperscale.ledger import Tally
+from hyperscale.node.packing import numbered, pack, without_outcome
+
+COLUMNS = ("id", "text")
+
+
+def noise(size: int, seed: int = 0) -> str:
+    """Return text that compression makes little of."""
+    return random.Random(seed).randbytes(size // 2).hex()
+
+
+def packed(batches: list[list[list[Any]]]) -> list[Body]:
+    messages = list(pack(numbered(batches), run_id="run", seed_id="seed", columns=COLUMNS))
+    bodies = [Body.decode(message.body) for message in messages]
+    assert [message.rows for message in messages] == [len(body.rows) for body in bodies]
+    assert all(len(message.body) <= FILL_BODY_BYTES for message in messages)
+    return bodies
+
+
+def test_each_batch_is_a_message_and_rows_are_numbered_through() -> None:
+    bodies = packed([[["a", 1], ["b", None]], [["c", 2.5]]])
+
+    assert [body.rows for body in bodies] == [{0: ["a", 1], 1: ["b", None]}, {2: ["c", 2.5]}]
+    assert [(body.run_id, body.seed_id, body.batch, body.columns) for body in bodies] == [
+        ("run", "seed", 0, COLUMNS),
+        ("run", "seed", 1, COLUMNS),
+    ]
+
+
+def test_a_batch_that_does_not_fit_goes_in_halves_in_order() -> None:
+    rows = [[index, noise(12_000, index)] for index in range(9)]
+
+    bodies = packed([rows[:8], rows[8:]])
+
+    assert [row for body in bodies for row in body.rows.values()] == rows
+    assert [index for body in bodies for index in body.rows] == list(range(9))
+    assert [body.batch for body in bodies] == list(range(len(bodies)))
+    assert [len(body.rows) for body in bodies] == [4, 4, 1]
+
+
+def test_a_message_keeps_room_for_the_bookkeeping_of_renewals() -> None:
+    bodies = packed([[["a", noise(40_000, 1)], ["b", noise(40_000, 2)]]])  # some 60,000 bytes when compressed
+
+    assert [len(body.rows) for body in bodies] == [1, 1]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 50_000), min_size=1, max_size=6), max_size=4))
+def test_every_row_is_packed_once_whatever_the_sizes(sizes: list[list[int]]) -> None:
+    batches = [[[index, noise(size, index)] for index, size in enumerate(batch)] for batch in sizes]
+
+    bodies = packed(batches)
+
+    assert [row for body in bodies for row in body.rows.values()] == [row for batch in batches for row in batch]
+    assert [body.batch for body in bodies] == list(range(len(bodies)))
+
+
+def test_a_row_that_is_too_large_alone_is_named_with_its_size() -> None:
+    with pytest.raises(
+        ExperimentError, match=r"row 2 of the input \(from 0\) takes [0-9]{2,3},[0-9]{3} bytes"
+    ) as caught:
+        packed([[["a", "x"], ["b", "y"]], [["c", noise(150_000)], ["d", "z"]]])
+
+    assert "57,344 are allowed" in str(caught.value)
+    assert "files" in str(caught.value.hint)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 7), st.integers(1, 7))
+def test_rows_without_an_outcome_are_gathered_under_their_own_indices(
+    done: list[bool], batch_size: int, size: int
+) -> None:
+    rows = [[f"row {index}"] for index in range(len(done))]
+    tally = Tally(len(rows))
+    for row_index in range(len(rows)):
+        if done[row_index]:
+            tally.add(row_index, succeeded=True)
+    batches = numbered(rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
+
+    gathered = list(without_outcome(batches, tally, size=size))
+
+    missing = [index for index in range(len(rows)) if not done[index]]
+    assert [pair for batch in gathered for pair in batch.items()] == [(index, rows[index]) for index in missing]
+    assert all(len(batch) == size for batch in gathered[:-1])
+    assert all(1 <= len(batch) <= size for batch in gathered)
