@@ -196,7 +196,7 @@ def _syntax_problems(error: yaml.YAMLError, text: str, file: str) -> list[Proble
     advice = next((f" ({advice})" for start, advice in _ADVICE.items() if start in said), "")
     # The end of the file says nothing about a quote that was left open far above it.
     place = opened if _END_OF_FILE in said else mark
-    elsewhere = f" of line {opened.line + 1}" if opened and opened.line != line else ""
+    elsewhere = f" of line {opened.line + 1}" if opened and "\n" in text else ""
     message = f"is not YAML: {said}{advice.format(opened=elsewhere)}"
     return [Problem(file, place.line + 1 if place else 1, place.column + 1 if place else 0, "", message)]
 

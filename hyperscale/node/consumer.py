@@ -128,7 +128,7 @@ class Consumer:
             self._receive(now)
             self._hand_back(now)
         self._custody.tend()
-        self._beat()
+        self._beat(now)
         self._wait(now)
 
     def _hand_out(self, now: float) -> None:
@@ -159,19 +159,22 @@ class Consumer:
 
     def _hand_back(self, now: float) -> None:
         """Give waiting rows to idle workers of other consumers."""
-        message = max(self._custody.held.values(), key=lambda held: held.spare_rows, default=None)
-        if message is None or message.busy or not self._heartbeat.idle_elsewhere:
-            return
-        rows = rows_to_hand_back(
-            message.spare_rows,
-            len(self._crew.ready),
-            self._heartbeat.idle_elsewhere,
-            max(self._crew.seconds_per_row or 0.0, self._crew.longest_call_seconds(now)),
-            self._custody.receive_seconds,
-        )
-        if rows:
-            self._custody.hand_back(message, rows, min(rows, self._heartbeat.idle_elsewhere))
+        idle_elsewhere = self._heartbeat.idle_elsewhere
+        message, rows = self._rows_to_hand_back(idle_elsewhere, now)
+        if message and rows and not message.busy:
+            self._custody.hand_back(message, rows, min(rows, idle_elsewhere))
             self._heartbeat.idle_elsewhere = 0
+
+    def _rows_to_hand_back(self, idle_elsewhere: int, now: float) -> tuple[HeldMessage | None, int]:
+        """Return the message with the most rows to spare, and how many of them so many idle workers should get."""
+        crew = self._crew
+        message = max(self._custody.held.values(), key=lambda held: held.spare_rows, default=None)
+        if message is None:
+            return None, 0
+        seconds_per_row = max(crew.seconds_per_row or 0.0, crew.longest_call_seconds(now))
+        return message, rows_to_hand_back(
+            message.spare_rows, len(crew.ready), idle_elsewhere, seconds_per_row, self._custody.receive_seconds
+        )
 
     # ---- what happened to rows
 
@@ -191,12 +194,9 @@ class Consumer:
             message.give_back(event.row_indices)
 
     def _keep_files(self, event: RowKeepsFiles) -> None:
-        name = self._key_of(event.message, event.row_index) or str(event.row_index)
-        self._custody.keep_files(event.message, event.row_index, name, event.files, event.line)
-
-    def _key_of(self, message: HeldMessage, row_index: int) -> str | None:
-        key = self._settings.key
-        return None if key is None else str(message.values_of(row_index)[message.columns.index(key)])
+        key, message, row_index = self._settings.key, event.message, event.row_index
+        name = str(row_index if key is None else message.value_of(row_index, key))
+        self._custody.keep_files(message, row_index, name, event.files, event.line)
 
     def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
         message, row_index = event.message, event.row_index
@@ -217,7 +217,7 @@ class Consumer:
 
     # ---- beating, waiting, stopping
 
-    def _beat(self) -> None:
+    def _beat(self, now: float) -> None:
         crew, custody = self._crew, self._custody
         finds_nothing = custody.depth is not None and not custody.waiting_rows
         self._heartbeat.tend(
@@ -226,7 +226,7 @@ class Consumer:
             rows_held=custody.unfinished_rows,
             workers=self._workers,
             idle_workers=crew.idle_workers if finds_nothing else 0,
-            looks_around=any(message.spare_rows for message in custody.held.values()),
+            looks_around=self._rows_to_hand_back(1, now)[1] > 0,
         )
 
     def _wait(self, now: float) -> None:

@@ -157,9 +157,9 @@ class HeldMessage:
         while self._delayed and self._delayed[0][0] <= now:
             self._alone.append(heapq.heappop(self._delayed)[1])
 
-    def values_of(self, row_index: int) -> Sequence[Any]:
-        """Return the values of a remaining row."""
-        return self.rows[row_index]
+    def value_of(self, row_index: int, column: str) -> Any:
+        """Return one value of a remaining row."""
+        return self.rows[row_index][self.columns.index(column)]
 
     # ---- writing it back
 

@@ -56,6 +56,14 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "existing": {"compute": {"existing": ["gpu-a", "gpu-b"], "control": {"existing": "cpu"}}},
     "serverless": {"compute": {"serverless": True, "identity_client_id": CLIENT, "control": {"serverless": True}}},
+    "serverless_spot": {
+        "compute": {
+            "serverless": True,
+            "size": "Standard_NC4as_T4_v3",
+            "tier": "low_priority",
+            "control": {"serverless": True, "size": "Standard_DS3_v2"},
+        },
+    },
     "storage_account": {"azure": {**WORKSPACE, "storage_account": "mystorage"}},
 }
 

@@ -141,7 +141,8 @@ class World:
         )  # fmt: skip
         heartbeat = Heartbeat(
             store, background, counts,
-            process=name, life=len(read_resumes(store)), interval_seconds=beat_seconds, clock=time.monotonic, started_at=0.0,
+            process=name, life=len(read_resumes(store)), interval_seconds=beat_seconds,
+            clock=time.monotonic, started_at=0.0,
         )  # fmt: skip
         arguments = {"gates": {str(row): gate for row, gate in (gates or {}).items()}, "fail": list(fail)}
         settings = WorkerSettings(

@@ -23,7 +23,7 @@ T = TypeVar("T")
 _TEMPORARY = ".tmp"
 #: What else lies in the folder of a local run, and is not the store's (docs/design.md).
 _QUEUE_FILES = frozenset({"queue.sqlite", "queue.sqlite-wal", "queue.sqlite-shm"})
-_NOT_OURS = frozenset({_TEMPORARY, "rendered", "steps"}) | _QUEUE_FILES
+_NOT_OURS = frozenset({_TEMPORARY, "rendered", "steps", "scratch", "launch.json", "lock"}) | _QUEUE_FILES
 #: What file systems without hard links answer (FAT, some network shares).
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _HINTS = {

@@ -208,7 +208,11 @@ def test_set_mends_what_is_wrong_in_the_file(file: Path):
         ("parallelism.workers", "--set: expected KEY=VALUE, such as parallelism.workers=8"),
         ("=8", "--set : expected KEY=VALUE, such as parallelism.workers=8"),
         ("name.first=a", "--set name.first: name has no keys to set"),
-        ("tags={a: b", "--set tags: is not YAML: while parsing a flow mapping: did not find expected ',' or '}'"),
+        (
+            "tags={a: b",
+            "--set tags: is not YAML: while parsing a flow mapping: did not find expected ',' or '}' "
+            "(a comma is missing, or the bracket is not closed)",
+        ),
         (
             "activity.arguments.a=no",
             '--set activity.arguments.a: no means false to some readers of YAML; write false, or "no" for the text',
@@ -220,6 +224,15 @@ def test_set_mends_what_is_wrong_in_the_file(file: Path):
 )
 def test_a_wrong_override_is_named_by_its_key(file: Path, override: str, expected: str):
     assert problems(file, SHORTEST, override) == [expected]
+
+
+def test_serverless_machines_have_a_size_and_a_tier(file: Path):
+    compute = "{serverless: true, size: Standard_F4s_v2, tier: low_priority, control: {serverless: true, size: A_b}}"
+
+    found = load_experiment(file, [f"compute={compute}"]).experiment.compute
+
+    assert (found.serverless, found.size, found.tier) == (True, "Standard_F4s_v2", "low_priority")
+    assert (found.control.serverless, found.control.size) == (True, "A_b")
 
 
 def test_a_secret_on_the_command_line_is_refused_and_not_repeated(file: Path):
