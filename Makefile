@@ -12,7 +12,7 @@ help:
 	@echo 'make run        run experiment.yaml on this machine'
 	@echo 'make test       run all tests'
 	@echo 'make lint       ruff and mypy'
-	@echo 'make bench      measure hyperscale beside multiprocessing'
+	@echo 'make bench      measure hyperscale beside its peers: ten minutes on an idle machine'
 	@echo 'make render     write components/, pipelines/ and compute/ from experiment.yaml'
 	@echo 'make reference  write docs/experiment-file.md from schema.json'
 
@@ -27,8 +27,8 @@ lint: $(VENV)/.has-lint
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(VENV)/.has-examples
-	$(BIN)/python benchmarks/rows.py
+bench: $(VENV)/.has-bench
+	$(BIN)/python benchmarks
 
 render: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale render

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from measuring import Ended, watch
+
 from hyperscale.control.launching import Places, make_run, plan_run
 from hyperscale.control.pipeline_files import load_pipeline
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.step_plans import StepPlan, plan_steps
-from measuring import Ended, watch
 
 EXPERIMENT = """\
 name: bench
@@ -64,7 +65,8 @@ class Outcomes:
 
     count: int
     first_at: float
-    last_at: float
+    first_done_at: float
+    last_done_at: float
     committed_at: float
 
 
@@ -96,14 +98,21 @@ class StagedRun:
 
     def outcomes(self) -> Outcomes:
         """Return what the ledger says."""
-        parts = sorted(self.run.store_file("ledger").iterdir())
-        lines = [json.loads(line) for part in parts for line in part.read_bytes().splitlines()[:-1]]
-        return Outcomes(
-            count=len(lines),
-            first_at=min(line["started_at"] for line in lines),
-            last_at=max(line["started_at"] + line["seconds"] for line in lines),
-            committed_at=max(part.stat().st_mtime for part in parts),
-        )
+        return outcomes_of(self.run)
+
+
+def outcomes_of(run: RunFolder) -> Outcomes:
+    """Return what the ledger of `run` says."""
+    parts = sorted(run.store_file("ledger").iterdir())
+    lines = [json.loads(line) for part in parts for line in part.read_bytes().splitlines()[:-1]]
+    ends = [line["started_at"] + line["seconds"] for line in lines]
+    return Outcomes(
+        count=len(lines),
+        first_at=min(line["started_at"] for line in lines),
+        first_done_at=min(ends),
+        last_done_at=max(ends),
+        committed_at=max(part.stat().st_mtime for part in parts),
+    )
 
 
 def _start(plan: StepPlan) -> subprocess.Popen[bytes]:

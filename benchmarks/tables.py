@@ -54,8 +54,8 @@ def _head() -> str:
     return f"""# Benchmarks
 
 Measured on {machine()}.
-`make bench` measures all of it again, and `{"make bench BENCH=--write"}` keeps it on this page; a part alone:
-`python benchmarks noop tail --write`. Figures are medians of 5 rounds, or as many as are told. In each round everything
+`make bench` measures all of it again, and `python benchmarks --write` keeps it on this page; a part alone:
+`python benchmarks noop tail`. Figures are medians of 5 rounds, or as many as are told. In each round everything
 that is compared has its turn, so that all share the machine's mood: figures drift from day to day, ratios much less.
 """
 

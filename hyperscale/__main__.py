@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from hyperscale.errors import EXIT_BUG, EXIT_INTERRUPTED, ExperimentError, Hyper
 
 #: As a shell reports a program that wrote to a closed pipe: 128 + SIGPIPE.
 EXIT_BROKEN_PIPE = 141
+#: A write that fails for these does not name its file.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python flushes stdout once more at exit, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
+            _tell(_refused(error))
+            return HyperscaleError.exit_code
         _tell_bug()
         return EXIT_BUG
     return code
@@ -47,8 +53,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="hyperscale",
         description="Run one function over many rows: on this machine, or on Azure Machine Learning.",
-        epilog="Exit codes: 0 every row succeeded, 2 the experiment or its input is wrong, 3 it cannot be "
-        "placed, 4 unknown run, 6 rows failed or are missing, 130 interrupted, 70 a bug.",
+        epilog="Exit codes: 0 every row succeeded, 1 something else is wrong, 2 the experiment or its input is wrong, "
+        "3 it cannot be placed, 4 unknown run, 6 rows failed or are missing, 130 interrupted, 70 a bug.",
     )
     parser.add_argument("--version", action="version", version=f"hyperscale {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -78,6 +84,16 @@ def _tell(error: HyperscaleError) -> None:
     if error.hint:
         lines.append(f"hint: {error.hint}")
     sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _refused(error: OSError) -> HyperscaleError:
+    """Return what to say of a file that this machine does not let us read or write."""
+    # Of two names, the second is what was written.
+    named = [name for name in (error.filename2, error.filename) if name is not None]
+    return HyperscaleError(
+        ": ".join([*map(str, named[:1]), str(error.strerror)]),
+        hint="see that its folder exists, that you may read and write there, and that the disk is not full",
+    )
 
 
 def _tell_bug() -> None:

@@ -12,6 +12,7 @@ CONTROL = "control/"
 CONSUMERS = "consumers/"
 OUTPUTS = "outputs/"
 FOREIGN = "foreign/"
+LOGS = "logs/"
 RESULTS_PARQUET = "results.parquet"
 RESULTS_CSV = "results.csv"
 FAILURES_CSV = "failures.csv"
@@ -22,6 +23,11 @@ RUN_RESULTS = "run_results.json"
 def part(consumer: str, number: int) -> str:
     """Return the name of a consumer's `number`-th ledger part."""
     return f"{LEDGER}{consumer}-{number:06d}.jsonl"
+
+
+def row_logs(consumer: str, number: int) -> str:
+    """Return the name of a consumer's `number`-th part of what its rows printed."""
+    return f"{LOGS}{consumer}-{number:06d}.jsonl"
 
 
 def seal(number: int) -> str:

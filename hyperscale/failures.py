@@ -24,7 +24,7 @@ class Failure:
         message: for people.
         frames: the user's own frames, "file:line function: code", innermost last.
         exit_code, signal: of the worker, if it ended.
-        last_output: the end of what the worker printed, if it ended.
+        last_output: the end of what the attempt printed, if it printed anything.
     """
 
     kind: Kind

@@ -62,6 +62,12 @@ COMPUTE = Rule(
     re.compile(r"(?=.{3,24}\Z)[A-Za-z]([A-Za-z0-9]|-(?=.*[A-Za-z]))*", re.ASCII),
     "3 to 24 letters, digits and hyphens, from a letter on, and a letter somewhere after each hyphen",
 )
+#: Clusters that are older than that rule have names such as gpu-K80-2.
+EXISTING_COMPUTE = Rule(
+    "a compute",
+    re.compile(r"[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]", re.ASCII),
+    "3 to 24 letters, digits and hyphens, from a letter to a letter or digit",
+)
 COMPONENT = Rule(
     "a component",
     re.compile(r"(?=.{1,255}\Z)[a-z][a-z\d_]*", re.ASCII),
@@ -87,6 +93,8 @@ QUEUE = Rule(
 STORAGE_ACCOUNT = Rule(
     "a storage account", re.compile(r"[a-z0-9]{3,24}", re.ASCII), "3 to 24 lower case letters and digits"
 )
+#: Azure ML mounts a file under its own name, which then stands in single quotes in a command line.
+DATA = Rule("a file or folder of the input", re.compile(r"[^']*"), "a ' cannot stand in a command line")
 CONTAINER = Rule("a container", QUEUE.pattern, QUEUE.sentence)
 
 

@@ -133,7 +133,7 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
     place = (azure.subscription_id, azure.resource_group, azure.workspace_name)
     if not azure.workspace_name:
         notes.append(
-            "no workspace is given (azure, or config.json): others in the region may have clusters of the same names"
+            "no workspace is given (azure.workspace_name): others in the region may have clusters of the same names"
         )
     shape = (facts.rows, workers, workers_per_node, nodes, spare, rows_per_message, lease_seconds)
     render = names.render_id(experiment.to_document(), shape, version, templates_hash, place)
@@ -210,7 +210,8 @@ def _workers(asked: int, facts: InputFacts, notes: list[str]) -> int:
         raise PlanError("the input holds no rows: there is nothing to plan", hint="check input, and input.limit")
     if asked <= facts.rows:
         return asked
-    notes.append(f"workers trimmed from {asked:,} to {facts.rows:,}: there are {rows_text(facts)} rows")
+    are, s = ("is", "") if facts.rows == 1 else ("are", "s")
+    notes.append(f"workers trimmed from {asked:,} to {facts.rows:,}: there {are} {rows_text(facts)} row{s}")
     return facts.rows
 
 
@@ -224,15 +225,25 @@ def _rows_per_message(experiment: Experiment, facts: InputFacts, workers: int, n
     room = FILL_BODY_BYTES - BODY_HEAD_BYTES - sum(len(column) + 3 for column in facts.columns)
     # Each row brings a comma.
     fitting = max(1, int(room / (facts.row_bytes + 1)))
+    share = facts.rows // workers
     asked = experiment.parallelism.rows_per_message
     if asked == "auto":
-        share = max(1, round(facts.rows / (workers * MESSAGES_PER_WORKER)))
-        # A call takes its rows from one message: a message of less than a call would never fill one.
+        # A call takes its rows from one message: a message of less than a call would never fill one. But fewer
+        # messages than workers would leave nodes without work that are paid for.
         per_call = experiment.activity.rows_per_call
-        return min(math.ceil(share / per_call) * per_call, fitting)
+        calls = math.ceil(max(1, round(facts.rows / (workers * MESSAGES_PER_WORKER))) / per_call)
+        chosen = min(calls * per_call, fitting, share)
+        if chosen < per_call:
+            why = (
+                f"{workers:,} workers share {rows_text(facts)} rows" if chosen == share else "no more fit in a message"
+            )
+            notes.append(f"calls get up to {chosen:,} rows, not {per_call:,}: {why}")
+        return chosen
     if asked > fitting:
-        notes.append(
-            f"rows per message lowered from {asked:,} to {fitting:,}: "
-            f"so many rows of about {facts.row_bytes:,.0f} bytes fit"
-        )
+        size = f"so many rows of about {facts.row_bytes:,.0f} bytes fit"
+        notes.append(f"rows per message lowered from {asked:,} to {fitting:,}: {size}")
+    messages = math.ceil(facts.rows / min(asked, fitting))
+    if messages < workers:
+        idle = f"the others have nothing to do; lower parallelism.rows_per_message to {share:,}"
+        notes.append(f"{messages:,} message{'s' * (messages > 1)} for {workers:,} workers: {idle}")
     return min(asked, fitting)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
@@ -26,6 +28,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 DEFAULT_FILE = Path("experiment.yaml")
+#: Whoever waits longer than this wants to know for what.
+SLOW_SECONDS = 2.0
 
 
 class Command(Protocol):
@@ -90,6 +94,18 @@ def print_json(document: Any) -> None:
 def say(text: str) -> None:
     """Tell people something, on stderr: stdout is for results."""
     print(text, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def say_if_slow(text: str, after_seconds: float = SLOW_SECONDS) -> Iterator[None]:
+    """Tell people what is going on if the block takes longer than `after_seconds`."""
+    timer = threading.Timer(after_seconds, say, [text])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def program() -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
-from hyperscale.commands import add_file, add_set, say
-from hyperscale.control.planning import open_plan
-from hyperscale.control.rendered_files import check_files, write_files
+from hyperscale.commands import add_file, add_json, add_set, print_json, say
+from hyperscale.control.pipeline_checks import load_checked_pipeline
+from hyperscale.control.planning import Planned, open_plan
+from hyperscale.control.rendered_files import check_files, other_pipelines, write_files
 from hyperscale.control.rendering import azure_inputs, render
-from hyperscale.control.staging import stage_code
+from hyperscale.control.staging import check_target, stage_code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take FILE or a saved plan, --set, --check and --out."""
+    """Take FILE or a saved plan, --set, --check, --out and --json."""
     add_file(parser)
     add_set(parser)
+    add_json(parser)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the files are not current")
     parser.add_argument(
         "--out", metavar="DIR", type=Path, help="where the folders are written (default: beside the experiment file)"
@@ -32,9 +35,23 @@ def run(arguments: argparse.Namespace) -> int:
     files = render(experiment, planned.plan, folder=folder, out=out, run=azure_inputs(experiment.azure))
     if arguments.check:
         check_files(files, out, experiment.name)
-        print(f"{len(files)} rendered files in {out} are current.")
-        return 0
-    write_files(files, out, experiment.name)
-    stage_code(planned.code_folder, out / "components" / "code")
-    print("\n".join(str(out / path) for path in files))
+        said = f"{len(files)} rendered files in {out} are current."
+    else:
+        _write(planned, files, out)
+        said = "\n".join(str(out / path) for path in files)
+    if arguments.json:
+        print_json({"folder": str(out), "files": [path.as_posix() for path in files]})
+    else:
+        print(said)
     return 0
+
+
+def _write(planned: Planned, files: Mapping[PurePosixPath, str], out: Path) -> None:
+    """Write the `files` and the staged code into `out`, and check what lies there then."""
+    staged = out / "components" / "code"
+    check_target(staged)
+    write_files(files, out, planned.checked.loaded.experiment.name)
+    stage_code(planned.code_folder, staged)
+    load_checked_pipeline(out / "pipelines" / f"{planned.checked.loaded.experiment.name}.yml")
+    for path in other_pipelines(files, out):
+        say(f"warning: {path} shares components/ with this experiment; render its own again before you submit it")

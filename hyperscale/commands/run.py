@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, program, say
+from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
 from hyperscale.control import summary
 from hyperscale.control.executing import execute, results_of_life
 from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
@@ -60,20 +60,22 @@ def _start(arguments: argparse.Namespace) -> int:
         folder = places.run_of(pipeline)
         with folder.lock() as lock:
             take_pipeline(pipeline, folder)
-            say(f"run {folder.run_id} executes {arguments.pipeline}")
-            return _execute(folder, lock, arguments, rows=None)
+            say(f"run {folder.run_id} executes {arguments.pipeline}, with the code that render staged beside it")
+            return _execute(folder, lock, arguments)
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
-    planned = plan_run(
-        arguments.file, [*arguments.overrides, *limit], workers=arguments.workers, nodes=arguments.nodes or 1
-    )
+    with say_if_slow(f"checking {arguments.file}, and each row of its input"):
+        planned = plan_run(
+            arguments.file, [*arguments.overrides, *limit], workers=arguments.workers, nodes=arguments.nodes or 1
+        )
     for warning in planned.warnings:
         say(f"warning: {warning}")
     folder = places.new_run(planned.checked.loaded.experiment.name)
     with folder.lock() as lock:
         make_run(planned, folder)
         plan = planned.plan
-        say(f"run {folder.run_id}: {plan.rows:,} rows, {plan.workers:,} workers on this machine")
-        return _execute(folder, lock, arguments, rows=plan.rows)
+        rows, workers = summary.count(plan.rows, "row"), summary.count(plan.workers, "worker")
+        say(f"run {folder.run_id}: {rows}, {workers} on this machine")
+        return _execute(folder, lock, arguments)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -88,13 +90,13 @@ def _resume(arguments: argparse.Namespace) -> int:
             store.close()
         if results is None:
             say(f"run {folder.run_id} goes on")
-            return _execute(folder, lock, arguments, rows=None)
+            return _execute(folder, lock, arguments)
     say(f"run {folder.run_id} is complete: nothing is left to run")
     return _conclude(Ending({}, {}, 0, ""), results, folder, arguments)
 
 
-def _execute(folder: RunFolder, lock: int, arguments: argparse.Namespace, rows: int | None) -> int:
-    ending = execute(folder, lock, rows=rows, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
+def _execute(folder: RunFolder, lock: int, arguments: argparse.Namespace) -> int:
+    ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
     return _conclude(ending, results_of_life(folder, ending), folder, arguments)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, say
 from hyperscale.control.checking import CheckedExperiment, check_experiment
+from hyperscale.control.figures import counted, size_text
 from hyperscale.errors import ExperimentError, Problem
 
 
@@ -37,14 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lines(checked: CheckedExperiment) -> list[str]:
     experiment, facts, staged = checked.loaded.experiment, checked.facts, checked.staged
-    rows = f"{_count(facts.rows, 'row')}, {_count(len(facts.columns), 'column')}"
+    upload = f"{counted(facts.upload_files, 'file')}, {size_text(facts.upload_bytes)}"
+    rows = f"{counted(facts.rows, 'row')}, {counted(len(facts.columns), 'column')}"
     return [
         f"name    {experiment.name}",
         f"input   {experiment.input.csv or experiment.input.files}: {rows} ({', '.join(facts.columns)})",
-        f"code    {experiment.activity.code}: {_count(len(staged.files), 'file')}, {_size(staged.total_bytes)}, "
+        f"code    {experiment.activity.code}: {counted(len(staged.files), 'file')}, {size_text(staged.total_bytes)}, "
         f"entry {experiment.activity.entry}",
         *(f"mount   {name}: {mount.path}" for name, mount in experiment.mounts.items()),
-        f"upload  {_count(facts.upload_files, 'file')}, {_size(facts.upload_bytes)} (input and mounts, when submitted)",
+        f"upload  {upload} (input and mounts, when submitted)",
         "",
         f"{checked.loaded.positions.file} is valid: {rows}.",
     ]
@@ -77,16 +79,3 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "path": problem.path,
         "message": problem.message,
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _size(size_bytes: float) -> str:
-    """Return a size as people read it."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:,.0f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:,.1f} GiB"

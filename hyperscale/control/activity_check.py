@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hyperscale.control.entry_point import Definition, DefinitionError, find_definition
+from hyperscale.control.environments import node_environment
 from hyperscale.control.loading import LoadedExperiment
 from hyperscale.control.staging import check_staged, staged_files
 from hyperscale.errors import ExperimentError, HyperscaleError, Problem
@@ -53,21 +54,31 @@ def _folder_problem(loaded: LoadedExperiment, code: Path) -> str | None:
 
 def _environment_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
     environment = loaded.experiment.environment
-    for key, name in (("conda_file", environment.conda_file), ("requirements", environment.requirements)):
-        if name is not None and not (loaded.folder / name).is_file():
-            folder = (loaded.folder / name).parent
-            others = [other.name for other in folder.iterdir()] if folder.is_dir() else []
-            message = f"there is no file {name}{did_you_mean(Path(name).name, others)}"
-            yield loaded.positions.problem(("environment", key), message)
+    key, name = next(
+        ((key, name) for key in ("conda_file", "requirements") if (name := getattr(environment, key)) is not None),
+        ("", ""),
+    )
+    if name and not (loaded.folder / name).is_file():
+        folder = (loaded.folder / name).parent
+        others = [other.name for other in folder.iterdir()] if folder.is_dir() else []
+        message = f"there is no file {name}{did_you_mean(Path(name).name, others)}"
+        yield loaded.positions.problem(("environment", key), message)
+        return
+    try:
+        node_environment(environment, loaded.folder)
+    except ExperimentError as error:
+        yield from error.problems or [loaded.positions.problem(("environment", key), _with_hint(error))]
 
 
 def _staging_problems(loaded: LoadedExperiment, code: Path) -> Iterator[Problem]:
     try:
         check_staged(code, staged_files(code))
     except HyperscaleError as error:
-        message = str(error).removeprefix("activity.code: ")
-        hint = f"; {error.hint}" if error.hint else ""
-        yield loaded.positions.problem(("activity", "code"), message + hint)
+        yield loaded.positions.problem(("activity", "code"), _with_hint(error).removeprefix("activity.code: "))
+
+
+def _with_hint(error: HyperscaleError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)
 
 
 def _check_entry(loaded: LoadedExperiment, code: Path, problems: list[Problem], warnings: list[Problem]) -> None:
@@ -81,10 +92,22 @@ def _check_entry(loaded: LoadedExperiment, code: Path, problems: list[Problem], 
         else:
             problems.append(loaded.positions.problem(("activity", "entry"), str(error)))
         return
+    if loaded.experiment.activity.concurrency > 1:
+        problems.extend(_concurrency_problems(loaded, definition))
     if definition is Definition.IMPORTED:
         name = entry.partition(":")[2]
         message = f"{name} is imported there, not defined: whether it exists shows when a worker starts"
         warnings.append(loaded.positions.problem(("activity", "entry"), message))
+
+
+def _concurrency_problems(loaded: LoadedExperiment, definition: Definition) -> Iterator[Problem]:
+    activity = loaded.experiment.activity
+    if activity.rows_per_call > 1:
+        message = f"calls of one row only can be in flight together, activity.rows_per_call is {activity.rows_per_call}"
+        yield loaded.positions.problem(("activity", "concurrency"), message)
+    if definition is Definition.PLAIN:
+        message = f"{activity.entry} is a plain function, an async one was expected: it waits while others go on"
+        yield loaded.positions.problem(("activity", "concurrency"), message)
 
 
 def _shadowed_modules(loaded: LoadedExperiment, code: Path) -> Iterator[Problem]:

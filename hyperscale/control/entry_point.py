@@ -11,14 +11,17 @@ from pathlib import Path
 from hyperscale.suggestions import did_you_mean
 
 _DefinedBy = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 #: What a class may inherit without our having to know what `run` does: then it must define it.
 _ROOTS = {"object", "NodeRunner"}
 
 
 class Definition(enum.Enum):
-    """Where a name of a module comes from."""
+    """What a name of a module is, as far as its source tells."""
 
-    DEFINED = "defined"
+    PLAIN = "a plain function"
+    ASYNC = "an async function"
+    UNKNOWN = "made by a call or a decorator"
     IMPORTED = "imported"
 
 
@@ -39,7 +42,7 @@ class DefinitionError(ValueError):
 
 
 def find_definition(code: Path, entry: str) -> Definition:
-    """Return where the name of `entry`, `module:name`, comes from in the folder `code`.
+    """Return what the name of `entry`, `module:name`, is in the folder `code`; a class is what its `run` is.
 
     Raises:
         DefinitionError: when there is no such module or name, or it cannot be an activity.
@@ -53,14 +56,14 @@ def find_definition(code: Path, entry: str) -> Definition:
         problem = _class_problem(found) if isinstance(found, ast.ClassDef) else _function_problem(found)
         if problem:
             raise DefinitionError(problem, file.relative_to(code), found.lineno, found.col_offset + 1)
-        return Definition.DEFINED
+        return _kind_of(_run_of(found) if isinstance(found, ast.ClassDef) else found)
     if isinstance(found, ast.Import | ast.ImportFrom) or (found is None and "*" in defined):
         return Definition.IMPORTED
     if found is None:
         public = [known for known in defined if not known.startswith("_")]
         guess = did_you_mean(name, public)
         raise DefinitionError(f"{file.relative_to(code).as_posix()} defines no {name}{guess}")
-    return Definition.DEFINED
+    return Definition.UNKNOWN
 
 
 def _module_file(code: Path, module: str) -> Path:
@@ -125,27 +128,33 @@ def _inner_bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
             yield handler.body
 
 
+def _run_of(definition: ast.ClassDef) -> ast.stmt | None:
+    return dict(_definitions(definition.body)).get("run")
+
+
+def _kind_of(found: ast.stmt | None) -> Definition:
+    if not isinstance(found, _FUNCTION) or found.decorator_list:
+        return Definition.UNKNOWN
+    return Definition.ASYNC if isinstance(found, ast.AsyncFunctionDef) else Definition.PLAIN
+
+
 def _function_problem(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
-    if isinstance(function, ast.AsyncFunctionDef):
-        return f"{function.name} is async, which is not available yet in this version; expected a plain function"
     if function.decorator_list:
         return None
     return _signature_problem(function, function.name, given=0)
 
 
 def _class_problem(definition: ast.ClassDef) -> str | None:
-    run = dict(_definitions(definition.body)).get("run")
+    run = _run_of(definition)
     bases = {base.id if isinstance(base, ast.Name) else getattr(base, "attr", "") for base in definition.bases}
     if run is None and bases <= _ROOTS and not definition.decorator_list:
         return f"the class {definition.name} has no method run"
-    if isinstance(run, ast.AsyncFunctionDef):
-        return f"{definition.name}.run is async, which is not available yet in this version"
-    if isinstance(run, ast.FunctionDef) and not run.decorator_list:
+    if isinstance(run, _FUNCTION) and not run.decorator_list:
         return _signature_problem(run, f"{definition.name}.run", given=1)
     return None
 
 
-def _signature_problem(function: ast.FunctionDef, name: str, *, given: int) -> str | None:
+def _signature_problem(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str, *, given: int) -> str | None:
     """Return why `function` cannot be called with a row, or with a row and a context, after `given` arguments."""
     signature = function.args
     names = [argument.arg for argument in (*signature.posonlyargs, *signature.args)][given:]

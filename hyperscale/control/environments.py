@@ -20,6 +20,8 @@ from hyperscale.experiment import Environment
 
 #: What consumers need beside the user's own packages; the lower bounds are those of pyproject.toml.
 NODE_REQUIREMENTS = ("azure-identity>=1.19", "azure-storage-blob>=12.24", "azure-storage-queue>=12.12")
+#: Nodes run our code with the Python that a conda file brings.
+NODE_PYTHON = "python>=3.10"
 #: What seed's readers and teardown's collector need beside these.
 CONTROL_REQUIREMENTS = (*NODE_REQUIREMENTS, "orjson>=3.10", "pyarrow>=17")
 #: Where seed and teardown run, whatever image the user's code needs.
@@ -114,18 +116,27 @@ def conflicts(wanted: Iterable[str], needed: Iterable[str]) -> list[tuple[str, s
 def _merged(text: str, name: str, added: tuple[str, ...]) -> Mapping[str, Any]:
     document = mapping_of(parse_yaml(text, name), name)
     dependencies = document.get("dependencies", [])
-    if not isinstance(dependencies, list):
-        raise ExperimentError(f"{name}: dependencies is no list", hint="write it as conda wants it")
-    pip_lines = [line for entry in dependencies if isinstance(entry, dict) for line in entry.get("pip") or []]
+    if not isinstance(dependencies, list) or not all(_is_dependency(entry) for entry in dependencies):
+        raise ExperimentError(
+            f"{name}: dependencies is no list of packages and of one `pip:` with a list of its own",
+            hint="write it as conda wants it",
+        )
+    pip_lines = [line for entry in dependencies if isinstance(entry, dict) for line in entry["pip"] or []]
     plain = [str(entry) for entry in dependencies if not isinstance(entry, dict)]
     _refuse_other_files(map(str, pip_lines), name)
-    _refuse(conflicts([*map(str, pip_lines), *map(_conda_as_pip, plain)], added), name)
-    others = [entry for entry in dependencies if not (isinstance(entry, dict) and "pip" in entry)]
+    _refuse(conflicts([*map(str, pip_lines), *map(_conda_as_pip, plain)], (*added, NODE_PYTHON)), name)
+    others: list[Any] = list(plain)
     if not added and not pip_lines:
         return document
     if not any(re.fullmatch(r"(.*::)?pip\b.*", entry) for entry in plain):
         others.append("pip")
     return {**document, "dependencies": [*others, {"pip": [*pip_lines, *added]}]}
+
+
+def _is_dependency(entry: Any) -> bool:
+    if isinstance(entry, dict):
+        return set(entry) == {"pip"} and (entry["pip"] is None or isinstance(entry["pip"], list))
+    return isinstance(entry, str)
 
 
 def _check_requirements(text: str, name: str, added: tuple[str, ...]) -> None:

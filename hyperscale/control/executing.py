@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hyperscale.control.local_run import TEARDOWN, Ending, LocalRun
+from hyperscale.control.deciding import TEARDOWN
+from hyperscale.control.local_run import Ending, LocalRun
 from hyperscale.control.pipeline_files import load_pipeline
 from hyperscale.control.progress import Display, PlainDisplay
 from hyperscale.control.run_folder import RunFolder
@@ -21,13 +22,12 @@ from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
 _PUBLISHED = (EXIT_SUCCESS, IncompleteRunError.exit_code)
 
 
-def execute(run: RunFolder, lock: int, *, rows: int | None, is_terminal: bool) -> Ending:
+def execute(run: RunFolder, lock: int, *, is_terminal: bool) -> Ending:
     """Execute the pipeline of `run` on this machine.
 
     Args:
         run: launched, or resumed.
         lock: descriptor that holds it.
-        rows: as planned; None while nobody knows.
         is_terminal: whether a bar can be drawn.
 
     Raises:
@@ -39,7 +39,7 @@ def execute(run: RunFolder, lock: int, *, rows: int | None, is_terminal: bool) -
         display = _display(is_terminal)
         run.scratch.mkdir(exist_ok=True)
         try:
-            return LocalRun(run, plans, display=display, stops=stops, lock=lock, total=rows).execute()
+            return LocalRun(run, plans, display=display, stops=stops, lock=lock).execute()
         finally:
             display.close()
             shutil.rmtree(run.scratch, ignore_errors=True)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from hyperscale import names
 from hyperscale.control.loading import LoadedExperiment
 from hyperscale.control.row_check import MAX_SHOWN_ROWS, RowCheck, check_rows
 from hyperscale.control.schema_check import BrokenSchemaError, RowSchema
@@ -51,17 +52,21 @@ def _name(loaded: LoadedExperiment) -> str:
 
 def _mount_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
     for name, mount in loaded.experiment.mounts.items():
+        message = names.DATA.problem(Path(mount.path).name)
         if not (loaded.folder / mount.path).exists():
             message = f"there is no folder or file {mount.path}{_guess(loaded.folder / mount.path)}"
+        if message:
             at = ("mounts", name, "path") if ("mounts", name, "path") in loaded.positions.values else ("mounts", name)
             yield loaded.positions.problem(at, message)
 
 
 def _open_rows(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None:
     source, path = loaded.experiment.input, input_path(loaded)
+    what = names.DATA.problem(path.name)
     if source.form == "csv" and not path.is_file():
         what = "is a folder, expected a CSV file" if path.is_dir() else f"there is no file {source.csv}{_guess(path)}"
-        problems.append(loaded.positions.problem(("input", "csv"), what))
+    if what:
+        problems.append(loaded.positions.problem(("input", source.form), what))
         return None
     try:
         return open_rows(source, path)
@@ -131,8 +136,8 @@ def _file_sizes(path: Path) -> Iterator[int]:
     """Yield the size of each file that is uploaded for `path`: itself, or all in it."""
     if path.is_file():
         yield path.stat().st_size
-    for folder, _, names in os.walk(path):
-        for name in names:
+    for folder, _, inner in os.walk(path):
+        for name in inner:
             file = Path(folder) / name
             if file.is_file():
                 yield file.stat().st_size

@@ -23,6 +23,7 @@ from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest
+from hyperscale.node.places import local_folder
 from hyperscale.plan import plan_for_this_machine
 
 
@@ -35,9 +36,15 @@ class Places:
     store: str | None
 
     def new_run(self, name: str) -> RunFolder:
-        """Return the folder of a new run of the experiment `name`."""
+        """Return the folder of a new run of the experiment `name`.
+
+        Raises:
+            HyperscaleError: when queue or store is not a folder of this machine.
+        """
         run_id = new_run_id(name, datetime.now(timezone.utc), secrets.token_hex(2))
-        return RunFolder.under(self.runs, run_id, queue=_absolute(self.queue), store=_absolute(self.store))
+        return RunFolder.under(
+            self.runs, run_id, queue=_absolute(self.queue, "queue"), store=_absolute(self.store, "store")
+        )
 
     def run_of(self, pipeline: Pipeline) -> RunFolder:
         """Return the folder of a run of `pipeline`: the one that the file names, or a new one where it says auto.
@@ -131,11 +138,9 @@ def _manifest(planned: Planned, run_id: str, created_at: float) -> dict[str, Any
     }
 
 
-def _absolute(place: str | None) -> str | None:
+def _absolute(place: str | None, what: str) -> str | None:
     """Return `place` as steps can use it: they run in another folder than the user."""
-    if place is None or "://" in place or place.startswith("file:"):
-        return place
-    return str(Path(place).absolute())
+    return None if place is None else str(local_folder(place, what).absolute())
 
 
 def _cores() -> int:

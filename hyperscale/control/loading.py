@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hyperscale.control.file_text import read_text
+from hyperscale.control.no_effect import warnings_of
 from hyperscale.control.overrides import apply_overrides
 from hyperscale.control.positions import Positions, ValuePath
 from hyperscale.control.resources import schema_path
@@ -71,7 +72,7 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
         experiment=experiment,
         file=file.absolute(),
         folder=file.absolute().parent,
-        warnings=tuple(_warnings(experiment, parsed)),
+        warnings=tuple(warnings_of(experiment, parsed.positions)),
         experiment_hash=hash_of(experiment.to_document()),
         positions=parsed.positions,
     )
@@ -120,14 +121,3 @@ def _error(parsed: YamlFile, file: Path) -> ExperimentError:
     ]
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ExperimentError(f"{file} has {count}", problems=problems)
-
-
-def _warnings(experiment: Experiment, parsed: YamlFile) -> Iterator[Problem]:
-    if experiment.input.rows is not None:
-        yield parsed.positions.problem(
-            ("input", "rows"), "is for remote inputs alone; the rows of a local input are counted"
-        )
-    if experiment.compute.tier == "dedicated" and ("compute", "spare_consumers") in parsed.positions.values:
-        yield parsed.positions.problem(
-            ("compute", "spare_consumers"), "has no effect on dedicated nodes: they are not taken away"
-        )

@@ -1,6 +1,6 @@
 """Executes the steps of a pipeline on this machine: starts what is ready, shows progress, stops in good order.
 
-What happens next is decided by `decide`, a pure function; the loop of `LocalRun` carries it out.
+What happens next is decided by `deciding`; the loop of `LocalRun` carries it out.
 """
 
 from __future__ import annotations
@@ -8,76 +8,27 @@ from __future__ import annotations
 import dataclasses
 import signal
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from hyperscale import blobs
-from hyperscale.control.bindings import State, next_steps
-from hyperscale.control.progress import Display, Pace, read_progress
+from hyperscale.control.bindings import State
+from hyperscale.control.deciding import SEED, TEARDOWN, Decision, decide
+from hyperscale.control.progress import RESULTS_PHASE, Display, Pace, read_progress
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.step_plans import StepPlan
-from hyperscale.control.steps import Step, error_of
+from hyperscale.control.steps import Step
 from hyperscale.control.stopping import StopRequests
-from hyperscale.node.control import read_resumes, read_seed, write_cancel
+from hyperscale.node.control import read_manifest, read_resumes, read_seed, write_cancel
 from hyperscale.node.ledger_reader import count_outcomes
 from hyperscale.node.queues import QueueGoneError
 from hyperscale.node.stores import Store
 
-SEED = "seed"
-TEARDOWN = "teardown"
 #: How often steps are looked at, and how often heartbeats are.
 TICK_SECONDS = 0.05
 PROGRESS_SECONDS = 0.2
 STOPPING = "stopping: rows in flight are finished or given back (Ctrl-C again leaves at once)"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What happens next.
-
-    Attributes:
-        start: jobs that are started.
-        skip: jobs that never will be.
-        stop: jobs that are asked to end in good order.
-        kill: whether everything ends at once.
-        cancel: why teardown need not wait any longer: seed_failed, steps_over, or "".
-        alone: whether teardown is the last process of the run.
-    """
-
-    start: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    stop: tuple[str, ...] = ()
-    kill: bool = False
-    cancel: str = ""
-    alone: bool = False
-
-
-def decide(needs: Mapping[str, Collection[str]], states: Mapping[str, State], stop_requests: int) -> Decision:
-    """Return what happens next.
-
-    Args:
-        needs: job to the jobs whose outputs it reads.
-        states: of every job.
-        stop_requests: how often the user asked to stop.
-    """
-    running = [job for job, state in states.items() if state == "running"]
-    waiting = tuple(job for job, state in states.items() if state == "waiting")
-    others = tuple(job for job in running if job != TEARDOWN)
-    if stop_requests > 1:
-        return Decision(skip=waiting, kill=True)
-    alone = running == [TEARDOWN]
-    if stop_requests:
-        # Teardown ends by the marker, after the consumers: what they still write belongs into its seal.
-        return Decision(skip=waiting, stop=others, alone=alone)
-    if states.get(TEARDOWN) in ("succeeded", "failed"):
-        return Decision(skip=waiting, stop=others)
-    start, skip = next_steps(needs, states)
-    cancel = ""
-    if TEARDOWN in running and states.get(SEED) == "failed":
-        cancel = "seed_failed"
-    elif alone and not waiting:
-        cancel = "steps_over"
-    return Decision(start=start, skip=skip, cancel=cancel, alone=alone and not start)
 
 
 @dataclass(frozen=True)
@@ -108,7 +59,6 @@ class LocalRun:
         display: Display,
         stops: StopRequests,
         lock: int,
-        total: int | None = None,
     ) -> None:
         """Prepare to run `plans`.
 
@@ -118,11 +68,11 @@ class LocalRun:
             display: takes the progress.
             stops: counts the wishes to stop.
             lock: descriptor of the run's lock; steps inherit it.
-            total: rows, as planned; seed.json knows better later.
         """
         self._run, self._plans, self._display = run, plans, display
-        self._stops, self._lock, self._total = stops, lock, total
+        self._stops, self._lock = stops, lock
         self._store = run.store()
+        self._total = _planned_rows(self._store)
         self._life = len(read_resumes(self._store))
         self._done_before, self._failed_before = _outcomes_so_far(self._store)
         self._states: dict[str, State] = dict.fromkeys(plans, "waiting")
@@ -168,7 +118,7 @@ class LocalRun:
             self._states[job] = "failed" if code else "succeeded"
             # A process that is just ending may take our SIGTERM as any program does: that is no failure.
             if code and not (code == -signal.SIGTERM and job in self._asked):
-                self._errors[job] = error_of(step.log_tail(), code)
+                self._errors[job] = step.error(code)
 
     def _carry_out(self, decision: Decision) -> None:
         for job in decision.skip:
@@ -179,15 +129,17 @@ class LocalRun:
         if decision.kill:
             for step in self._steps.values():
                 step.kill()
-        for job in decision.stop:
-            if job not in self._asked:
-                self._asked.add(job)
-                self._steps[job].stop()
-        if self._stops.count and not self._told_stop:
+        is_first_wish = self._stops.count > 0 and not self._told_stop
+        if is_first_wish:
+            # Before the signals: consumers that find the marker write what they have finished, and it is counted.
+            write_cancel(self._store, self._life, "user", "stopped by the user")
+        for job in set(decision.stop) - self._asked:
+            self._asked.add(job)
+            self._steps[job].stop()
+        if is_first_wish:
             self._told_stop = True
             self._next_show = 0.0
             self._display.say(STOPPING)
-            write_cancel(self._store, self._life, "user", "stopped by the user")
         if decision.cancel and not self._cancelled:
             self._cancelled = True
             self._cancel(decision.cancel)
@@ -242,10 +194,15 @@ class LocalRun:
         if progress.broken and not self._broken:
             self._broken = progress.broken
             self._display.say(f"error: {progress.broken}")
-        progress = self._pace.add(progress, now)
-        if self._stops.count:
+        if self._stops.count and progress.phase != RESULTS_PHASE:
             progress = dataclasses.replace(progress, phase="stopping")
-        self._display.show(progress, now)
+        self._display.show(self._pace.add(progress, now), now)
+
+
+def _planned_rows(store: Store) -> int | None:
+    """Return how many rows the plan has, or None where there is none; seed.json knows better later."""
+    plan = (read_manifest(store) or {}).get("plan") or {}
+    return cast("int | None", plan.get("rows"))
 
 
 def _outcomes_so_far(store: Store) -> tuple[int, int]:

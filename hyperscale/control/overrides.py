@@ -31,20 +31,20 @@ def _apply(parsed: YamlFile, path: ValuePath, text: str) -> None:
     holder = _holder(parsed, path)
     if holder is None:
         return
-    holder[str(path[-1])] = value
-    parsed.positions.override(path)
+    holder[str(path[-1])] = value.document
+    parsed.positions.override(path, value.positions.values)
     parsed.problems[:] = [problem for problem in parsed.problems if not _is_inside(problem.path, dotted(path))]
     parsed.doubtful = {other for other in parsed.doubtful if other[: len(path)] != path} | doubtful
     parsed.problems.extend(problems)
 
 
-def _parse_value(path: ValuePath, text: str) -> tuple[Any, list[Problem], set[ValuePath]]:
+def _parse_value(path: ValuePath, text: str) -> tuple[YamlFile, list[Problem], set[ValuePath]]:
     """Return the value of `text`, what is wrong with it, and which values the problems are about."""
     source = set_source(path)
     value = parse_yaml(text, source)
     problems = [Problem(source, 0, 0, problem.path, problem.message) for problem in value.problems]
     doubtful = {(*path, *inner) for inner in value.doubtful}
-    return value.document, problems, doubtful | {path} if problems else doubtful
+    return value, problems, doubtful | {path} if problems else doubtful
 
 
 def _holder(parsed: YamlFile, path: ValuePath) -> dict[str, Any] | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hyperscale import names
-from hyperscale.control.pipeline_files import Component, Job, Pipeline, load_pipeline
+from hyperscale.control.figures import counted
+from hyperscale.control.pipeline_files import DATA_TYPES, Component, Job, Pipeline, is_remote, load_pipeline
 from hyperscale.control.positions import ValuePath
 from hyperscale.errors import ExperimentError, Problem
 
@@ -30,7 +31,7 @@ def load_checked_pipeline(file: Path) -> Pipeline:
     """
     problems = check_pipeline(file)
     if problems:
-        raise ExperimentError(f"{file} cannot be executed: {len(problems)} problems", problems=problems)
+        raise ExperimentError(f"{file} cannot be executed: {counted(len(problems), 'problem')}", problems=problems)
     return load_pipeline(file)
 
 
@@ -70,6 +71,8 @@ def _input_names(pipeline: Pipeline) -> _Found:
     for name, given in pipeline.inputs.items():
         if not given.value:
             yield ("inputs", name), "is empty: the SDK leaves empty inputs out, and steps would not get it"
+        elif given.type in DATA_TYPES and not is_remote(given.value) and not Path(given.value).exists():
+            yield ("inputs", name), f"there is no file or folder {given.value}"
 
 
 def _job(pipeline: Pipeline, job: Job) -> _Found:
@@ -92,7 +95,7 @@ def _compute(pipeline: Pipeline, job: Job, place: ValuePath) -> _Found:
     compute = job.compute or pipeline.settings.get("default_compute")
     if not isinstance(compute, str):
         yield (*place, "compute"), "is missing, and settings.default_compute too"
-    elif compute != "azureml:serverless" and (wrong := names.COMPUTE.problem(compute.removeprefix("azureml:"))):
+    elif wrong := names.EXISTING_COMPUTE.problem(compute.removeprefix("azureml:")):
         yield (*place, "compute"), wrong
 
 

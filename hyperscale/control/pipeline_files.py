@@ -11,7 +11,8 @@ from hyperscale.control.positions import Positions
 from hyperscale.control.yaml_file import YamlFile, parse_yaml
 from hyperscale.errors import ExperimentError
 
-_DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
+#: Types of inputs that are data: their values are paths or URIs.
+DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,11 @@ def mapping_of(parsed: YamlFile, name: str) -> dict[str, Any]:
     return parsed.document
 
 
+def is_remote(path: str) -> bool:
+    """Return whether the value of a data input is a URI: data that is not on this machine."""
+    return "://" in path or path.startswith("azureml:")
+
+
 def text_of(value: Any) -> str:
     """Return a literal of a YAML file as Azure ML passes it on: as text."""
     if isinstance(value, bool):
@@ -203,12 +209,12 @@ def _pipeline_input(file: Path, name: str, value: Any) -> PipelineInput:
         kind = {bool: "boolean", int: "integer", float: "number"}.get(type(value), "string")
         return PipelineInput(kind, text_of(value))
     kind = str(value.get("type", "uri_folder"))
-    if kind not in _DATA_TYPES:
+    if kind not in DATA_TYPES:
         return PipelineInput(kind, text_of(value.get("default", "")))
     path = value.get("path")
     if not isinstance(path, str):
         raise _wrong(file, f"inputs.{name}.path", f"is {path!r}, expected a path or a URI")
-    if "://" in path or path.startswith("azureml:"):
+    if is_remote(path):
         return PipelineInput(kind, path)
     return PipelineInput(kind, str((file.parent / path).resolve()))
 

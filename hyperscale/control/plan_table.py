@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.placement import SERVERLESS
 from hyperscale.plan import Plan, rows_text
@@ -22,24 +23,13 @@ def plan_table(planned: Planned) -> list[str]:
 
 def plan_line(plan: Plan) -> str:
     """Return the last line of `plan`: what would be made, in figures."""
+    clusters = f"{counted(len(plan.clusters), 'cluster')} ({counted(plan.nodes, 'node')})"
+    where = counted(plan.nodes, "serverless node") if _is_serverless(plan) else clusters
     return (
-        f"Plan: {counted(len(plan.clusters), 'cluster')} ({counted(plan.nodes, 'node')}), "
-        f"{rows_text(plan)} row{_s(plan.rows)} in {counted(plan.messages, 'message')}, "
+        f"Plan: {where}, "
+        f"{rows_text(plan)} {'row' if plan.rows == 1 else 'rows'} in {counted(plan.messages, 'message')}, "
         f"{counted(plan.workers, 'worker')}."
     )
-
-
-def counted(count: int, noun: str) -> str:
-    """Return `count` and its noun, such as `1 node` or `2,000 nodes`."""
-    return f"{count:,} {noun}{_s(count)}"
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes for people."""
-    for unit, factor in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
-        if size >= factor:
-            return f"{size / factor:,.1f} {unit}"
-    return counted(size, "byte")
 
 
 def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
@@ -51,19 +41,23 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     yield "message", f"up to {counted(plan.rows_per_message, 'row')}, leased for {plan.lease_seconds:,} s"
     yield "workers", f"{plan.workers:,}, {plan.workers_per_node:,} on each node"
     kind = "" if compute.existing else f" of {compute.size}, {compute.tier}"
-    yield "nodes", f"{plan.nodes:,}{kind}"
-    for cluster in plan.clusters:
+    yield "nodes", f"{plan.nodes:,}{kind}{', serverless' * _is_serverless(plan)}"
+    for cluster in () if _is_serverless(plan) else plan.clusters:
         where = f" in {cluster.location}" if cluster.location else ""
         owned = "made and deleted by the run" if cluster.owned else "not touched"
         yield "cluster", f"{cluster.name}: {counted(cluster.nodes, 'node')}{where}, {owned}"
     yield "jobs", f"{plan.consumers:,} consume ({plan.spare_consumers:,} spare), seed, teardown"
-    size = "" if plan.control_cluster in (SERVERLESS, compute.control.existing) else f", {compute.control.size}"
-    yield "control", f"{plan.control_cluster}{size}, shared by the runs of the workspace"
+    size = f"{compute.control.size}{', shared by the runs of the workspace' * (not compute.control.serverless)}"
+    yield "control", f"{plan.control_cluster}, {'not touched' if compute.control.existing else size}"
     yield from _travelling(planned)
     yield "limits", f"{experiment.limits.max_hours:g} hours, {_failed_limit(experiment.limits.max_failed)}"
     yield "render id", plan.render_id
     for note in plan.notes:
         yield "note", note
+
+
+def _is_serverless(plan: Plan) -> bool:
+    return [cluster.name for cluster in plan.clusters] == [SERVERLESS]
 
 
 def _travelling(planned: Planned) -> Iterator[tuple[str, str]]:
@@ -76,7 +70,3 @@ def _travelling(planned: Planned) -> Iterator[tuple[str, str]]:
 
 def _failed_limit(limit: int | str | None) -> str:
     return "any number of failed rows" if limit is None else f"at most {limit} failed rows"
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

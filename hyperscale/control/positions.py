@@ -54,12 +54,13 @@ class Positions:
                 return self.keys.get(path[:length], known) if is_around else known
         return Position(self.file, 0, 0)
 
-    def override(self, path: ValuePath) -> None:
-        """Note that `--set` gave the value at `path`."""
+    def override(self, path: ValuePath, inside: Iterable[ValuePath]) -> None:
+        """Note that `--set` gave the value at `path`, and with it those at the paths `inside` it."""
         for known in (self.values, self.keys):
             for inner in [other for other in known if other[: len(path)] == path]:
                 del known[inner]
-        self.values[path] = Position(set_source(path), 0, 0)
+        place = Position(set_source(path), 0, 0)
+        self.values |= {path: place} | {path + inner: place for inner in inside}
 
     def sorted(self, problems: Iterable[Problem]) -> list[Problem]:
         """Return `problems` once each: those of the file in its order, of the command line, of other files."""

@@ -12,9 +12,16 @@ from typing import Protocol
 WINDOW_SECONDS = 30.0
 #: So long without a finished row, and the phase says that rows are slow.
 SLOW_SECONDS = 30.0
+#: A worker that died is replaced within less than this: so long, nobody needs to hear of it.
+REPLACED_SECONDS = 5.0
 #: Without a terminal a line is written this often; sooner for a new phase, but not for each of a flicker.
 PLAIN_SECONDS = 10.0
 NEW_PHASE_SECONDS = 1.0
+
+#: When all rows that can have an outcome have it, and tables are made of them.
+RESULTS_PHASE = "writing the results"
+#: Of these, rows per second and time left would say nothing.
+_WITHOUT_PACE = frozenset({"seeding", "proving the count", RESULTS_PHASE, "stopping"})
 
 Beats = Iterable[tuple[str, float, Mapping[str, object]]]
 
@@ -71,11 +78,12 @@ def read_progress(
         failed_before: those of them that failed.
     """
     of_processes = [fields for _, _, fields in beats]
+    of_life = [fields for fields in of_processes if fields.get("life") == life]
     if not seeded:
         return Progress(
             "seeding", done=max((_number(fields, "rows_seeded") for fields in of_processes), default=0), total=total
         )
-    consumers = [fields for fields in of_processes if fields.get("role") == "consume" and fields.get("life") == life]
+    consumers = [fields for fields in of_life if fields.get("role") == "consume"]
     at_work = [fields for fields in consumers if fields.get("state") in ("running", "draining")]
     done = done_before + sum(_number(fields, "rows_done") for fields in consumers)
     progress = Progress(
@@ -87,6 +95,8 @@ def read_progress(
         workers=sum(_number(fields, "workers") for fields in at_work),
         broken=next((str(fields.get("message")) for fields in consumers if fields.get("state") == "broken"), ""),
     )
+    if any(fields.get("role") == "teardown" and fields.get("state") in ("collecting", "left") for fields in of_life):
+        return replace(progress, phase=RESULTS_PHASE)
     return replace(progress, phase=_phase(progress))
 
 
@@ -111,20 +121,25 @@ class Pace:
     def __init__(self) -> None:
         """Start with nothing seen."""
         self._seen: deque[tuple[float, int]] = deque()
+        self._began_at: float | None = None
         self._moved_at: float | None = None
 
     def add(self, progress: Progress, now: float) -> Progress:
         """Return `progress` of the time `now` (monotonic seconds) with all that follows from earlier ones."""
-        if progress.phase == "seeding":
+        if progress.phase in _WITHOUT_PACE:
             return progress
-        if not self._seen or progress.done != self._seen[-1][1]:
+        if self._began_at is None:
+            self._began_at = now
+        if self._seen and progress.done != self._seen[-1][1]:
             self._moved_at = now
         self._seen.append((now, progress.done))
         while len(self._seen) > 2 and self._seen[1][0] <= now - WINDOW_SECONDS:
             self._seen.popleft()
-        still = now - (self._moved_at if self._moved_at is not None else now)
+        still = now - (self._began_at if self._moved_at is None else self._moved_at)
         phase = progress.phase
-        if phase in ("running", "last rows in flight") and still >= SLOW_SECONDS:
+        if phase == "waiting for workers" and self._moved_at is not None and still < REPLACED_SECONDS:
+            phase = "running"
+        elif phase in ("running", "last rows in flight") and still >= SLOW_SECONDS:
             phase = f"slow rows: none finished for {duration(still)}"
         rate = self._rate()
         left = None
@@ -149,7 +164,7 @@ def progress_line(progress: Progress) -> str:
         parts.append(f"{rate_text(progress.rows_per_second)} rows/s")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
-    if progress.seconds_left is not None and progress.phase != "proving the count":
+    if progress.seconds_left is not None:
         parts.append(f"{duration(progress.seconds_left)} left")
     return "  ".join(parts)
 

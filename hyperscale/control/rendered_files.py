@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from hyperscale.control.rendering import HEADER
 from hyperscale.errors import ExperimentError, RunStateError
 
-#: Folders that hold rendered files; of the computes of another experiment, the tag tells.
+#: Folders that an earlier render may have left files in; whose a compute is, its tags tell.
 _COMPUTE = "compute"
 _ENVIRONMENT = "components/consume_environment"
+_CONTROL_TAG = '"hyperscale_control": "shared"'
 
 
 def write_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> None:
@@ -51,23 +51,34 @@ def check_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) 
     differences = [f"{path} {what}" for path, text in files.items() if (what := _difference(out / path, text))]
     differences += [f"{path} is left of an earlier render" for path in stale_files(files, out, experiment)]
     if differences:
-        raise RunStateError(
-            f"rendered files in {out} are not current: {'; '.join(differences)}", hint='run "hyperscale render"'
-        )
+        listed = "".join(f"\n  {difference}" for difference in differences)
+        raise RunStateError(f"rendered files in {out} are not current:{listed}", hint='run "hyperscale render"')
 
 
 def stale_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> list[PurePosixPath]:
     """Return the rendered files in `out` that belong to the experiment, but not to this render of it."""
-    candidates = [*(out / _ENVIRONMENT).glob("*"), *(out / _COMPUTE).glob("*.yml")]
-    found = [PurePosixPath(os.path.relpath(file, out).replace(os.sep, "/")) for file in sorted(candidates)]
-    tag = f'"hyperscale_experiment": "{experiment}"\n'
-    return [
-        path
-        for path in found
-        if path not in files
-        and _is_rendered(out / path)
-        and (path.parts[0] != _COMPUTE or tag in (out / path).read_text("utf-8"))
-    ]
+    found = [*_rendered_in(out, _ENVIRONMENT, "*"), *_rendered_in(out, _COMPUTE, "*.yml")]
+    others = "".join((out / path).read_text("utf-8") for path in other_pipelines(files, out))
+
+    def is_in_use(path: PurePosixPath) -> bool:
+        text = (out / path).read_text("utf-8")
+        if _CONTROL_TAG in text:
+            # Shared by the experiments of a workspace: this one may have moved to another, they may have not.
+            return f'"azureml:{path.stem}"' in others
+        return f'"hyperscale_experiment": "{experiment}"\n' not in text
+
+    return [path for path in found if path not in files and (path.parts[0] != _COMPUTE or not is_in_use(path))]
+
+
+def other_pipelines(files: Mapping[PurePosixPath, str], out: Path) -> list[PurePosixPath]:
+    """Return the rendered pipelines of other experiments in `out`; they share the components of this one."""
+    return [path for path in _rendered_in(out, "pipelines", "*.yml") if path not in files]
+
+
+def _rendered_in(out: Path, folder: str, pattern: str) -> list[PurePosixPath]:
+    """Return the rendered files of a folder in `out`, relative to `out`."""
+    files = sorted(file for file in (out / folder).glob(pattern) if file.is_file())
+    return [PurePosixPath(folder, file.name) for file in files if _is_rendered(file)]
 
 
 def _is_rendered(file: Path) -> bool:

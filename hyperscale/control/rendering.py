@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -118,15 +118,15 @@ def azure_inputs(azure: Azure) -> RunInputs:
     Raises:
         ExperimentError: when the account or the container cannot have that name.
     """
-    if azure.storage_account is None:
-        return RunInputs()
-    account = names.STORAGE_ACCOUNT.check(azure.storage_account)
-    queues = names.STORAGE_ACCOUNT.check(azure.queue_account or account)
-    container = names.CONTAINER.check(azure.container)
-    return RunInputs(
-        queue=f"https://{queues}.queue.core.windows.net",
-        store=f"https://{account}.blob.core.windows.net/{container}",
-    )
+    account, queues = azure.storage_account, azure.queue_account or azure.storage_account
+    inputs = RunInputs()
+    if queues is not None:
+        inputs = replace(inputs, queue=f"https://{names.STORAGE_ACCOUNT.check(queues)}.queue.core.windows.net")
+    if account is not None:
+        container = names.CONTAINER.check(azure.container)
+        store = f"https://{names.STORAGE_ACCOUNT.check(account)}.blob.core.windows.net/{container}"
+        inputs = replace(inputs, store=store)
+    return inputs
 
 
 def templates_hash() -> str:
@@ -223,9 +223,7 @@ def fixed_folder(pattern: str) -> str:
 def _data_input(
     folder: Path, out: Path, name: str, path: str, mode: str, *, is_folder: bool | None = None
 ) -> DataInput:
-    if "'" in path.rpartition("/")[2]:
-        # Azure ML mounts a file under its own name, which then stands in single quotes in a command line.
-        raise ExperimentError(f"{path}: the name holds a ', which cannot stand in a command line", hint="rename it")
+    names.DATA.check(PurePosixPath(path).name)
     key = Plain(names.INPUT.check(f"mount_{name}")) if name else Plain("input")
     if "://" in path or path.startswith("azureml:"):
         return DataInput(name, key, "uri_file" if is_folder is False else "uri_folder", path, mode)

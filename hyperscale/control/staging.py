@@ -62,6 +62,8 @@ SECRET_NAMES = (
     "client_secret*.json",
     "service-account*.json",
 )
+#: What stands in a staged folder.
+_STAGED = frozenset({"hyperscale", "activity", IGNORE_FILE, "__pycache__", ".DS_Store"})
 #: Steps of a run on this machine leave bytecode in the code folder; it must not change the snapshot.
 _AMLIGNORE_OF_STAGED = "__pycache__/\n"
 
@@ -120,15 +122,31 @@ def check_staged(folder: Path, staged: StagedFiles) -> None:
         )
 
 
+def check_target(target: Path) -> None:
+    """See that `target` (`components/code`) holds nothing but what `stage_code` put there, and may be replaced.
+
+    Raises:
+        ExperimentError: when it holds something else.
+    """
+    foreign = [path for path in sorted(target.glob("*")) if path.name not in _STAGED]
+    if foreign:
+        raise ExperimentError(
+            f"{foreign[0]} was not staged by hyperscale, and would be deleted",
+            hint=f"move it away: what nodes need stands in the folder of activity.code, and {target} is made from it",
+        )
+
+
 def stage_code(code_folder: Path, target: Path) -> None:
     """Make `target` (`components/code`) hold the core and node rings, and `code_folder` as `activity/`.
 
     What was in `target` is replaced at once, so that a reader never sees half of it.
 
     Raises:
-        ExperimentError: when the folder does not exist, or holds a file whose name looks like a secret.
+        ExperimentError: when the folder does not exist, or holds a file whose name looks like a secret; or when
+            `target` holds what is not ours.
         PlanError: when it is too large.
     """
+    check_target(target)
     staged = staged_files(code_folder)
     check_staged(code_folder, staged)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperscale.control.bindings import check_order, command_arguments, fill, parents_of
-from hyperscale.control.pipeline_files import Component, Job, Pipeline
+from hyperscale.control.pipeline_files import DATA_TYPES, Component, Job, Pipeline, is_remote
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.steps import StepCommand, step_environment
 from hyperscale.errors import ExperimentError
 
 AUTO = "auto"
-_DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def _pipeline_values(pipeline: Pipeline, run: RunFolder) -> dict[str, str]:
     own = run_values(run)
     values = {}
     for name, given in pipeline.inputs.items():
-        if given.type in _DATA_TYPES and _is_remote(given.value):
+        if given.type in DATA_TYPES and is_remote(given.value):
             raise ExperimentError(
                 f"{pipeline.file}: inputs.{name} is {given.value}, this machine reads local files only",
                 hint="download it, and give its local path",
@@ -112,11 +111,7 @@ def _job_inputs(pipeline: Pipeline, job: Job, component: Component, values: Mapp
             continue
         where = f"{pipeline.file}: jobs.{job.name}.inputs.{name}"
         inputs[name] = fill(text, values, where)
-        if declared.type in _DATA_TYPES and not _is_remote(inputs[name]):
+        if declared.type in DATA_TYPES and not is_remote(inputs[name]):
             # An absolute path stays what it is.
             inputs[name] = str((Path(pipeline.file).parent / inputs[name]).resolve())
     return inputs
-
-
-def _is_remote(text: str) -> bool:
-    return "://" in text or text.startswith("azureml:")

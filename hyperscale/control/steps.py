@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from hyperscale.errors import ExperimentError
 
+#: With less than this on its disk, a step that printed nothing probably could not.
+FULL_DISK_BYTES = 64 * 1024
 #: How much of a step's log is read for the message about its failure.
 LOG_TAIL_BYTES = 16 * 1024
 
@@ -93,6 +96,10 @@ class Step:
             self._process.stdin.close()
         self._process.wait()
 
+    def error(self, exit_code: int) -> str:
+        """Return why the step failed, as far as is known."""
+        return error_of(self.log_tail(), exit_code, free_bytes=shutil.disk_usage(self._log.parent).free)
+
     def log_tail(self) -> str:
         """Return the end of what the step printed in this life of the run."""
         with self._log.open("rb") as log:
@@ -109,8 +116,14 @@ def step_environment(inherited: Mapping[str, str], *given: Mapping[str, str]) ->
     return {**environment, "HYPERSCALE_LIFELINE": "stdin", "PYTHONUNBUFFERED": "1"}
 
 
-def error_of(log_tail: str, exit_code: int) -> str:
-    """Return the sentence of a failed step's log that says why; how it ended, when it says nothing."""
+def error_of(log_tail: str, exit_code: int, *, free_bytes: int) -> str:
+    """Return the sentence of a failed step's log that says why; how it ended, when it says nothing.
+
+    Args:
+        log_tail: end of the log.
+        exit_code: negative: by that signal.
+        free_bytes: left on the disk of the log.
+    """
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("error: ")]
     if told:
@@ -120,4 +133,5 @@ def error_of(log_tail: str, exit_code: int) -> str:
         return f"it was killed by {known.get(-exit_code, f'signal {-exit_code}')}"
     if lines:
         return lines[-1]
-    return f"it ended with exit code {exit_code} and printed nothing"
+    why = ": the disk is full" if free_bytes < FULL_DISK_BYTES else ""
+    return f"it ended with exit code {exit_code} and printed nothing{why}"

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.control.local_run import SEED, TEARDOWN, Ending
+from hyperscale.control.deciding import SEED, TEARDOWN
+from hyperscale.control.local_run import Ending
 from hyperscale.control.progress import duration, rate_text
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import EXIT_SUCCESS, ExperimentError, HyperscaleError, IncompleteRunError
 
-#: More groups than this do not help anybody on a screen; failures.csv has them all.
-MAX_GROUPS = 10
 MAX_MESSAGE = 160
 
 Results = Mapping[str, Any]
@@ -41,13 +40,15 @@ def failure_lines(results: Results) -> list[str]:
     if not groups:
         return []
     failed = results["rows"]["failed"]
-    lines = [f"{_count(failed, 'row')} failed, in {_count(len(groups), 'group')}:"]
-    for group in groups[:MAX_GROUPS]:
+    rest = failed - sum(group["rows"] for group in groups)
+    said = f"; the {count(len(groups), 'largest group')}:" if rest else f", in {count(len(groups), 'group')}:"
+    lines = [f"{count(failed, 'row')} failed{said}"]
+    for group in groups:
         lines.append(f"  {group['rows']:>7,}  {_reason(group)}  (first: row {group['first_row_index']})")
         if group.get("frame"):
             lines.append(f"           {_one_line(group['frame'])}")
-    if len(groups) > MAX_GROUPS:
-        lines.append(f"  and {_count(len(groups) - MAX_GROUPS, 'more group')}; failures.csv has every row")
+    if rest:
+        lines.append(f"  and {count(rest, 'row')} for other reasons; failures.csv has every row")
     return lines
 
 
@@ -57,7 +58,7 @@ def missing_lines(results: Results) -> list[str]:
     if not missing:
         return []
     reason = results.get("reason") or results["outcome"]
-    return [f"{_count(missing, 'row')} missing: {_one_line(str(reason))}"]
+    return [f"{count(missing, 'row')} missing: {_one_line(str(reason))}"]
 
 
 def summary_lines(results: Results) -> list[str]:
@@ -132,5 +133,6 @@ def _one_line(text: str) -> str:
     return flat if len(flat) <= MAX_MESSAGE else f"{flat[: MAX_MESSAGE - 1]}…"
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """Return `number` of `what`, which is made plural where there are more or fewer than one."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

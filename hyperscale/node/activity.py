@@ -6,11 +6,18 @@ import importlib
 import importlib.util
 import inspect
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+#: The folder of attempts' files, in a worker's scratch folder.
+OUTPUTS = "outputs"
 
 
 class NodeRunner:
@@ -18,7 +25,7 @@ class NodeRunner:
 
     `set_up` runs once in each worker, before its first row; `run` once a call; `tear_down` when the worker leaves
     in good order. `run` gets a row (a dict), or a list of rows when `rows_per_call` is more than 1, and returns the
-    result, or a list of as many results. `run` and `set_up` may leave out the context.
+    result, or a list of as many results. `run` and `set_up` may leave out the context, and each may be async.
     """
 
     def set_up(self, context: Context) -> None:
@@ -35,6 +42,12 @@ class NodeRunner:
 @dataclass
 class Context:
     """What an activity may know about where it runs.
+
+    Each row finds the process as `set_up` left it in these points, whatever the row before did: working folder, umask,
+    no pending alarm, standard input at its end, standard output and error open. All else lives as long as the worker:
+    environment variables, signal handlers, imported modules and what was patched in them, threads, files in `scratch`.
+    With `concurrency` above 1 rows run side by side, and nothing is put back between them. Processes that a row starts
+    are ended with its worker, even if they left its session; those that lost their parent, with the consumer.
 
     Attributes:
         run_id: the run.
@@ -77,21 +90,46 @@ class Context:
     @property
     def kept_files(self) -> bool:
         """Whether the activity asked for `outputs` and left something in it."""
-        return self._outputs is not None and any(self._outputs.iterdir())
+        return self._outputs is not None and self._outputs.is_dir() and any(self._outputs.iterdir())
+
+    def shared(self) -> Context:
+        """Return what all rows of the worker have in common."""
+        return replace(self, row_index=None, key=None, attempt=1, rows=(), _outputs=None)
+
+
+def drop_outputs(context: Context) -> None:
+    """Remove the files of an attempt that failed."""
+    if context._outputs is not None:
+        shutil.rmtree(context._outputs, ignore_errors=True)
 
 
 def outputs_folder(scratch: Path, row_index: int, attempt: int) -> Path:
     """Return the folder of an attempt's files, in the scratch folder of its worker."""
-    return scratch / "outputs" / f"{row_index}-{attempt}"
+    return scratch / OUTPUTS / f"{row_index}-{attempt}"
 
 
 @dataclass(frozen=True)
 class Activity:
-    """An activity that is found and ready to be called."""
+    """An activity that is found and ready to be called; what its functions return may have to be waited for."""
 
     set_up: Callable[[Context], Any]
     run: Callable[[Any, Context], Any]
     tear_down: Callable[[], Any]
+    _loops: list[AbstractEventLoop] = field(default_factory=list)
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """The event loop of the worker, made when it is needed: asyncio is not imported for plain functions."""
+        if not self._loops:
+            import asyncio
+
+            self._loops.append(asyncio.new_event_loop())
+            asyncio.set_event_loop(self._loops[0])
+        return self._loops[0]
+
+    def wait_for(self, value: Any) -> Any:
+        """Return `value`, or what it results in if it is a coroutine; call it outside of the loop."""
+        return self.loop.run_until_complete(value) if inspect.iscoroutine(value) else value
 
 
 def load_activity(entry: str, folder: Path) -> Activity:

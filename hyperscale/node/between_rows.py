@@ -6,11 +6,12 @@ signal handlers, imported and patched modules stay as the activity left them, li
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
-from io import TextIOWrapper
 
+from hyperscale.node import wire
 from hyperscale.node.printed import excerpt
 
 _lseek, _fchdir, _umask, _ftruncate = os.lseek, os.fchdir, os.umask, os.ftruncate
@@ -18,26 +19,25 @@ _getpid, _exit, _dup2, _alarm = os.getpid, os._exit, os.dup2, signal.alarm
 
 
 class BetweenRows:
-    """The worker's own view of its process; made before the activity is imported.
-
-    Attributes:
-        is_damaged: something cannot be put right: the worker should make room for a new one.
-    """
+    """The worker's own view of its process; made before the activity is imported."""
 
     def __init__(self) -> None:
         """Take copies of the standard descriptors; 1 and 2 must be the file for what is printed."""
-        self.is_damaged = False
         self._process_id = os.getpid()
         self._nowhere = os.dup(0)
         self._file = os.dup(2)
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115, PTH123 - the old one has no descriptor of its own
+        self._folder = os.open(".", os.O_RDONLY)
+        self._open_stdin()
         self._open_streams()
         self.settle()
+
+    def _open_stdin(self) -> None:
+        self._stdin = sys.stdin = open(0, closefd=False)  # noqa: SIM115
 
     def _open_streams(self) -> None:
         """Make sys.stdout and sys.stderr anew; a line is in the file at once, as a crash loses what is not."""
         self._streams = [
-            open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115, PTH123
+            open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
             for number in (1, 2)
         ]
         self._flush_out, self._flush_err = (stream.flush for stream in self._streams)
@@ -45,7 +45,8 @@ class BetweenRows:
 
     def settle(self) -> None:
         """Take the state after set_up as the one that each row finds; forget what was printed until now."""
-        self._folder = os.open(".", os.O_RDONLY)
+        os.dup2(folder := os.open(".", os.O_RDONLY), self._folder, inheritable=False)
+        os.close(folder)
         self._mask = os.umask(0)
         os.umask(self._mask)
         self.flush()
@@ -66,10 +67,11 @@ class BetweenRows:
             _fchdir(self._folder)
             _umask(self._mask)
             size = _lseek(1, 0, 2)
-            if size == _lseek(2, 0, 2):
+            if size == _lseek(2, 0, 2) and not self._stdin.closed:
                 return size
-        except (OSError, ValueError):
-            self._repair()
+        except (OSError, ValueError):  # closed descriptors, closed streams
+            pass
+        self._repair()
         return self.printed_bytes
 
     def flush(self) -> None:
@@ -94,20 +96,19 @@ class BetweenRows:
         _ftruncate(self._file, 0)
 
     def _repair(self) -> None:
-        """Put back what was closed, and what the row may have changed beside."""
-        for number, copy in ((0, self._nowhere), (1, self._file), (2, self._file)):
-            try:
-                _lseek(number, 0, 1)
-            except OSError as error:
-                if error.errno == 9:  # EBADF: closed. What is open and no file is somebody's connection by now.
-                    _dup2(copy, number)
-        if any(stream.closed for stream in self._streams):
-            self._replace_streams()
+        """Put back what was closed, and what the row may have changed beside; end a worker that cannot do so."""
         try:
+            for number, copy in ((0, self._nowhere), (1, self._file), (2, self._file)):
+                if _is_closed(number):
+                    _dup2(copy, number)
             _fchdir(self._folder)
             _umask(self._mask)
         except OSError:
-            self.is_damaged = True
+            _exit(wire.LOST_PIPE_CODE)
+        if self._stdin.closed:
+            self._open_stdin()
+        if any(stream.closed for stream in self._streams):
+            self._replace_streams()
 
     def _replace_streams(self) -> None:
         """Put new streams where closed ones stand; what the activity put in their place stays."""
@@ -117,3 +118,12 @@ class BetweenRows:
             sys.stdout = out
         if err is not old[1]:
             sys.stderr = err
+
+
+def _is_closed(number: int) -> bool:
+    """Whether a descriptor is closed. One that is open and leads elsewhere is somebody's connection by now."""
+    try:
+        _lseek(number, 0, 1)
+    except OSError as error:
+        return error.errno == errno.EBADF
+    return False

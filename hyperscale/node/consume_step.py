@@ -21,8 +21,10 @@ from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.custody import Custody
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.queues import open_queue
+from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.run_id import resolve_run_id
 from hyperscale.node.stores import open_store
+from hyperscale.node.strays import adopt_orphans
 from hyperscale.node.worker_settings import WorkerSettings
 
 #: A heartbeat is written this often where a look at the queue is free, else as often as an idle consumer looks.
@@ -48,7 +50,7 @@ def run_consume(values: argparse.Namespace, stop_requested: Callable[[], bool]) 
         interval_seconds=max(LEAST_BEAT_SECONDS, queue.poll_seconds), clock=time.monotonic, started_at=time.time(),
     )  # fmt: skip
     consumer = Consumer(
-        Tools(custody, background, heartbeat, queue.poll_seconds),
+        Tools(custody, background, heartbeat, RowLogs(store, background, name), queue.poll_seconds),
         _worker_settings(experiment, values, run_id, name),
         workers=values.workers,
         policy=RetryPolicy(
@@ -84,5 +86,8 @@ def _worker_settings(
         rows_per_call=activity.rows_per_call,
         set_up_timeout_seconds=activity.set_up_timeout_seconds,
         timeout_seconds=activity.timeout_seconds,
+        concurrency=activity.concurrency,
         log_level=experiment.log_level,
+        logs=experiment.output.logs,
+        adopts_orphans=adopt_orphans(),
     )

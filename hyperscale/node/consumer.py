@@ -22,6 +22,7 @@ from hyperscale.node.custody import Custody
 from hyperscale.node.handing import rows_to_give, rows_to_hand_back, wants_message
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.held import HeldMessage
+from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.worker_settings import WorkerSettings
 
 #: How long rows in flight may go on when the consumer is told to stop; then they are given back.
@@ -42,6 +43,7 @@ class Tools:
     custody: Custody
     background: Background
     heartbeat: Heartbeat
+    logs: RowLogs
     poll_seconds: float
 
 
@@ -77,7 +79,7 @@ class Consumer:
         self._heartbeat, self._poll_seconds = tools.heartbeat, tools.poll_seconds
         self._settings, self._policy = settings, policy
         self._stop_requested = stop_requested
-        self._crew = Crew(settings, workers, time.monotonic())
+        self._crew = Crew(settings, workers, tools.logs, time.monotonic())
         self._crew.selector.register(self._background, selectors.EVENT_READ)
         self._workers = workers
         self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
@@ -132,13 +134,12 @@ class Consumer:
         self._wait(now)
 
     def _hand_out(self, now: float) -> None:
-        per_call = self._settings.rows_per_call
         for worker in self._crew.ready:
-            wanted = rows_to_give(worker.orders.rows, worker.seconds_per_row, per_call)
+            wanted = rows_to_give(worker.orders.rows, worker.seconds_per_row, self._settings.rows_held)
             for message in self._custody.held.values():
                 if wanted <= 0:
                     break
-                order = message.take_order(wanted, per_call)
+                order = message.take_order(wanted, self._settings.rows_together)
                 if order:
                     wanted -= len(order.row_indices)
                     worker.give(message, order, now)

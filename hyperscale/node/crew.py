@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import selectors
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,12 @@ from pathlib import Path
 from hyperscale.failures import Failure
 from hyperscale.ledger import failed_line
 from hyperscale.node import wire
-from hyperscale.node.activity import outputs_folder
+from hyperscale.node.answering import log_record
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.orders import Answer
+from hyperscale.node.row_logs import RowLogs
+from hyperscale.node.strays import Strays
+from hyperscale.node.worker_end import failed_answer
 from hyperscale.node.worker_process import WorkerProcess
 from hyperscale.node.worker_settings import WorkerSettings
 
@@ -97,16 +100,19 @@ class Crew:
         broken: why no worker can start, for people; None while they can.
     """
 
-    def __init__(self, settings: WorkerSettings, count: int, now: float) -> None:
-        """Start `count` workers; `now` is monotonic seconds, as everywhere here."""
+    def __init__(self, settings: WorkerSettings, count: int, logs: RowLogs, now: float) -> None:
+        """Start `count` workers; what rows print goes to `logs`; `now` is monotonic seconds, as everywhere here."""
         self._settings = settings
-        self._failed_starts = 0
+        self._logs = logs
+        self._strays = Strays(settings.adopts_orphans)
+        self._starts = self._failed_starts = 0
         self.broken: str | None = None
         self.selector = selectors.DefaultSelector()
         self.workers = [self._start(index, now) for index in range(count)]
 
     def _start(self, index: int, now: float) -> WorkerProcess:
-        worker = WorkerProcess(index, self._settings, now)
+        worker = WorkerProcess(index, self._starts, self._settings, now)
+        self._starts += 1
         self.selector.register(worker.descriptor, selectors.EVENT_READ)
         return worker
 
@@ -141,17 +147,23 @@ class Crew:
             if worker.is_dead:
                 continue
             for answer in worker.read(now):
-                yield self._event(worker, answer)
+                if answer.kind == wire.PRINTED:
+                    self._logs.add(answer.texts[0], now)
+                else:
+                    yield self._event(worker, answer)
             if worker.was_ready:
                 self._failed_starts = 0
             timed_out = not worker.is_dead and worker.overdue_seconds(now) > 0
             if timed_out:
+                worker.tell_frames()
                 worker.kill()
             if worker.is_dead:
                 self.selector.unregister(worker.descriptor)
                 yield from self._lost(worker, timed_out, now, wall_now)
                 if self.broken is None:
                     self.workers[place] = self._start(worker.index, now)
+        self._logs.tend(now)
+        self._strays.tend(now, [worker.pid for worker in self.workers])
 
     def _event(self, worker: WorkerProcess, answer: Answer) -> Event:
         kind, message, indices, texts = answer
@@ -160,11 +172,9 @@ class Crew:
         if kind == wire.CALL_FAILED:
             return CallFailed(message, indices)
         if kind == wire.SUCCEEDED_WITH_FILES:
-            attempt = message.attempts.get(indices[0], 0) + 1
-            return RowKeepsFiles(message, indices[0], texts[0], outputs_folder(worker.scratch, indices[0], attempt))
-        said = json.loads(texts[0])
-        failure = Failure(**{**said["failure"], "frames": tuple(said["failure"]["frames"])})
-        return AttemptFailed(message, indices[0], failure, said["seconds"], said["started_at"], worker.index)
+            return RowKeepsFiles(message, indices[0], texts[0], _outputs_of(worker, message, indices[0]))
+        failure, seconds, started_at = failed_answer(texts[0])
+        return AttemptFailed(message, indices[0], failure, seconds, started_at, worker.index)
 
     def _note_failed_start(self, why: str) -> None:
         self._failed_starts += 1
@@ -173,22 +183,34 @@ class Crew:
             self.broken = why
 
     def _lost(self, worker: WorkerProcess, timed_out: bool, now: float, wall_now: float) -> Iterator[Event]:
-        """Yield what the end of a worker means: for the call it was on, and for those it had not begun."""
+        """Yield what the end of a worker means: for the rows it was on, and for those it had not begun."""
         if not worker.was_ready:
             self._note_failed_start(worker.why_broken or self._why_no_start(worker, timed_out))
-        if worker.orders:
-            yield self._guilty(worker, timed_out, now, wall_now)
+        outputs = []
+        if worker.orders and not worker.is_unfit:
+            for event in self._begun(worker, timed_out, now, wall_now):
+                outputs += [_outputs_of(worker, event.message, row_index) for row_index in _rows_of(event)]
+                yield event
         for message, indices in worker.orders.take_all():
             yield NotBegun(message, indices)
+        worker.files.discard(outputs)
 
-    def _guilty(self, worker: WorkerProcess, timed_out: bool, now: float, wall_now: float) -> Event:
-        """Return what the end of a worker means for the rows of the call that it was on."""
-        message, indices = worker.orders.take_call()
-        if len(indices) > 1:
-            return CallFailed(message, indices)
+    def _begun(
+        self, worker: WorkerProcess, timed_out: bool, now: float, wall_now: float
+    ) -> Iterator[CallFailed | AttemptFailed]:
+        """Yield what the end of a worker means for the rows that it was on: one is guilty, of several none is."""
+        begun = worker.orders.take_begun()
+        if sum(len(indices) for _, indices in begun) > 1:
+            yield from (CallFailed(message, indices) for message, indices in begun)
+            return
+        ((message, (row_index,)),) = begun
+        printed = worker.files.printed()
+        if printed and self._settings.logs != "none":
+            attempt = message.attempts.get(row_index, 0) + 1
+            self._logs.add(log_record(row_index, attempt, worker.index, printed, [row_index]), now)
         seconds = worker.seconds_on_call(now)
         failure = worker.failure(timed_out=timed_out)
-        return AttemptFailed(message, indices[0], failure, seconds, wall_now - seconds, worker.index)
+        yield AttemptFailed(message, row_index, failure, seconds, wall_now - seconds, worker.index)
 
     def _why_no_start(self, worker: WorkerProcess, timed_out: bool) -> str:
         entry = self._settings.entry
@@ -203,11 +225,23 @@ class Crew:
         alive = [worker for worker in self.workers if not worker.is_dead]
         for worker in alive:
             worker.stop()
+        deadline = time.monotonic() + LEAVE_SECONDS
         for worker in alive:
-            worker.leave(LEAVE_SECONDS if worker.state == "ready" and not worker.orders else 0.0)
+            worker.leave(deadline if worker.state == "ready" and not worker.orders else 0.0)
+        self._logs.flush()
 
     def kill(self) -> None:
-        """End all workers at once."""
+        """End all workers at once, and all that their activities left behind."""
         for worker in self.workers:
             worker.kill()
+        self._strays.end_all()
         self.selector.close()
+
+
+def _rows_of(event: CallFailed | AttemptFailed) -> Sequence[int]:
+    return event.row_indices if isinstance(event, CallFailed) else [event.row_index]
+
+
+def _outputs_of(worker: WorkerProcess, message: HeldMessage, row_index: int) -> Path:
+    """Return the folder of the files of a row's present attempt."""
+    return worker.files.outputs_of(row_index, message.attempts.get(row_index, 0) + 1)

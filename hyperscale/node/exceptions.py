@@ -3,44 +3,67 @@
 from __future__ import annotations
 
 import importlib
+import linecache
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hyperscale.failures import Failure, shorten
 from hyperscale.node.results import ResultError
 
 _OURS = str(Path(__file__).parent.parent)
-#: How the import of the user's module looks from inside.
-_IMPORT = ("<frozen importlib", str(Path(importlib.__file__).parent))
+#: This package, the start of Python, and how the import of the user's module looks from inside.
+_NOT_THEIRS = (_OURS, "<frozen ", str(Path(importlib.__file__).parent))
 _MAX_FRAMES = 10
+#: So many frames are looked at, from the innermost: a recursion without end has as many as one allows it.
+_MAX_LOOK = 100
 
 
 def failure_of(error: BaseException, folder: Path) -> Failure:
     """Return why an attempt failed with `error`; `folder` is the activity's, frames name files relative to it."""
-    message = shorten(_said(lambda: str(error)))
+    message = _said(lambda: str(error))
     if isinstance(error, ResultError):
         return Failure("result", "ResultError", message)
     if isinstance(error, SystemExit):
         message = f"the activity called exit({_said(lambda: repr(error.code))})"
-    return Failure("raised", type(error).__name__, message, _frames(error, folder))
+    return Failure("raised", _whole(type(error).__name__), message, _frames(error, folder))
 
 
 def _said(say: Callable[[], str]) -> str:
     """Return what the user's exception says; its methods are the user's code and may raise themselves."""
     try:
-        return say()
+        return _whole(shorten(say()))
     except BaseException as error:
         return f"(its message raises {type(error).__name__})"
 
 
+def _whole(text: str) -> str:
+    """Return `text` without halves of characters, which no UTF-8 file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _frames(error: BaseException, folder: Path) -> tuple[str, ...]:
-    """Return the frames outside of this package and of Python's import, innermost last."""
+    """Return the user's own frames, innermost last."""
+    try:
+        frames = traceback.extract_tb(error.__traceback__, limit=-_MAX_LOOK)
+        return user_frames([(frame.filename, frame.lineno or 0, frame.name) for frame in frames], folder)
+    except BaseException:  # of a traceback or a linecache that the activity has changed
+        return ()
+
+
+def user_frames(places: Sequence[tuple[str, int, str]], folder: Path) -> tuple[str, ...]:
+    """Return frames as the ledger holds them, "file:line function: code".
+
+    Args:
+        places: file, line and function of each frame, innermost last.
+        folder: the activity's; its own frames are what is returned, with files relative to it. If none is its own (an
+            import that fails inside of a library), those of others are, without Python's and this package's.
+    """
     top = f"{os.path.realpath(folder)}{os.sep}"
-    others = (_OURS, *_IMPORT)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(others)]
+    found = [(os.path.realpath(file), line, name) for file, line, name in places if not file.startswith(_NOT_THEIRS)]
+    chosen = [place for place in found if place[0].startswith(top)] or found
     return tuple(
-        f"{os.path.realpath(frame.filename).removeprefix(top)}:{frame.lineno} {frame.name}: {frame.line}"
-        for frame in frames[-_MAX_FRAMES:]
+        _whole(f"{file.removeprefix(top)}:{line} {name}: {linecache.getline(file, line).strip()}")
+        for file, line, name in chosen[-_MAX_FRAMES:]
     )

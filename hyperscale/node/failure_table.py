@@ -38,7 +38,7 @@ class FailureGroup:
 
     Attributes:
         type: the exception's class, or a word where there is none.
-        message: of the failures, digits blanked.
+        message: of the failures; digits are blanked if they differ.
         rows: how many.
         first_row_index: of the first of them.
         kind: raised, exited, killed, timeout, result or poison.
@@ -62,11 +62,13 @@ class FailureGroups:
 
     def add(self, row_index: int, failure: Mapping[str, Any]) -> None:
         """Count one failed row; beyond `KEPT_GROUPS` different reasons it is not counted any more."""
-        message = _DIGITS.sub("#", str(failure.get("message") or ""))[:MAX_GROUP_MESSAGE]
-        reason = str(failure.get("kind") or ""), str(failure.get("type") or ""), message
+        whole = str(failure.get("message") or "")
+        message, blanked = whole[:MAX_GROUP_MESSAGE], _DIGITS.sub("#", whole)[:MAX_GROUP_MESSAGE]
+        reason = str(failure.get("kind") or ""), str(failure.get("type") or ""), blanked
         group = self._groups.get(reason)
         if group is not None:
-            self._groups[reason] = replace(group, rows=group.rows + 1)
+            common = message if message == group.message else blanked
+            self._groups[reason] = replace(group, rows=group.rows + 1, message=common)
         elif len(self._groups) < KEPT_GROUPS:
             frames = failure.get("frames") or [""]
             self._groups[reason] = FailureGroup(reason[1], message, 1, row_index, reason[0], frames[-1])

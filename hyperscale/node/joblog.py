@@ -19,20 +19,19 @@ class JobLog:
         """Open `path`, which is overwritten; `entry` names the activity."""
         self._file = path.open("w", encoding="utf-8", newline="")
         self._entry = entry
-        self._write(HEADER)
+        self._file.write("\t".join(HEADER) + "\n")
 
     def add(self, outcome: Mapping[str, Any], key: str | None) -> None:
         """Add a row; a failed one never has exit value 0."""
         failure = outcome.get("failure") or {}
         exit_value = 0 if outcome["outcome"] == SUCCEEDED else failure.get("exit_code") or 1
-        command = f"{self._entry} {outcome['row_index'] if key is None else key}"
-        times = f"{outcome['started_at']:.3f}", f"{outcome['seconds']:10.3f}"
-        ends = exit_value, failure.get("signal") or 0
-        self._write((outcome["row_index"] + 1, outcome["consumer"], *times, 0, 0, *ends, " ".join(command.split())))
+        row_index = outcome["row_index"]
+        command = " ".join(f"{self._entry} {row_index if key is None else key}".split())
+        self._file.write(
+            f"{row_index + 1}\t{outcome['consumer']}\t{outcome['started_at']:.3f}\t{outcome['seconds']:10.3f}\t0\t0\t"
+            f"{exit_value}\t{failure.get('signal') or 0}\t{command}\n"
+        )
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def _write(self, values: tuple[Any, ...]) -> None:
-        self._file.write("\t".join(map(str, values)) + "\n")

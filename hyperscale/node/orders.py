@@ -44,7 +44,10 @@ class GivenOrder:
 
 
 class Answer(NamedTuple):
-    """What a worker said of rows of one message: one text for each row, but for a call that failed as a whole."""
+    """What a worker said of rows of one message: one text for each row, but for a call that failed as a whole.
+
+    What was printed stands before the answer that it belongs to, and answers no row.
+    """
 
     kind: str
     message: HeldMessage
@@ -53,10 +56,15 @@ class Answer(NamedTuple):
 
 
 class Orders:
-    """The orders of one worker, oldest first."""
+    """The orders of one worker that makes one call after the other, oldest first.
+
+    Attributes:
+        is_garbled: a line was none of the worker's: the activity has written into its pipe. What follows is not read.
+    """
 
     def __init__(self) -> None:
         """Start with none."""
+        self.is_garbled = False
         self._given: deque[GivenOrder] = deque()
 
     def __bool__(self) -> bool:
@@ -75,23 +83,22 @@ class Orders:
     def answers(self, lines: Sequence[str]) -> Iterator[Answer]:
         """Yield what `lines` say of rows; neighbouring successes of one order make one answer."""
         at = 0
-        while at < len(lines) and self._given:
+        while at < len(lines) and self._given and not self.is_garbled:
             kind, order = lines[at][:1], self._given[0]
-            count = 1
-            if kind == wire.SUCCEEDED:
-                last = min(len(lines), at + order.rows_left)
-                count = next((n for n in range(at, last) if lines[n][:1] != kind), last) - at
-            indices = order.take_call() if kind == wire.CALL_FAILED else order.take(count)
-            yield Answer(kind, order.message, indices, [line[1:] for line in lines[at : at + count]])
+            count = _successes(lines, at, order) if kind == wire.SUCCEEDED else int(kind in wire.OF_ROWS)
+            if not count:
+                self.is_garbled = True
+                return
+            yield Answer(kind, order.message, _taken(kind, order, count), [line[1:] for line in lines[at : at + count]])
             at += count
             self._drop_answered()
 
-    def take_call(self) -> tuple[HeldMessage, Sequence[int]]:
+    def take_begun(self) -> list[tuple[HeldMessage, Sequence[int]]]:
         """Note that the call the worker was on is over, and return its rows without an answer."""
         order = self._given[0]
         indices = order.take_call()
         self._drop_answered()
-        return order.message, indices
+        return [(order.message, indices)]
 
     def take_all(self) -> Iterator[tuple[HeldMessage, Sequence[int]]]:
         """Yield the rows of each order that were not begun, the last order first."""
@@ -102,3 +109,19 @@ class Orders:
     def _drop_answered(self) -> None:
         if not self._given[0].rows_left:
             self._given.popleft()
+
+
+def _successes(lines: Sequence[str], at: int, order: GivenOrder) -> int:
+    """Return how many lines from `at` on say that the next rows of `order` have succeeded."""
+    count = 0
+    for line, row_index in zip(lines[at : at + order.rows_left], order.row_indices[order.answered :], strict=False):
+        if not line.startswith(f'S{{"row_index":{row_index},'):
+            break
+        count += 1
+    return count
+
+
+def _taken(kind: str, order: GivenOrder, count: int) -> Sequence[int]:
+    if kind == wire.PRINTED:
+        return ()
+    return order.take_call() if kind == wire.CALL_FAILED else order.take(count)

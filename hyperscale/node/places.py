@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from hyperscale.errors import HyperscaleError
 
@@ -16,7 +15,7 @@ def local_folder(url: str, what: str) -> Path:
         HyperscaleError: when `url` is not a folder of this machine.
     """
     if url.startswith("file:"):
-        return Path(url2pathname(urlsplit(url).path))
+        return Path(unquote(urlsplit(url).path))
     if "://" in url or url == "auto":
         raise HyperscaleError(
             f"the {what} {url!r} is not available yet: only folders of this machine are",

@@ -17,13 +17,13 @@ def _make_encode() -> Callable[[Any], str]:
     if make is None:  # an interpreter without the C part
         return json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
     # In this order: markers, default, encoder, indent, key separator, separator, sort keys, skip keys, allow NaN.
-    pieces = make(None, _refuse, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)  # type: ignore[attr-defined]
+    pieces = make(None, _refuse, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
     join = "".join
     return lambda value: join(pieces(value, 0))
 
 
 def _make_decode() -> Callable[[str], Any]:
-    scan = json.JSONDecoder().scan_once
+    scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
     return lambda text: scan(text, 0)[0]
 
 

@@ -15,6 +15,8 @@ from typing import Any
 RESULT = "result"
 #: Floats that JSON does not know travel as {"$number": name}.
 _NUMBERS = {name: float(name) for name in ("NaN", "Infinity", "-Infinity")}
+#: Values of these types are already what a column of the kind holds.
+_PLAIN = {"integer": int, "number": float, "boolean": bool, "string": str}
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
@@ -38,7 +40,9 @@ class ResultColumns:
         for row in rows_of(result):
             for name, value in row.items():
                 kind = _kind_of(value)
-                kinds = self._kinds.setdefault(name, set())
+                kinds = self._kinds.get(name)
+                if kinds is None:
+                    kinds = self._kinds[name] = set()
                 if kind:
                     kinds.add(kind)
 
@@ -64,7 +68,7 @@ def rows_of(result: Any) -> Sequence[dict[str, Any]]:
 
 def cell(value: Any, kind: str) -> Any:
     """Return `value` as a column of type `kind` holds it: of that type, or None."""
-    if value is None or (kind == "string" and isinstance(value, str)):
+    if value is None or type(value) is _PLAIN[kind]:
         return value
     tagged = _number(value)
     if kind == "number":
@@ -107,6 +111,8 @@ def _number(value: Any) -> float | None:
 
 
 def _kind_of(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "string"
     if value is None:
         return None
     if isinstance(value, bool):

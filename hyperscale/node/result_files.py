@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 
 from hyperscale.node.result_columns import Column, text_of
 
+#: The csv module writes the other types as we do: nan and True are NaN and true in our tables.
+_NOT_AS_PYTHON_WRITES = ("number", "boolean")
+
 
 class TableFile(Protocol):
     """A file that takes a table, some rows at a time."""
@@ -54,10 +57,17 @@ class CsvFile:
         self._file = path.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)
         self._writer.writerow([column.name for column in columns])
+        self._own_texts = [index for index, column in enumerate(columns) if column.type in _NOT_AS_PYTHON_WRITES]
 
     def write(self, rows: Sequence[Sequence[Any]]) -> None:
         """Add rows."""
-        self._writer.writerows([text_of(value) for value in row] for row in rows)
+        self._writer.writerows(map(self._texts, rows))
+
+    def _texts(self, row: Sequence[Any]) -> Sequence[Any]:
+        texts = list(row)
+        for index in self._own_texts:
+            texts[index] = text_of(row[index])
+        return texts
 
     def close(self) -> None:
         """Close the file."""

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import json
+import itertools
 import math
 import os
 import types
 from typing import Any
+
+from hyperscale.node.plain_json import encode as _encode
 
 #: A result travels in messages and is held in memory by the collector: files are the place for more.
 MAX_RESULT_BYTES = 1024 * 1024
 
 #: Half of a character (a broken file name, say) has no UTF-8: it is looked for where JSON shows a surrogate.
 _SURROGATE = "\\ud"
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+#: The shortest element and its comma take two bytes: what has more elements is too long, and may have no end.
+_MAX_ELEMENTS = MAX_RESULT_BYTES // 2
 
 
 class ResultError(Exception):
@@ -57,7 +60,11 @@ def _storable(value: Any, place: str, depth: int) -> Any:
         return float(value) if math.isfinite(value) else {"$number": _name_of(value)}
     if isinstance(value, dict):
         return {_column(key, place): _storable(item, f"{place}[{key!r}]", depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple, types.GeneratorType)):
+    if isinstance(value, types.GeneratorType):
+        value = list(itertools.islice(value, _MAX_ELEMENTS + 1))
+        if len(value) > _MAX_ELEMENTS:
+            raise ResultError(f"{place} is a generator of more than {_MAX_ELEMENTS:,} elements: write them to a file")
+    if isinstance(value, (list, tuple)):
         return [_storable(item, f"{place}[{number}]", depth + 1) for number, item in enumerate(value)]
     return _storable(_plain(value, place), place, depth + 1)
 

@@ -24,6 +24,7 @@ RESERVED = (
     Column("seconds", "number"),
     Column("consumer", "string"),
 )
+_RESERVED_NAMES = [column.name for column in RESERVED]
 #: Rows are written so many at a time, or sooner when their ledger lines take this many bytes.
 CHUNK_ROWS, CHUNK_BYTES = 16_384, 16 * 1024 * 1024
 _FORMATS: dict[str, tuple[str, type[ParquetFile] | type[CsvFile]]] = {
@@ -44,11 +45,11 @@ class RunTables:
         """Open the files; `results` are the columns that activities returned."""
         formats = [_FORMATS[name] for name in experiment.output.format]
         inputs = tuple(Column(name, seed.types.get(name, "string")) for name in seed.columns)
-        self._results = tuple(results)
+        self._result_kinds = [(column.name, column.type) for column in results]
         self._inputs = inputs
         self._key = seed.columns.index(seed.key) if seed.key else None
         self._include_input = experiment.output.include_input
-        columns = _result_table(inputs, self._results, include_input=self._include_input)
+        columns = _result_table(inputs, results, include_input=self._include_input)
         self._tables = [_Chunks(file(folder / name, columns)) for name, file in formats]
         failures = failure_table.COLUMNS + _beside(failure_table.COLUMNS, inputs)
         self._failures = _Chunks(CsvFile(folder / blobs.FAILURES_CSV, failures))
@@ -64,20 +65,22 @@ class RunTables:
             values: of the input's columns.
             size_bytes: about what the outcome takes.
         """
-        cells = [cell(value, column.type) for value, column in zip(values, self._inputs, strict=True)]
         key = None if self._key is None else text_of(values[self._key])
         self._log.add(outcome, key)
         if outcome["outcome"] != SUCCEEDED:
             failure = outcome.get("failure") or {}
             self.groups.add(outcome["row_index"], failure)
-            self._failures.add(failure_table.failure_row(outcome, key) + cells, size_bytes)
-        head = [{**outcome, "key": key}[column.name] for column in RESERVED]
+            self._failures.add(failure_table.failure_row(outcome, key) + self._input_cells(values), size_bytes)
+        head = [key if name == "key" else outcome[name] for name in _RESERVED_NAMES]
         if self._include_input:
-            head += cells
+            head += self._input_cells(values)
         for row in rows_of(outcome.get("result")):
-            found = head + [cell(row.get(column.name), column.type) for column in self._results]
+            found = head + [cell(row.get(name), kind) for name, kind in self._result_kinds]
             for table in self._tables:
                 table.add(found, size_bytes)
+
+    def _input_cells(self, values: Sequence[Any]) -> list[Any]:
+        return [cell(value, column.type) for value, column in zip(values, self._inputs, strict=True)]
 
     def close(self) -> None:
         """End the files: until then they cannot be read."""

@@ -27,7 +27,7 @@ from hyperscale.node.readers import Rows, input_hash, open_rows
 from hyperscale.node.stores import Store
 
 #: Often enough for a progress bar; teardown takes a seed for dead after minutes.
-BEAT_SECONDS = 5.0
+BEAT_SECONDS = 2.0
 
 
 def seed_rows(

@@ -10,8 +10,8 @@ import json
 import logging
 import secrets
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hyperscale import blobs
@@ -46,6 +46,7 @@ def tear_down(
     clock: Callable[[], float],
     wait: Callable[[float], None],
     stop_requested: Callable[[], bool],
+    scratch: Path | None = None,
 ) -> RunResults:
     """Wait for the end of a run, seal its ledger, write its results, and return its figures.
 
@@ -63,6 +64,7 @@ def tear_down(
         clock: returns Unix seconds.
         wait: waits so many seconds, or less.
         stop_requested: whether this process was asked to leave in good order; the run is then cancelled.
+        scratch: folder for what is only needed on the way; None: the system's for temporary files.
 
     Raises:
         DamagedPartError: when the ledger cannot be counted.
@@ -81,7 +83,7 @@ def tear_down(
         )
         _await_end(watch, store, pulse, life=resumes, pause=lambda: wait(queue.poll_seconds), stop=stop_requested)
         pulse.beat("collecting")
-        results = _publish(watch, store, experiment, input_path, run_id=run_id, sealed_at=clock())
+        results = _publish(watch, store, experiment, input_path, scratch, run_id=run_id, sealed_at=clock())
         if watch.chain and watch.chain.is_complete:
             queue.remove()
     except BaseException as error:
@@ -143,11 +145,18 @@ def _await_end(
 
 
 def _publish(
-    watch: Watch, store: Store, experiment: NodeExperiment, input_path: Path, *, run_id: str, sealed_at: float
+    watch: Watch,
+    store: Store,
+    experiment: NodeExperiment,
+    input_path: Path,
+    scratch: Path | None,
+    *,
+    run_id: str,
+    sealed_at: float,
 ) -> RunResults:
     manifest = read_manifest(store) or {}
     reason = _reason(watch.cancel)
-    with tempfile.TemporaryDirectory(prefix="hyperscale-") as work_folder:
+    with _work_folder(scratch) as work_folder:
         groups: tuple[FailureGroup, ...] = ()
         if watch.seed is None:
             seals = [_unseeded(int((manifest.get("plan") or {}).get("rows") or 0), reason, sealed_at)]
@@ -167,6 +176,21 @@ def _publish(
         path.write_text(json.dumps(results.to_document(), indent=1) + "\n", encoding="utf-8")
         store.upload(blobs.RUN_RESULTS, path)  # last: who finds it finds the tables too
     return results
+
+
+@contextmanager
+def _work_folder(scratch: Path | None) -> Iterator[str]:
+    """Give an empty folder that goes when the block ends; what cannot be written there is said in our words."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="hyperscale-", dir=scratch) as folder:
+            yield folder
+    except OSError as error:
+        place = scratch or f"the folder for temporary files {tempfile.gettempdir()}"
+        another = "" if scratch else ", or set TMPDIR to another folder"
+        raise HyperscaleError(
+            f"results cannot be collected in {place}: {error}",
+            hint=f"free some space there{another}; then go on with --resume",
+        ) from error
 
 
 def _collect(

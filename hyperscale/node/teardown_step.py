@@ -36,6 +36,7 @@ def run_teardown(values: argparse.Namespace, stop: threading.Event) -> int:
         clock=time.time,
         wait=lambda seconds: _wait(stop, seconds),
         stop_requested=stop.is_set,
+        scratch=Path(os.environ["HYPERSCALE_SCRATCH"]) if "HYPERSCALE_SCRATCH" in os.environ else None,
     )
     return results.exit_code
 

@@ -2,7 +2,8 @@
 
 Consumer to worker: a length and JSON. Worker to consumer: lines, each a letter and JSON. A worker writes the line of
 a row the moment the row is done, in the order it was given: when it dies, the first row without a line is the one
-it was on.
+it was on. With `activity.concurrency` above 1 lines come in any order, and the letter is followed by the number of the
+row (counted over all rows that the worker was given) and a colon; rows begin in the order they were given.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hyperscale.node.plain_json import decode
+
 READY = "R"
 BROKEN = "B"
 SUCCEEDED = "S"
@@ -21,6 +24,20 @@ SUCCEEDED_WITH_FILES = "O"
 FAILED = "F"
 #: A call of several rows failed as a whole: nobody is charged, each row is repeated alone.
 CALL_FAILED = "C"
+#: What the next rows to be answered have printed: a line of `logs/`.
+PRINTED = "P"
+#: The kinds of lines that belong to rows.
+OF_ROWS = (SUCCEEDED, SUCCEEDED_WITH_FILES, FAILED, CALL_FAILED, PRINTED)
+#: The worker ends and makes room for a new one; no row is charged with that.
+UNFIT = "U"
+#: The order to leave, as its field `order`.
+STOP = "stop"
+#: A worker whose pipe, or whose copies of other descriptors, the activity has closed ends with this code.
+LOST_PIPE_CODE = 74
+#: The end of a worker that makes room for a new one; no row is charged.
+UNFIT_CODE = 75
+#: No line is longer: a result has its limit, and what was printed too.
+MAX_LINE_BYTES = 8 * 1024 * 1024
 
 _LENGTH = struct.Struct("<I")
 
@@ -68,7 +85,7 @@ def read_document(read: Callable[[int], bytes]) -> dict[str, Any]:
         EOFError: when the consumer has closed the pipe.
     """
     (length,) = _LENGTH.unpack(_read_exactly(read, _LENGTH.size))
-    document: dict[str, Any] = json.loads(_read_exactly(read, length))
+    document: dict[str, Any] = decode(_read_exactly(read, length).decode())
     return document
 
 
@@ -93,13 +110,20 @@ class LineBuffer:
     def __init__(self) -> None:
         """Start with nothing read."""
         self._rest: list[bytes] = []
+        self._rest_bytes = 0
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether what was read last is longer than any line."""
+        return self._rest_bytes > MAX_LINE_BYTES
 
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that are whole now; the rest waits for more."""
         head, line_break, rest = data.rpartition(b"\n")
         if not line_break:
             self._rest.append(data)
+            self._rest_bytes += len(data)
             return []
         whole = b"".join([*self._rest, head])
-        self._rest = [rest]
+        self._rest, self._rest_bytes = [rest], len(rest)
         return whole.decode("ascii", "replace").split("\n")

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+from pathlib import Path
 
 from hyperscale.failures import Failure
+from hyperscale.node import wire
+from hyperscale.node.exceptions import user_frames
+
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 
 
 def timed_out_failure(timeout_seconds: float, last_output: str | None) -> Failure:
@@ -16,6 +22,8 @@ def timed_out_failure(timeout_seconds: float, last_output: str | None) -> Failur
 
 def end_failure(code: int, last_output: str | None) -> Failure:
     """Return why a row failed whose worker ended with `code` (negative: by that signal)."""
+    if code == wire.LOST_PIPE_CODE:
+        return garbled_failure(last_output)
     if code >= 0:
         message = f"the worker exited with code {code}"
         return Failure("exited", "WorkerExited", message, exit_code=code, last_output=last_output)
@@ -25,10 +33,36 @@ def end_failure(code: int, last_output: str | None) -> Failure:
     return Failure("killed", name, message, signal=-code, last_output=last_output)
 
 
+def garbled_failure(last_output: str | None) -> Failure:
+    """Return why a row failed that closed the worker's own pipe, or wrote into it."""
+    message = "the activity closed descriptors of the worker (numbers above 2 that it did not open), or wrote into them"
+    return Failure("exited", "PipeLost", message, last_output=last_output)
+
+
+def failed_answer(text: str) -> tuple[Failure, float, float]:
+    """Return failure, seconds and Unix time of the beginning from what a worker says of an attempt that failed."""
+    try:
+        said = json.loads(text)
+        failure = Failure(**{**said["failure"], "frames": tuple(said["failure"]["frames"])})
+        return failure, float(said["seconds"]), float(said["started_at"])
+    except (ValueError, TypeError, KeyError):  # somebody else wrote into the pipe
+        return garbled_failure(None), 0.0, 0.0
+
+
+def frames_of_crash(text: str, folder: Path) -> tuple[str, ...]:
+    """Return the user's own frames, innermost last, from what faulthandler wrote about the thread that was running."""
+    found = [_FRAME.match(line) for line in text.splitlines()]
+    places = [(frame[1], int(frame[2]), frame[3]) for frame in found if frame]
+    return user_frames(places[::-1], folder)
+
+
 def broken_message(text: str, entry: str) -> str:
     """Return what a worker that could not start says, for people: the module first."""
-    document = json.loads(text)
-    failure = document["failure"]
+    try:
+        document = json.loads(text)
+        failure = document["failure"]
+    except (ValueError, TypeError, KeyError):
+        return f"activity.entry {entry}: {garbled_failure(None).message}"
     what = (
         f"{entry.partition(':')[0]} cannot be imported"
         if document["where"] == "import"

@@ -7,17 +7,35 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from typing import Any, Literal
 
-from hyperscale.failures import Failure, shorten
+from hyperscale.failures import Failure
 from hyperscale.node import wire
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.orders import Answer, Orders
-from hyperscale.node.worker_end import broken_message, end_failure, timed_out_failure
+from hyperscale.node.orders_in_flight import OrdersInFlight
+from hyperscale.node.strays import end_with_worker
+from hyperscale.node.worker_end import (
+    broken_message,
+    end_failure,
+    frames_of_crash,
+    garbled_failure,
+    timed_out_failure,
+)
+from hyperscale.node.worker_files import WorkerFiles
 from hyperscale.node.worker_settings import WorkerSettings
 
 _PIECE_BYTES = 1 << 18
-_LAST_OUTPUT_BYTES = 2_000
+_LAST_OUTPUT = 2_000
+#: A worker with calls in flight times them itself; it is late when it cannot even do that.
+_IN_FLIGHT_GRACE_SECONDS = 2.0
+#: How long an overdue worker may take to write its frames, and a killed one to be gone.
+_FRAMES_SECONDS = 0.3
+_GONE_SECONDS = 5.0
+#: The pipe of a process that ends is closed a moment before.
+_END_SECONDS = 0.2
 
 
 class WorkerProcess:
@@ -28,36 +46,36 @@ class WorkerProcess:
         state: starting until its set_up is done, then ready; dead in the end.
         descriptor: becomes readable when the worker says something or ends.
         was_ready: whether its set_up ever was done.
+        is_unfit: it makes room for a new worker, and no row is charged with its end.
         why_broken: what it said of its import or set_up, if that failed.
         orders: what it has been given and has not answered.
         seconds_per_row: of late, a moving average; None until it has finished a row.
+        files: its scratch folder, and what it prints.
     """
 
-    def __init__(self, index: int, settings: WorkerSettings, now: float) -> None:
-        """Start the process."""
+    def __init__(self, index: int, life: int, settings: WorkerSettings, now: float) -> None:
+        """Start the process; `life` is a number that no other process of this consumer has had."""
         self.index = index
         self.state: Literal["starting", "ready", "dead"] = "starting"
-        self.orders = Orders()
+        self.orders = OrdersInFlight(settings.concurrency) if settings.concurrency > 1 else Orders()
         self.seconds_per_row: float | None = None
-        self.was_ready = False
+        self.was_ready = self.is_unfit = False
         self.why_broken: str | None = None
         self._settings = settings
         self._busy_since = now
         self._lines = wire.LineBuffer()
-        self.scratch = settings.scratch / f"worker-{index}"
-        self.scratch.mkdir(parents=True, exist_ok=True)
-        self._log_path = settings.scratch / f"worker-{index}.log"
-        with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "hyperscale.node.worker"],
-                cwd=settings.code_folder,
-                env={**os.environ, **settings.environment_variables},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                bufsize=0,
-                start_new_session=True,
-            )
+        self.files = WorkerFiles(settings.scratch, f"worker-{index}-{life}")
+        self._is_lost = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hyperscale.node.worker"],
+            cwd=settings.code_folder,
+            env={**os.environ, **settings.environment_variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.files.printed_descriptor,
+            bufsize=0,
+            start_new_session=True,
+        )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
@@ -65,29 +83,23 @@ class WorkerProcess:
         os.set_blocking(self.descriptor, False)
         os.set_blocking(self._stdin.fileno(), False)
         self._unsent = b""
-        self._send(wire.pack_document(self._start_order()))
+        self._send(wire.pack_document({**settings.start_order(), **self._own_order()}))
 
-    def _start_order(self) -> dict[str, Any]:
-        settings = self._settings
-        return {
-            "run_id": settings.run_id,
-            "consumer": settings.consumer,
-            "worker_index": self.index,
-            "entry": settings.entry,
-            "activity_folder": str(settings.code_folder / "activity"),
-            "input_folder": None if settings.input_folder is None else str(settings.input_folder),
-            "key": settings.key,
-            "is_given_lists": settings.rows_per_call > 1,
-            "arguments": dict(settings.arguments),
-            "mounts": dict(settings.mounts),
-            "scratch": str(self.scratch),
-            "log_level": settings.log_level,
-        }
+    def _own_order(self) -> dict[str, Any]:
+        files = self.files
+        return {"worker_index": self.index, "scratch": str(files.scratch), "frames_path": str(files.frames_path)}
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process."""
+        return self._process.pid
 
     @property
     def is_dead(self) -> bool:
         """Whether the process is over and all that it said has been read."""
         return self.state == "dead"
+
+    # ---- said to it, and by it
 
     def give(self, message: HeldMessage, order: wire.Order, now: float) -> None:
         """Hand it rows of `message`; what it cannot take any more shows when it is read."""
@@ -116,22 +128,29 @@ class WorkerProcess:
         ended = self._has_ended()
         self._send(b"")
         lines: list[str] = []
-        while (piece := self._piece()) is not None:
+        while (piece := self._stdout.read(_PIECE_BYTES)) is not None:
             if not piece:
-                ended = True
+                ended, self._is_lost = True, not self._ends_within(_END_SECONDS)
                 break
             lines.extend(self._lines.feed(piece))
-        if lines and not self.was_ready:
-            self._note_start(lines.pop(0))
-        answers = list(self.orders.answers(lines))
-        if lines:
-            self._note_time(len(lines), now)
-        if ended:
+        self.files.bound()
+        answers = self._answers(lines, now)
+        self._is_lost |= self.orders.is_garbled or self._lines.is_flooded
+        if ended or self._is_lost:
             self.kill()
         return answers
 
-    def _piece(self) -> bytes | None:
-        return self._stdout.read(_PIECE_BYTES)
+    def _answers(self, lines: list[str], now: float) -> list[Answer]:
+        if lines and not self.was_ready:
+            self._note_start(lines.pop(0))
+        if lines and lines[-1] == wire.UNFIT:
+            lines.pop()
+            self.is_unfit = True
+        answers = list(self.orders.answers(lines))
+        rows = sum(len(answer.row_indices) for answer in answers)
+        if rows:
+            self._note_time(rows, now)
+        return answers
 
     def _has_ended(self) -> bool:
         """Whether the process is over; where possible without reaping it, so that its group keeps its number."""
@@ -161,39 +180,65 @@ class WorkerProcess:
 
     def overdue_seconds(self, now: float) -> float:
         """Return by how much its start or its present call has overrun its time; negative while it has not."""
-        settings = self._settings
+        settings, grace = self._settings, _IN_FLIGHT_GRACE_SECONDS if self._settings.concurrency > 1 else 0.0
         if self.state == "starting":
             return now - self._busy_since - settings.set_up_timeout_seconds
-        return now - self._busy_since - settings.timeout_seconds if self.orders else -settings.timeout_seconds
+        return now - self._busy_since - settings.timeout_seconds - grace if self.orders else -settings.timeout_seconds
+
+    # ---- its end
 
     def failure(self, *, timed_out: bool = False) -> Failure:
-        """Return what its end means for the rows of the call it was on; call it once it is dead."""
+        """Return what its end means for the row it was on; call it once it is dead."""
+        last_output = self.files.printed()[-_LAST_OUTPUT:] or None
         if timed_out:
-            return timed_out_failure(self._settings.timeout_seconds, self._last_output())
-        return end_failure(self._process.wait(), self._last_output())
+            failure = timed_out_failure(self._settings.timeout_seconds, last_output)
+        elif self._is_lost or self._process.returncode is None:
+            failure = garbled_failure(last_output)
+        else:
+            failure = end_failure(self._process.returncode, last_output)
+        return replace(failure, frames=frames_of_crash(self.files.frames(), self._settings.activity_folder))
 
-    def _last_output(self) -> str | None:
-        with self._log_path.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_OUTPUT_BYTES))
-            return shorten(log.read().decode("utf-8", "replace")) or None
+    def tell_frames(self) -> None:
+        """Have a worker that hangs say where; it may be in code that does not return.
+
+        The signal can end a wait inside of the call, which then goes on: what it printed is taken before.
+        """
+        self.files.keep_last_words()
+        before, deadline = -1, time.monotonic() + _FRAMES_SECONDS
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGUSR2)
+        while time.monotonic() < deadline:
+            size = len(self.files.frames())
+            if size == before and size:
+                return
+            before = size
+            time.sleep(0.005)
 
     def stop(self) -> None:
         """Ask it to tear down and leave."""
-        self._send(wire.pack_document({"order": "stop"}))
+        self._send(wire.pack_document({"order": wire.STOP}))
+
+    def leave(self, deadline: float) -> None:
+        """Wait until `deadline` for it to leave after `stop`, then end what is left of it."""
+        self._ends_within(deadline - time.monotonic())
+        self.kill()
+
+    def _ends_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._has_ended():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.002)
+        return True
 
     def kill(self) -> None:
         """End it and all that it started, at once."""
         if self.is_dead:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        end_with_worker(self.pid)
+        # A process that hangs in the system is given up; its rows must not wait for it.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GONE_SECONDS)
         self._stdin.close()
         self._stdout.close()
         self.state = "dead"
-
-    def leave(self, grace_seconds: float) -> None:
-        """Wait for it to leave after `stop`, then end what is left of it."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace_seconds)
-        self.kill()

@@ -17,7 +17,10 @@ class WorkerSettings:
         scratch: each worker makes a folder of its own in it.
         key: the column that names rows, if any.
         input_folder: where a row's relative `path` is, for an input of files; messages carry relative names.
+        concurrency: calls in flight in one worker; above 1 the activity is async, and calls have one row.
         set_up_timeout_seconds, timeout_seconds: of the start, and of one call.
+        logs: whose captured output is kept: failed, all or none.
+        adopts_orphans: this process has no children but workers, and becomes the parent of what they leave behind.
     """
 
     run_id: str
@@ -31,6 +34,42 @@ class WorkerSettings:
     mounts: Mapping[str, str]
     environment_variables: Mapping[str, str]
     rows_per_call: int
+    concurrency: int
     set_up_timeout_seconds: float
     timeout_seconds: float
     log_level: str
+    logs: str
+    adopts_orphans: bool
+
+    @property
+    def rows_together(self) -> int:
+        """Return how many rows a worker takes up at once: in a call, or in flight."""
+        return max(self.rows_per_call, self.concurrency)
+
+    @property
+    def rows_held(self) -> int:
+        """Return how many rows a worker holds at least, if there are: while it has half of them it is busy."""
+        return self.rows_per_call if self.concurrency == 1 else 2 * self.concurrency
+
+    @property
+    def activity_folder(self) -> Path:
+        """Return the folder of the user's code."""
+        return self.code_folder / "activity"
+
+    def start_order(self) -> dict[str, Any]:
+        """Return what every worker is told first; it learns its own place beside."""
+        return {
+            "run_id": self.run_id,
+            "consumer": self.consumer,
+            "entry": self.entry,
+            "activity_folder": str(self.activity_folder),
+            "input_folder": None if self.input_folder is None else str(self.input_folder),
+            "key": self.key,
+            "is_given_lists": self.rows_per_call > 1,
+            "concurrency": self.concurrency,
+            "timeout_seconds": self.timeout_seconds,
+            "arguments": dict(self.arguments),
+            "mounts": dict(self.mounts),
+            "log_level": self.log_level,
+            "logs": self.logs,
+        }

@@ -46,6 +46,19 @@ def test_plan_prints_a_table_and_a_countable_last_line_and_writes_nothing(hypers
     assert contents(folder) == before
 
 
+def test_a_plan_says_which_nodes_are_serverless_and_which_clusters_are_not_the_runs(hyperscale: Command, folder: Path):
+    compute = "compute={serverless: true, tier: low_priority, control: {serverless: true}}"
+
+    serverless = hyperscale("plan", "--set", compute, folder=folder).stdout.splitlines()
+    existing = hyperscale("plan", "--set", "compute={existing: [a-b], control: {existing: cpu}}", folder=folder)
+
+    assert "nodes       4 of Standard_DS3_v2, low_priority, serverless" in serverless
+    assert "control     serverless, Standard_DS2_v2" in serverless
+    assert not [line for line in serverless if line.startswith("cluster")]
+    assert "cluster     a-b: 4 nodes, not touched" in existing.stdout.splitlines()
+    assert "control     cpu, not touched" in existing.stdout.splitlines()
+
+
 def test_plan_as_json_is_one_document(hyperscale: Command, folder: Path):
     answer = hyperscale("plan", "--json", "--set", "parallelism.workers=500", folder=folder)
 
@@ -71,6 +84,16 @@ def test_render_writes_files_that_its_check_finds_current(hyperscale: Command, f
     clusters = [path for path in made if path.startswith("compute/hs-squares-")]
     assert len(clusters) == 2
     assert {"pipelines/squares.yml", "components/consume.yml", "components/code/activity/square.py"} <= set(made)
+
+
+def test_render_and_its_check_as_json_are_one_document(hyperscale: Command, folder: Path):
+    rendered = json.loads(hyperscale("render", "--json", folder=folder).stdout)
+    checked = json.loads(hyperscale("render", "--check", "--json", folder=folder).stdout)
+
+    assert rendered == checked
+    assert rendered["folder"] == str(folder)
+    assert "pipelines/squares.yml" in rendered["files"]
+    assert all((folder / file).is_file() for file in rendered["files"])
 
 
 def test_rendering_again_changes_no_byte(hyperscale: Command, folder: Path):
@@ -105,6 +128,29 @@ def test_render_refuses_to_overwrite_a_file_that_it_did_not_write(hyperscale: Co
     assert "components/seed.yml was not rendered by hyperscale" in answer.stderr
     assert (folder / "components" / "seed.yml").read_text() == "mine: true\n"
     assert not (folder / "pipelines").exists()
+
+
+def test_render_deletes_nothing_of_the_user_in_the_staged_code(hyperscale: Command, folder: Path):
+    (folder / "components" / "code").mkdir(parents=True)
+    (folder / "components" / "code" / "notes.txt").write_text("mine")
+
+    answer = hyperscale("render", folder=folder)
+
+    assert answer.returncode == 2
+    assert "notes.txt was not staged by hyperscale, and would be deleted" in answer.stderr
+    assert not (folder / "pipelines").exists()
+
+
+def test_a_second_experiment_of_a_folder_says_that_it_took_the_components_of_the_first(
+    hyperscale: Command, folder: Path
+):
+    hyperscale("render", folder=folder)
+    (folder / "cubes.yaml").write_text(EXPERIMENT.replace("name: squares", "name: cubes"))
+
+    answer = hyperscale("render", "cubes.yaml", folder=folder)
+
+    assert answer.returncode == 0, answer.stderr
+    assert "warning: pipelines/squares.yml shares components/ with this experiment" in answer.stderr
 
 
 def test_a_saved_plan_is_rendered_as_it_was_made(hyperscale: Command, folder: Path, tmp_path: Path):

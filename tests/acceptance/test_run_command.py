@@ -301,6 +301,20 @@ def test_a_module_that_cannot_be_imported_charges_no_row_and_is_named_first(hype
     assert "no_such_library" in errors[0]
 
 
+def test_a_place_that_is_no_folder_of_this_machine_starts_nothing(hyperscale: Command, folder: Path) -> None:
+    ran = hyperscale("run", "--queue", "https://account.queue.core.windows.net/rows", folder=folder)
+
+    assert ran.returncode == 1
+    assert "error: the queue 'https://account.queue.core.windows.net/rows' is not available yet" in ran.stderr
+    assert not (folder / ".hyperscale").exists()
+
+
+def test_one_row_is_not_called_rows(hyperscale: Command, folder: Path) -> None:
+    ran = hyperscale("run", "--rows", "1", folder=folder)
+
+    assert ": 1 row, 1 worker on this machine\n" in ran.stderr
+
+
 def test_a_wrong_experiment_starts_nothing(hyperscale: Command, folder: Path) -> None:
     ran = hyperscale("run", "--set", "parallelism.workers=-1", folder=folder)
 

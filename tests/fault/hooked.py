@@ -18,8 +18,10 @@ from hyperscale.node.stores import Scalar, Store
 
 T = TypeVar("T")
 Act = Callable[[], object]
-#: The number of a request among all, whatever their kind.
-ANY = "any"
+#: A kind of requests: all that change something, a receive that brings nothing not among them. A kill before a
+#: request that only looks finds what a kill after the last change finds.
+CHANGE = "change"
+_LOOKS = frozenset({"depth", "read", "names", "beats"})
 #: A thread that waits longer for a thaw hangs: the test is wrong.
 THAW_SECONDS = 60.0
 #: What the requests of a store that write are called, by the folder of their name.
@@ -55,7 +57,7 @@ class Line:
     # ---- what a test asks for
 
     def before(self, kind: str, act: Act, number: int = 1) -> None:
-        """Call `act` before the `number`-th request of a kind."""
+        """Call `act` before the `number`-th request of a kind other than CHANGE."""
         self._acts["before", kind, number].append(act)
 
     def after(self, kind: str, act: Act, number: int = 1) -> None:
@@ -69,6 +71,11 @@ class Line:
     def copy(self, kind: str, number: int = 1) -> None:
         """Keep a copy of that request in `copies`: the network may deliver it later."""
         self._copied.add((kind, number))
+
+    @property
+    def changes(self) -> int:
+        """Return how many requests have changed something."""
+        return self._counts[CHANGE]
 
     def kill(self) -> None:
         """Let nothing through any more: whoever asks ends."""
@@ -87,24 +94,27 @@ class Line:
 
     def carry_out(self, kind: str, request: Callable[[], T]) -> T:
         self._pass()
-        with self._lock:
-            self.log.append(kind)
-            self._counts[kind] += 1
-            self._counts[ANY] += 1
-            numbers = ((kind, self._counts[kind]), (ANY, self._counts[ANY]))
-        self._act("before", numbers)
-        if not self._copied.isdisjoint(numbers):
+        number = self._number(kind)
+        self.log.append(kind)
+        self._act("before", kind, number)
+        if (kind, number) in self._copied:
             self.copies.append(request)
-        if not self._lost.isdisjoint(numbers):
+        if (kind, number) in self._lost:
             request()
         answer = request()
-        self._act("after", numbers)
+        self._act("after", kind, number)
+        if kind not in _LOOKS and answer != []:
+            self._act("after", CHANGE, self._number(CHANGE))
         return answer
 
-    def _act(self, moment: str, numbers: tuple[tuple[str, int], ...]) -> None:
-        for kind, number in numbers:
-            for act in self._acts.pop((moment, kind, number), ()):
-                act()
+    def _number(self, kind: str) -> int:
+        with self._lock:
+            self._counts[kind] += 1
+            return self._counts[kind]
+
+    def _act(self, moment: str, kind: str, number: int) -> None:
+        for act in self._acts.pop((moment, kind, number), ()):
+            act()
         self._pass()
 
     def _pass(self) -> None:

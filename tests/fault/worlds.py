@@ -29,6 +29,7 @@ from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.ledger_reader import part_lines, read_seals
 from hyperscale.node.queues import QueueGoneError
 from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.run_results import RunResults
 from hyperscale.node.seed import seed_rows
 from hyperscale.node.stores.folder import FolderStore
@@ -68,9 +69,9 @@ class World:
     def __init__(self, folder: Path, *, rows: int = 6, rows_per_message: int = 3) -> None:
         self.folder = folder
         self.rows, self.rows_per_message = rows, rows_per_message
-        self.ahead = 0.0
+        self.ahead = self.waited = 0.0
         self.queue = SqliteQueue(folder / "run" / "queue.sqlite")
-        self.store = FolderStore(folder / "run")
+        self.store = FolderStore(folder / "run", clock=self.wall_clock)
         self._threads: list[Process] = []
         (folder / "code" / "activity").mkdir(parents=True)
         (folder / "code" / "activity" / "activity_of_world.py").write_text(CODE)
@@ -98,7 +99,7 @@ class World:
             seed_id=seed_id,
             manifest={"run_id": "run", "experiment": "squares", "created_at": 0.0, "plan": {"rows": self.rows}},
             counts=RequestCounts(),
-            clock=time.time,
+            clock=self.wall_clock,
         )
 
     def consumer(
@@ -130,6 +131,7 @@ class World:
             stop: whether it was asked to leave.
         """
         queue, store = self._behind(line)
+        life = len(read_resumes(store))
         background, counts = Background(2), RequestCounts()
 
         def clock() -> float:
@@ -141,7 +143,7 @@ class World:
         )  # fmt: skip
         heartbeat = Heartbeat(
             store, background, counts,
-            process=name, life=len(read_resumes(store)), interval_seconds=beat_seconds,
+            process=name, life=life, interval_seconds=beat_seconds,
             clock=time.monotonic, started_at=0.0,
         )  # fmt: skip
         arguments = {"gates": {str(row): gate for row, gate in (gates or {}).items()}, "fail": list(fail)}
@@ -151,9 +153,10 @@ class World:
             arguments={**arguments, "large_bytes": large_bytes, "unique": unique},
             mounts={"world": str(self.folder)}, environment_variables={}, rows_per_call=1,
             set_up_timeout_seconds=30.0, timeout_seconds=60.0, log_level="info",
+            concurrency=1, logs="failed", adopts_orphans=False,
         )  # fmt: skip
         return Consumer(
-            Tools(custody, background, heartbeat, 0.01), settings,
+            Tools(custody, background, heartbeat, RowLogs(store, background, name), 0.01), settings,
             workers=workers, policy=RetryPolicy(max_attempts, 0.01, ()), stop_requested=stop,
         )  # fmt: skip
 
@@ -169,7 +172,6 @@ class World:
     def tear_down(self, line: Line | None = None, *, consumers: int = 1) -> RunResults:
         """Run teardown on a clock that is put forward where it would wait."""
         queue, store = self._behind(line)
-        clock = Clock()
         return tear_down(
             run_id="run",
             queue=queue,
@@ -179,8 +181,8 @@ class World:
             consumers=consumers,
             lease_seconds=LEASE,
             resumes=len(read_resumes(store)),
-            clock=clock,
-            wait=clock.wait,
+            clock=self.wall_clock,
+            wait=self.wait,
             stop_requested=lambda: False,
         )
 
@@ -195,6 +197,14 @@ class World:
     def _behind(self, line: Line | None) -> tuple[HookedQueue, HookedStore]:
         line = line or Line()
         return HookedQueue(self.queue, line), HookedStore(self.store, line)
+
+    def wall_clock(self) -> float:
+        """Run like the machine's clock, and jump forward where teardown waits."""
+        return time.time() + self.waited
+
+    def wait(self, seconds: float) -> None:
+        self.waited += max(seconds, 1.0)
+        assert self.waited < 10 * 3600, "teardown waits for ever"
 
     # ---- what happens to it
 
@@ -221,6 +231,10 @@ class World:
     def renew_now(self) -> None:
         """Have consumers think that a third of their lease is over."""
         self.ahead += LEASE / 2
+
+    def hurry(self) -> None:
+        """Have consumers think that three seconds have passed: a finished message waits for company no longer."""
+        self.ahead += 3.0
 
     def open(self, *gates: str) -> None:
         for gate in gates:
@@ -256,6 +270,13 @@ class World:
 
     def seals(self) -> list[Seal]:
         return read_seals(self.store)
+
+    def queue_is_gone(self) -> bool:
+        try:
+            self.queue.depth()
+        except QueueGoneError:
+            return True
+        return False
 
     def bodies(self) -> list[Body]:
         """Return the bodies in the queue, as nobody's lease hides them: from a copy of its file."""
@@ -297,20 +318,6 @@ class Process:
         until(self.line.frozen.is_set)
 
 
-class Clock:
-    """Runs like the machine's, and jumps forward where somebody waits."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self._ahead
-
-    def wait(self, seconds: float) -> None:
-        self._ahead += max(seconds, 1.0)
-        assert self._ahead < 10 * 3600, "teardown waits for ever"
-
-
 def squares(rows: int) -> list[dict[str, str]]:
     """Return the table of an undisturbed run."""
     return [
@@ -319,8 +326,12 @@ def squares(rows: int) -> list[dict[str, str]]:
     ]
 
 
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+def until(condition: Callable[[], object], *, meanwhile: Callable[[], object] | None = None) -> None:
+    """Wait for `condition`; call `meanwhile` now and then."""
+    deadline, turns = time.monotonic() + 30, 0
     while not condition():
         assert time.monotonic() < deadline, "it did not happen within 30 s"
+        if meanwhile and turns % 25 == 0:
+            meanwhile()
+        turns += 1
         time.sleep(0.002)

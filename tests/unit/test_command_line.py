@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+import threading
+import time
 import types
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -11,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 import hyperscale.__main__ as command_line
-from hyperscale.commands import COMMANDS, load_command
+from hyperscale.commands import COMMANDS, load_command, say_if_slow
 from hyperscale.errors import AzureError, ExperimentError, IncompleteRunError, PlanError, Problem, RunStateError
 
 
@@ -48,6 +51,9 @@ def test_a_command_decides_the_exit_code(command: Callable[[Callable[[], int]], 
         (AzureError("x"), 5),
         (IncompleteRunError("x"), 6),
         (KeyboardInterrupt(), 130),
+        (PermissionError(13, "Permission denied", "/etc/plan.json"), 1),
+        (OSError(errno.ENOSPC, "No space left on device"), 1),
+        (OSError("x"), 70),
         (ZeroDivisionError("x"), 70),
     ],
 )
@@ -57,6 +63,58 @@ def test_each_error_has_its_exit_code(
     command(raising(error))
 
     assert command_line.main(["schema"]) == code
+
+
+def test_a_file_that_the_machine_refuses_is_named_and_no_bug(
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(raising(FileNotFoundError(2, "No such file or directory", "nowhere/plan.json")))
+
+    command_line.main(["schema"])
+
+    assert capsys.readouterr().err.splitlines() == [
+        "error: nowhere/plan.json: No such file or directory",
+        "hint: see that its folder exists, that you may read and write there, and that the disk is not full",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "from.py", None, "to.py"), "to.py: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_full_disk_is_no_bug_and_what_did_not_fit_is_named_if_it_is_known(
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str], error: OSError, told: str
+) -> None:
+    command(raising(error))
+
+    command_line.main(["schema"])
+
+    assert capsys.readouterr().err.splitlines()[0] == f"error: {told}"
+
+
+def test_what_takes_long_is_said_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    said = ""
+    deadline = time.monotonic() + 20
+
+    with say_if_slow("checking", after_seconds=0.0):
+        while not said and time.monotonic() < deadline:
+            time.sleep(0.01)
+            said = capsys.readouterr().err
+
+    assert said == "checking\n"
+
+
+def test_what_is_quick_is_not_talked_about(capsys: pytest.CaptureFixture[str]) -> None:
+    threads = threading.active_count()
+
+    with say_if_slow("checking", after_seconds=60.0):
+        pass
+
+    assert capsys.readouterr().err == ""
+    assert threading.active_count() == threads
 
 
 def test_problems_come_first_one_a_line_then_message_and_hint(

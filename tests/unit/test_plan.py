@@ -138,10 +138,16 @@ SAID = [
     ({"workers": 500}, 288, "workers trimmed from 500 to 288: there are 288 rows"),
     ({"workers": 10, "workers_per_node": 4}, 288, "3 nodes of 4 workers have room for 12 workers, 10 were asked for"),
     ({"rows_per_message": 90_000}, 200_000, "rows per message lowered from 90,000 to "),
+    ({"workers": 500}, 1, "workers trimmed from 500 to 1: there is 1 row"),
+    (
+        {"workers": 40, "rows_per_message": 50},
+        1_000,
+        "20 messages for 40 workers: the others have nothing to do; lower parallelism.rows_per_message to 25",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("parallelism", "rows", "note"), SAID, ids=["trimmed", "room", "lowered"])
+@pytest.mark.parametrize(("parallelism", "rows", "note"), SAID, ids=["trimmed", "room", "lowered", "one", "idle"])
 def test_what_was_changed_is_said(parallelism: dict[str, Any], rows: int, note: str):
     experiment = make_experiment(parallelism={"workers": 8, **parallelism}, azure=WORKSPACE)
 
@@ -217,6 +223,18 @@ def test_an_input_without_rows_has_no_plan():
         plan_of(make_experiment(), make_facts(0))
 
 
+@given(placeable())
+def test_there_is_a_message_for_every_worker_unless_the_experiment_says_otherwise(
+    given_: tuple[Experiment, InputFacts],
+):
+    experiment, facts = given_
+
+    plan = plan_of(experiment, facts)
+
+    assert plan.messages >= plan.workers or any("have nothing to do" in note for note in plan.notes)
+    assert plan.messages >= plan.workers or experiment.parallelism.rows_per_message != "auto"
+
+
 def test_about_twenty_messages_a_worker_are_planned():
     plan = plan_of(make_experiment(parallelism={"workers": 10}), make_facts(20_000))
 
@@ -229,6 +247,16 @@ def test_a_message_fills_whole_calls():
     plan = plan_of(experiment, make_facts(20_000))
 
     assert plan.rows_per_message == 128
+
+
+def test_calls_get_fewer_rows_before_a_worker_gets_none():
+    activity = {"entry": "sweep:fit", "rows_per_call": 64}
+    experiment = make_experiment(parallelism={"workers": 100}, activity=activity, azure=WORKSPACE)
+
+    plan = plan_of(experiment, make_facts(1_000))
+
+    assert (plan.rows_per_message, plan.messages) == (10, 100)
+    assert plan.notes == ("calls get up to 10 rows, not 64: 100 workers share 1,000 rows",)
 
 
 def test_low_priority_gets_spare_consumers_and_dedicated_none():

@@ -29,6 +29,7 @@ _SCHEMA = (
 #: What SQLite says, and what a user can do about it.
 _HINTS = {
     "full": "free some space on that disk, then go on with --resume",
+    "I/O error": "see whether that disk is full, over quota or damaged, then go on with --resume",
     "readonly": "make the folder and the file writable",
     "unable to open": "make the folder readable and writable",
     "locked": "another process has held the file for a minute: look for one that hangs",

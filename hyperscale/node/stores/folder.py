@@ -28,6 +28,7 @@ _NOT_OURS = frozenset({_TEMPORARY, "rendered", "steps", "scratch", "launch.json"
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 _HINTS = {
     errno.ENOSPC: "free some space on that disk, then go on with --resume",
+    errno.EDQUOT: "free some of your quota on that disk, then go on with --resume",
     errno.EROFS: "make the folder writable",
     errno.EACCES: "make the folder, and what is in it, readable and writable",
 }

@@ -86,22 +86,43 @@ def test_an_entry_can_be_in_a_package(folder: Path, path: str):
 
 
 EXPECTED = ", expected (row) or (row, context)"
-NOT_YET = ", which is not available yet in this version"
 BROKEN = [
     ("def fti(row): return 1", "experiment.yaml:3:19: activity.entry: sweep.py defines no fit (did you mean 'fti'?)"),
     ("x = 1\nfit: int", "experiment.yaml:3:19: activity.entry: sweep.py defines no fit"),
     ("def make():\n    def fit(row): return 1", "experiment.yaml:3:19: activity.entry: sweep.py defines no fit"),
     ("x = 1\ndef fit(row:\n    pass", "src/sweep.py:2:8: is not Python: '(' was never closed"),
     ("x = '\0'", "src/sweep.py:1: is not Python: source code string cannot contain null bytes"),
-    ("\nasync def fit(row): return 1", f"src/sweep.py:2:1: fit is async{NOT_YET}; expected a plain function"),
+    ("\nasync def fit(): return 1", f"src/sweep.py:2:1: fit takes no row{EXPECTED}"),
     ("def fit(): return 1", f"src/sweep.py:1:1: fit takes no row{EXPECTED}"),
     ("def fit(a, b, c): return 1", f"src/sweep.py:1:1: fit needs 3 arguments{EXPECTED}"),
     ("def fit(row, *, seed): return 1", f"src/sweep.py:1:1: fit needs the argument seed by name{EXPECTED}"),
     ("class fit: pass", "src/sweep.py:1:1: the class fit has no method run"),
     ("class fit(NodeRunner):\n    def set_up(self): pass", "src/sweep.py:1:1: the class fit has no method run"),
     ("class fit:\n    def run(self): pass", f"src/sweep.py:1:1: fit.run takes no row{EXPECTED}"),
-    ("class fit:\n    async def run(self, row): pass", f"src/sweep.py:1:1: fit.run is async{NOT_YET}"),
+    ("class fit:\n    async def run(self): pass", f"src/sweep.py:1:1: fit.run takes no row{EXPECTED}"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "source", ["async def fit(row): return 1", "class fit:\n    async def run(self, row, context): return 1"]
+)
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_an_async_entry_may_have_several_calls_in_flight(folder: Path, source: str, concurrency: int):
+    (folder / "src" / "sweep.py").write_text(source)
+
+    assert check_activity(loaded(folder, f"entry: sweep:fit, concurrency: {concurrency}")) == ()
+
+
+@pytest.mark.parametrize("source", ["def fit(row): return 1", "class fit:\n    def run(self, row): return 1"])
+def test_a_plain_entry_may_not_nor_may_calls_of_several_rows(folder: Path, source: str):
+    (folder / "src" / "sweep.py").write_text(source)
+
+    said = problems(loaded(folder, "entry: sweep:fit, concurrency: 4, rows_per_call: 8"))
+
+    assert [problem.partition(" activity.")[2] for problem in said] == [
+        "concurrency: calls of one row only can be in flight together, activity.rows_per_call is 8",
+        "concurrency: sweep:fit is a plain function, an async one was expected: it waits while others go on",
+    ]
 
 
 @pytest.mark.parametrize(("source", "expected"), BROKEN)
@@ -200,3 +221,32 @@ def test_modules_named_like_standard_ones_are_warnings(folder: Path):
         "src/json.py: `import json` gives the standard one, not this one; rename it if others import it",
         "src/queue.py: `import queue` gives the standard one, not this one; rename it if others import it",
     ]
+
+
+ENVIRONMENTS = [
+    (
+        "dependencies: [{pip: [azure-identity<1.2]}]",
+        "experiment.yaml:4:27: environment.conda_file: conda.yml: wants other versions than nodes need: "
+        "azure-identity<1.2 against azure-identity>=1.19; widen the versions; "
+        "or set environment.install_at_start and see whether your code runs with ours",
+    ),
+    (
+        "dependencies: 3",
+        "experiment.yaml:4:27: environment.conda_file: conda.yml: dependencies is no list of packages "
+        "and of one `pip:` with a list of its own; write it as conda wants it",
+    ),
+    ("dependencies: [pip", "conda.yml:2:1: is not YAML"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), ENVIRONMENTS)
+def test_packages_that_nodes_could_not_install_are_told_before_anything_is_rendered(
+    folder: Path, text: str, message: str
+):
+    (folder / "src" / "sweep.py").write_text("def fit(row): return 1")
+    (folder / "conda.yml").write_text(text)
+
+    said = problems(loaded(folder, "entry: sweep:fit", "environment: {conda_file: conda.yml}\n"))
+
+    assert len(said) == 1
+    assert said[0].startswith(message)

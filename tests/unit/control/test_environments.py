@@ -172,7 +172,12 @@ REFUSED = [
     ("conda.yml", "dependencies: [{pip: [azure-storage-queue<12]}]", "azure-storage-queue<12 against"),
     ("conda.yml", "dependencies: [conda-forge::azure-identity=1.2]", "azure-identity==1.2.* against"),
     ("conda.yml", "dependencies: [{pip: [-r requirements.txt]}]", "'-r requirements.txt' names another file"),
+    ("conda.yml", "dependencies: [python=3.8]", "python==3.8.* against python>=3.10"),
+    ("conda.yml", "dependencies: [python<3.10, pip]", "python<3.10 against python>=3.10"),
     ("conda.yml", "dependencies: python", "dependencies is no list"),
+    ("conda.yml", "dependencies: [{pip: numpy}]", "dependencies is no list"),
+    ("conda.yml", "dependencies: [{conda: 3}]", "dependencies is no list"),
+    ("conda.yml", "dependencies: [3.10]", "dependencies is no list"),
     ("conda.yml", "- python", "expected a mapping"),
     ("conda.yml", "a: [", "conda.yml"),
 ]

@@ -158,3 +158,14 @@ def test_the_memory_of_a_check_does_not_grow_with_the_input(tmp_path: Path):
         assert found == rows
 
     assert peaks[250_000] - peaks[5_000] < 12 * 1024  # the larger file has 30 MB
+
+
+def test_names_that_a_command_line_cannot_hold_are_told_before_anything_is_rendered(tmp_path: Path):
+    (tmp_path / "bob's.csv").write_text("id\n1\n")
+    (tmp_path / "it's").mkdir()
+
+    with pytest.raises(ExperimentError) as caught:
+        check_input(loaded(tmp_path, 'csv: "bob\'s.csv"', 'mounts: {model: "it\'s"}\n'))
+
+    assert [problem.path for problem in caught.value.problems] == ["input.csv", "mounts.model"]
+    assert '"bob\'s.csv" is no name of a file or folder of the input' in str(caught.value.problems[0])

@@ -219,7 +219,7 @@ def test_set_mends_what_is_wrong_in_the_file(file: Path):
         ),
         ("parallelism={workers: 0}", "--set parallelism: parallelism.workers: 0 is out of bounds, expected at least 1"),
         ("log_level=", "--set log_level: has no value, expected one of debug, info, warning, error"),
-        ("output.logs=all", "--set output.logs: is not available yet in this version; remove it"),
+        ("output.path=here", "--set output.path: is not available yet in this version; remove it"),
     ],
 )
 def test_a_wrong_override_is_named_by_its_key(file: Path, override: str, expected: str):
@@ -229,7 +229,7 @@ def test_a_wrong_override_is_named_by_its_key(file: Path, override: str, expecte
 def test_serverless_machines_have_a_size_and_a_tier(file: Path):
     compute = "{serverless: true, size: Standard_F4s_v2, tier: low_priority, control: {serverless: true, size: A_b}}"
 
-    found = load_experiment(file, [f"compute={compute}"]).experiment.compute
+    found = loaded(file, SHORTEST, f"compute={compute}").compute
 
     assert (found.serverless, found.size, found.tier) == (True, "Standard_F4s_v2", "low_priority")
     assert (found.control.serverless, found.control.size) == (True, "A_b")
@@ -271,15 +271,52 @@ def test_a_file_that_no_human_wrote_is_refused_unread(file: Path):
     assert said == ["experiment.yaml: is larger than 1,048,576 bytes, which no experiment file is"]
 
 
-def test_what_has_no_effect_is_a_warning(file: Path):
-    file.write_text(SHORTEST.replace("grid.csv", "grid.csv, rows: 10") + "compute: {spare_consumers: 2}\n")
+NO_EFFECT = [
+    ("input.rows=10", "input.rows", "is for remote inputs alone; the rows of a local input are counted"),
+    (
+        "compute.spare_consumers=2",
+        "compute.spare_consumers",
+        "has no effect on dedicated nodes: they are not taken away",
+    ),
+    (
+        "compute={serverless: true, tier: low_priority, spare_consumers: 2}",
+        "compute.spare_consumers",
+        "has no effect on serverless nodes: a spare job would not wait, but get a node of its own",
+    ),
+    (
+        "compute={existing: [gpu-a], locations: [westeurope]}",
+        "compute.locations",
+        "has no effect: the run makes no clusters of its own",
+    ),
+    (
+        "environment={conda_file: conda.yml, python: /usr/bin/python3}",
+        "environment.python",
+        "has no effect beside conda_file, which brings an interpreter of its own",
+    ),
+    (
+        "azure.container=mine",
+        "azure.container",
+        "has no effect without azure.storage_account: the store is in the workspace's own account",
+    ),
+]
 
-    warnings = [str(warning).replace(f"{file.parent}/", "") for warning in load_experiment(file).warnings]
 
-    assert warnings == [
-        "experiment.yaml:2:30: input.rows: is for remote inputs alone; the rows of a local input are counted",
-        "experiment.yaml:4:28: compute.spare_consumers: has no effect on dedicated nodes: they are not taken away",
-    ]
+@pytest.mark.parametrize(("override", "path", "message"), NO_EFFECT, ids=[override for override, _, _ in NO_EFFECT])
+def test_what_has_no_effect_is_a_warning(file: Path, override: str, path: str, message: str):
+    file.write_text(SHORTEST)
+
+    warnings = load_experiment(file, [override]).warnings
+
+    assert [warning.message for warning in warnings] == [message]
+    assert path in f"{warnings[0].file} {warnings[0].path}"
+
+
+def test_a_warning_stands_where_its_key_does(file: Path):
+    file.write_text(SHORTEST + "compute: {spare_consumers: 2}\n")
+
+    (warning,) = load_experiment(file).warnings
+
+    assert (warning.line, warning.column, warning.path) == (4, 28, "compute.spare_consumers")
 
 
 @pytest.mark.parametrize("name", ["billion-laughs", "alias-of-itself", "too-deep"])

@@ -16,14 +16,15 @@ from typing import Any
 import pytest
 
 from hyperscale.control.bindings import State
-from hyperscale.control.local_run import Decision, Ending, LocalRun, decide
+from hyperscale.control.deciding import Decision, decide
+from hyperscale.control.local_run import Ending, LocalRun
 from hyperscale.control.pipeline_files import load_pipeline
 from hyperscale.control.progress import Progress
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.step_plans import plan_steps
 from hyperscale.control.stopping import StopRequests
 from hyperscale.errors import ExperimentError, RunStateError
-from hyperscale.node.control import read_cancel
+from hyperscale.node.control import read_cancel, write_manifest
 
 NEEDS = {"seed": (), "consume_0": ("seed",), "consume_1": ("seed",), "teardown": ()}
 WORDS: dict[str, State] = {"w": "waiting", "r": "running", "s": "succeeded", "f": "failed", "k": "skipped"}
@@ -160,6 +161,16 @@ def test_steps_run_in_the_order_of_their_bindings_and_pass_folders_on(pipeline: 
 
     assert ending.exits == {"seed": 0, "consume_0": 0}
     assert run.step_log("consume_0").read_text() == "it's $(x) && 'y'\n"
+
+
+def test_how_many_rows_are_planned_is_shown_before_they_are_seeded(pipeline: Pipeline, run: RunFolder) -> None:
+    write_manifest(run.store(), {"plan": {"rows": 7}})
+    pipeline.job("seed", "")
+    listener = Listener()
+
+    execute(pipeline, run, listener=listener)
+
+    assert (listener.shown[0].phase, listener.shown[0].total) == ("seeding", 7)
 
 
 def test_auto_inputs_name_the_run_and_its_folder(pipeline: Pipeline, run: RunFolder) -> None:
@@ -332,7 +343,45 @@ def test_the_first_wish_to_stop_reaches_consumers_as_a_signal_and_teardown_as_a_
     assert answer[0].exits == {"consume_0": 0, "teardown": 0}
     assert answer[0].stop_requests == 1
     assert [line.partition(":")[0] for line in listener.said] == ["stopping"]
-    assert listener.shown[-1].phase == "stopping"
+    assert (listener.shown[-1].phase, listener.shown[-1].seconds_left) == ("stopping", None)
+
+
+class SlowListener(Listener):
+    """Takes its time to say something: until the step that was asked to stop has answered."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self._log = log
+
+    def say(self, text: str) -> None:
+        super().say(text)
+        wait_until(lambda: bool(self._log.read_text()))
+
+
+TELLS_WHETHER_CANCELLED = """
+import pathlib, signal, sys, time
+def tell(*_):
+    print(bool(list(pathlib.Path(sys.argv[1]).glob("control/cancel-*.json"))))
+    sys.exit(0)
+signal.signal(signal.SIGTERM, tell)
+pathlib.Path(sys.argv[2], "ready").touch()
+time.sleep(60)
+"""
+
+
+@pytest.mark.usefixtures("waiting_teardown")
+def test_a_consumer_that_is_asked_to_stop_finds_the_marker_and_so_writes_what_is_finished(
+    pipeline: Pipeline, run: RunFolder
+) -> None:
+    pipeline.job("consume_0", TELLS_WHETHER_CANCELLED)
+    stops, listener = StopRequests(), SlowListener(run.step_log("consume_0"))
+    thread, _ = in_background(lambda: execute(pipeline, run, stops=stops, listener=listener))
+    wait_until((run.step_output("consume_0", "seeded") / "ready").exists)
+
+    stops.count = 1
+    thread.join(30)
+
+    assert run.step_log("consume_0").read_text() == "True\n"
 
 
 def test_the_second_wish_to_stop_kills_everything(pipeline: Pipeline, run: RunFolder) -> None:

@@ -18,6 +18,7 @@ def write(experiment: Experiment, folder: Path, rows: int = 1_000) -> Path:
     plan = make_plan(experiment, make_facts(rows), version="1", templates_hash="t")
     files = render(experiment, plan, folder=folder, out=folder, run=RunInputs())
     write_files(files, folder, experiment.name)
+    (folder / "grid.csv").touch()
     return folder / "pipelines" / f"{experiment.name}.yml"
 
 
@@ -50,6 +51,7 @@ BROKEN = [
     ('"azureml:hs-control-', '"azureml:1-', "jobs.seed.compute", "is no name of a compute"),
     ("  rows_per_message: ", "  Run_id: a\n  rows_per_message: ", "inputs.Run_id", "differs from run_id in case only"),
     ("  rows_per_message: ", "  home: a\n  rows_per_message: ", "inputs.home", "is no name of an input"),
+    ('path: "../grid.csv"', 'path: "../gird.csv"', "inputs.input", "there is no file or folder "),
     ('clusters: "hs-', 'clusters: "" # "hs-', "inputs.clusters", "is empty"),
     (
         "      store: ${{parent.inputs.store}}\n",
@@ -73,6 +75,18 @@ def test_what_the_sdk_lets_pass_is_found_with_its_place(old: str, new: str, path
     found = [problem for problem in problems if path in problem.path and message in problem.message]
     assert found, problems
     assert all(problem.line for problem in problems)
+
+
+def test_an_existing_cluster_may_have_a_name_that_a_new_one_cannot(tmp_path: Path):
+    compute = {"existing": ["gpu-K80-2"], "control": {"existing": "cpu-1"}}
+
+    assert check_pipeline(write(make_experiment(azure=WORKSPACE, compute=compute), tmp_path)) == []
+
+
+def test_data_that_is_elsewhere_is_not_looked_for(pipeline: Path):
+    replace(pipeline, 'path: "../grid.csv"', "path: azureml://datastores/workspaceblobstore/paths/grid.csv")
+
+    assert check_pipeline(pipeline) == []
 
 
 COMPONENTS = [

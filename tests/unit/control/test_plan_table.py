@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
 from experiments import make_experiment, make_facts
 
-from hyperscale.control.plan_table import counted, plan_line, size_text
+from hyperscale.control.plan_table import plan_line
 from hyperscale.plan import make_plan
 
 
@@ -25,12 +24,9 @@ def test_one_of_a_thing_is_singular_and_an_estimate_is_marked():
     assert plan_line(estimated) == "Plan: 1 cluster (1 node), ~1 row in 1 message, 1 worker."
 
 
-@pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 bytes"), (1023, "1,023 bytes"), (1024, "1.0 KB"), (3 * 1024**3, "3.0 GB")]
-)
-def test_sizes_are_told_in_the_largest_unit_that_fits(size: int, text: str):
-    assert size_text(size) == text
+def test_serverless_nodes_are_no_cluster():
+    experiment = make_experiment(parallelism={"workers": 7}, compute={"serverless": True})
 
+    plan = make_plan(experiment, make_facts(100), version="1", templates_hash="t")
 
-def test_large_numbers_are_grouped():
-    assert counted(2_000, "node") == "2,000 nodes"
+    assert plan_line(plan) == "Plan: 7 serverless nodes, 100 rows in 100 messages, 7 workers."

@@ -38,6 +38,10 @@ def test_the_counts_of_the_consumers_of_this_life_stand_on_those_of_the_ledger()
         ([beat(state="left", rows_done=6, workers=2)], 10, True, "waiting for workers"),
         ([beat(state="left", rows_done=10)], 10, True, "proving the count"),
         ([beat(rows_done=12, workers=1)], 10, True, "proving the count"),
+        ([beat(rows_done=10), beat(role="teardown", state="running")], 10, True, "proving the count"),
+        ([beat(rows_done=10), beat(role="teardown", state="collecting")], 10, True, "writing the results"),
+        ([beat(rows_done=10), beat(role="teardown", state="left")], 10, True, "writing the results"),
+        ([beat(rows_done=5), beat(role="teardown", state="collecting", life=-1)], 10, True, "waiting for workers"),
     ],
 )
 def test_the_phase_is_said_in_words(
@@ -84,6 +88,25 @@ def test_the_rate_is_unknown_before_the_first_row() -> None:
     assert (progress.rows_per_second, progress.seconds_left) == (None, None)
 
 
+def test_a_worker_that_is_replaced_while_rows_finish_is_no_phase_of_its_own() -> None:
+    pace = Pace()
+    shown = [(0.0, 900), (1.0, 900), (2.0, 910), (3.0, 910), (8.0, 910)]
+
+    phases = [pace.add(Progress("waiting for workers", done=done, total=1000), now).phase for now, done in shown]
+
+    assert phases == [*["waiting for workers"] * 2, *["running"] * 2, "waiting for workers"]
+
+
+@pytest.mark.parametrize("phase", ["proving the count", "writing the results", "stopping"])
+def test_where_no_more_rows_are_begun_there_is_neither_rate_nor_time_left(phase: str) -> None:
+    pace = Pace()
+    pace.add(Progress("running", done=0, total=10), 0.0)
+
+    progress = pace.add(Progress(phase, done=8, total=10), 2.0)
+
+    assert (progress.rows_per_second, progress.seconds_left) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("phase", "expected"),
     [
@@ -108,10 +131,6 @@ def test_workers_that_finish_no_row_for_long_are_called_slow(phase: str, expecte
         (
             Progress("running", done=1234, failed=19, total=20000, rows_per_second=8.71, seconds_left=2154.0),
             "running  1,234/20,000 rows (6%)  8.7 rows/s  19 failed  35m54s left",
-        ),
-        (
-            Progress("proving the count", done=10, total=10, rows_per_second=5.0, seconds_left=0.0),
-            "proving the count  10/10 rows (100%)  5.0 rows/s",
         ),
         (Progress("running", done=199, total=200), "running  199/200 rows (99%)"),
     ],

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from hyperscale.control.rendered_files import check_files, write_files
+from hyperscale.control.rendered_files import check_files, other_pipelines, write_files
 from hyperscale.control.rendering import HEADER
 from hyperscale.errors import ExperimentError, RunStateError
 
@@ -66,5 +66,45 @@ def test_every_file_that_is_not_current_is_named(tmp_path: Path):
         check_files({SEED: text_of("digits"), NEW_CLUSTER: text_of("digits")}, tmp_path, "digits")
 
     assert str(raised.value).endswith(
-        "components/seed.yml differs; compute/new.yml is missing; compute/old.yml is left of an earlier render"
+        "not current:\n  components/seed.yml differs\n  compute/new.yml is missing\n"
+        "  compute/old.yml is left of an earlier render"
     )
+
+
+def control(name: str, experiment: str) -> dict[PurePosixPath, str]:
+    """The control cluster `name`, and the pipeline of `experiment` whose seed works there."""
+    return {
+        PurePosixPath("compute", f"{name}.yml"): f'{HEADER}\ntags:\n  "hyperscale_control": "shared"\n',
+        PurePosixPath("pipelines", f"{experiment}.yml"): f'{HEADER}\n    compute: "azureml:{name}"\n',
+    }
+
+
+def computes_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "compute").iterdir())
+
+
+def test_the_control_cluster_of_another_workspace_is_removed(tmp_path: Path):
+    write_files(control("hs-control-w1", "digits"), tmp_path, "digits")
+    files = control("hs-control-w2", "digits")
+
+    with pytest.raises(RunStateError, match=r"hs-control-w1\.yml is left of an earlier render"):
+        check_files(files, tmp_path, "digits")
+    write_files(files, tmp_path, "digits")
+
+    assert computes_in(tmp_path) == ["hs-control-w2.yml"]
+    check_files(files, tmp_path, "digits")
+
+
+def test_the_control_cluster_of_another_experiment_stays(tmp_path: Path):
+    write_files(control("hs-control-w1", "other"), tmp_path, "other")
+
+    write_files(control("hs-control-w2", "digits"), tmp_path, "digits")
+
+    assert computes_in(tmp_path) == ["hs-control-w1.yml", "hs-control-w2.yml"]
+
+
+def test_pipelines_of_other_experiments_are_known_as_they_share_the_components(tmp_path: Path):
+    write_files(control("hs-control-w1", "other"), tmp_path, "other")
+    (tmp_path / "pipelines" / "mine.yml").write_text("# mine\n")
+
+    assert other_pipelines(control("hs-control-w1", "digits"), tmp_path) == [PurePosixPath("pipelines/other.yml")]

@@ -65,6 +65,12 @@ def test_a_named_storage_account_is_where_queue_and_store_are():
     assert inputs["store"] == "https://mystorage.blob.core.windows.net/hyper"
 
 
+def test_queues_may_have_an_account_while_the_store_has_none():
+    inputs = pipeline_of(make_experiment(azure={"queue_account": "myqueues"}))["inputs"]
+
+    assert (inputs["queue"], inputs["store"]) == ("https://myqueues.queue.core.windows.net", "auto")
+
+
 def test_queues_are_in_the_storage_account_unless_another_is_named():
     inputs = pipeline_of(make_experiment(azure={"storage_account": "mystorage"}))["inputs"]
 
@@ -330,8 +336,8 @@ def test_a_local_run_has_the_same_components_as_a_submitted_one():
 
 
 REFUSED = [
-    ({"input": {"csv": "bob's.csv"}}, "bob's.csv: the name holds a '"),
-    ({"mounts": {"model": "it's"}}, "it's: the name holds a '"),
+    ({"input": {"csv": "bob's.csv"}}, "\"bob's.csv\" is no name of a file or folder of the input: a '"),
+    ({"mounts": {"model": "it's"}}, "\"it's\" is no name of a file or folder of the input: a '"),
     ({"environment": {"python": "python; rm -rf"}}, "environment.python: 'python; rm -rf' holds characters"),
     ({"environment": {"image": "a\nRUN"}}, "environment.image: 'a\\nRUN' holds characters"),
 ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from hyperscale.control.loading import load_schema
+from hyperscale.control.loading import load_experiment, load_schema
 from hyperscale.control.schema_defaults import with_defaults
+from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Experiment, Mount
 
 SCHEMA = load_schema()
@@ -112,8 +116,7 @@ def test_what_is_not_available_says_so_in_its_description():
     assert refused == {path for path, schema in PROPERTIES.items() if "Not available yet" in schema["description"]}
     assert refused == {
         "input.jsonl", "input.parquet", "input.sweep", "input.group_by", "activity.command", "activity.parallel_script",
-        "activity.secrets", "activity.concurrency", "limits.max_cost_usd", "output.path", "output.logs",
-        "output.event_queues",
+        "activity.secrets", "limits.max_cost_usd", "output.path", "output.event_queues",
     }  # fmt: skip
 
 
@@ -154,3 +157,20 @@ def test_filled_defaults_are_copies():
     with_defaults(SCHEMA, {})["output"]["format"].append("xml")
 
     assert with_defaults(SCHEMA, {})["output"]["format"] == ["parquet", "csv"]
+
+
+@pytest.mark.parametrize("value", [None, [], ["x"], "x", -1, True, {"a": None}], ids=str)
+def test_no_value_of_any_key_is_a_bug_of_ours(value: Any, tmp_path: Path):
+    file = tmp_path / "experiment.yaml"
+
+    for path in PROPERTIES:
+        document: dict[str, Any] = {"name": "digits", "input": {"csv": "a"}, "activity": {"entry": "a:b"}}
+        *around, last = path.replace("*", "x").split(".")
+        holder = document
+        for key in around:
+            holder = holder.setdefault(key, {})
+        holder[last] = value
+        file.write_text(json.dumps(document))
+
+        with contextlib.suppress(ExperimentError):
+            load_experiment(file)

@@ -146,6 +146,17 @@ def test_staging_again_replaces_everything(tmp_path: Path):
     assert [path.name for path in target.parent.iterdir()] == ["code"]
 
 
+def test_files_of_the_user_in_the_staged_folder_are_not_deleted(tmp_path: Path):
+    code, target = make_files(tmp_path / "src", "sweep.py"), tmp_path / "components" / "code"
+    target.mkdir(parents=True)
+    (target / "notes.txt").write_text("mine")
+
+    with pytest.raises(ExperimentError, match=r"notes\.txt was not staged by hyperscale"):
+        stage_code(code, target)
+
+    assert (target / "notes.txt").read_text() == "mine"
+
+
 def test_a_refused_folder_leaves_what_was_staged_before(tmp_path: Path):
     code, target = make_files(tmp_path / "src", "sweep.py"), tmp_path / "components" / "code"
     stage_code(code, target)

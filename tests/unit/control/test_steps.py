@@ -163,4 +163,8 @@ def test_later_variables_win_and_every_step_gets_the_lifeline() -> None:
     ],
 )
 def test_the_log_of_a_failed_step_says_why(log: str, code: int, error: str) -> None:
-    assert error_of(log, code) == error
+    assert error_of(log, code, free_bytes=1_000_000_000) == error
+
+
+def test_a_step_that_could_print_nothing_for_want_of_space_is_said_to() -> None:
+    assert error_of("", 1, free_bytes=0) == "it ended with exit code 1 and printed nothing: the disk is full"

@@ -75,12 +75,13 @@ def test_each_group_of_failures_is_repeated_with_its_first_row_and_frame() -> No
     ]
 
 
-def test_many_groups_are_cut_and_long_messages_too() -> None:
-    group = {"type": "E", "message": "x" * 5000, "rows": 1, "first_row_index": 0, "kind": "raised", "frame": None}
+def test_rows_of_groups_that_are_not_shown_are_counted_and_long_messages_are_cut() -> None:
+    group = {"type": "E", "message": "x" * 5000, "rows": 5, "first_row_index": 0, "kind": "raised", "frame": None}
 
-    lines = summary.failure_lines(results(0, 12, failure_groups=[group] * 12))
+    lines = summary.failure_lines(results(0, 1_073, failure_groups=[group] * 10))
 
-    assert lines[-1] == "  and 2 more groups; failures.csv has every row"
+    assert lines[0] == "1,073 rows failed; the 10 largest groups:"
+    assert lines[-1] == "  and 1,023 rows for other reasons; failures.csv has every row"
     assert max(map(len, lines)) < 220
 
 

@@ -15,6 +15,7 @@ from hyperscale.node.custody import Custody
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.ledger_reader import part_lines
 from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.stores.folder import FolderStore
 from hyperscale.node.worker_settings import WorkerSettings
 
@@ -60,9 +61,10 @@ class Site:
             environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),
             set_up_timeout_seconds=options.get("set_up_timeout_seconds", 30.0),
             timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
+            concurrency=options.get("concurrency", 1), logs=options.get("logs", "failed"), adopts_orphans=False,
         )  # fmt: skip
         return Consumer(
-            Tools(custody, background, heartbeat, 0.01), settings,
+            Tools(custody, background, heartbeat, RowLogs(self.store, background, name), 0.01), settings,
             workers=options.get("workers", 2),
             policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
             stop_requested=self.stop.is_set,
@@ -78,6 +80,10 @@ class Site:
             for row_index, _, line in part_lines(self.store, name):
                 found[row_index].append(json.loads(line))
         return found
+
+    def logs(self):
+        """Return the records of what rows printed."""
+        return [json.loads(line) for name in self.store.names("logs/") for line in self.store.read(name).splitlines()]
 
     def outcome(self, row_index):
         (line,) = self.outcomes()[row_index]

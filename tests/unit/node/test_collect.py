@@ -202,7 +202,7 @@ def test_failures_are_told_with_their_input(store: Store, tmp_path: Path) -> Non
     assert first[:9] == ["0", "k0", "3", "ValueError", "depth 0", "raised", "", "", "a.py:1 f: g()\na.py:5 g: raise"]
     assert second[3:] == ["WorkerKilled", "gone", "killed", "", "9", "", "c-1", "loading\nmodel", "k1", "10"]
     assert [(group.message, group.rows, group.frame) for group in groups] == [
-        ("depth #", 1, "a.py:5 g: raise"),
+        ("depth 0", 1, "a.py:5 g: raise"),
         ("gone", 1, ""),
     ]
 

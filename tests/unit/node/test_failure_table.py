@@ -20,6 +20,15 @@ def test_failures_that_differ_in_numbers_alone_are_one_group() -> None:
     )
 
 
+def test_a_message_that_all_rows_of_a_group_share_keeps_its_numbers() -> None:
+    groups = FailureGroups()
+
+    for row_index in (2, 3, 5):
+        groups.add(row_index, failure("[Errno 28] No space left on device", error="OSError"))
+
+    assert groups.largest()[0].message == "[Errno 28] No space left on device"
+
+
 def test_the_largest_groups_come_first_and_few_are_shown() -> None:
     groups = FailureGroups()
 

@@ -13,7 +13,7 @@ import pytest
 from finished_runs import CREATED_AT, experiment, failed, part, sealed, seeded, succeeded, write_input
 
 from hyperscale import blobs
-from hyperscale.errors import RunStateError
+from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import DamagedPartError
 from hyperscale.node.control import read_cancel, write_cancel, write_resume
@@ -43,6 +43,7 @@ class World:
         self.store = FolderStore(folder / "run", clock=self.clock)
         self.queue = SqliteQueue(folder / "run" / "queue.sqlite", clock=self.clock)
         self.stop = False
+        self.scratch: Path | None = None
         self._events: list[tuple[float, Callable[[], None]]] = []
 
     def clock(self) -> float:
@@ -86,6 +87,7 @@ class World:
             clock=self.clock,
             wait=self.wait,
             stop_requested=lambda: self.stop,
+            scratch=self.scratch,
         )
 
     def published(self) -> dict[str, bytes]:
@@ -250,7 +252,7 @@ def test_failed_rows_are_an_incomplete_run_that_teardown_itself_ends_well(world:
     results = world.tear_down()
 
     assert (results.outcome, results.reason, results.exit_code) == ("incomplete", "", 0)
-    assert [group.message for group in results.failure_groups] == ["depth #"]
+    assert [group.message for group in results.failure_groups] == ["depth 7"]
 
 
 def test_the_time_limit_stops_the_run(world: World) -> None:
@@ -471,6 +473,8 @@ sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from test_teardown import World
 world = World(Path(sys.argv[1]))
+world.scratch = world.folder / "scratch"
+world.scratch.mkdir()
 upload = world.store.upload
 world.store.upload = lambda name, path: os.kill(os.getpid(), 9)
 world.tear_down()
@@ -487,3 +491,22 @@ def test_a_teardown_that_dies_of_kill_9_after_its_seal_leaves_all_to_the_next(wo
     assert len(read_seals(world.store)) == 1
     assert world.store.names("results") == []
     assert world.tear_down().outcome == "succeeded"
+
+
+def test_what_a_killed_teardown_leaves_lies_in_its_scratch_folder(world: World) -> None:
+    world.seed(2)
+    part(world.store, "c-1", [succeeded(0), succeeded(1)])
+
+    subprocess.run([sys.executable, "-c", _KILLED, str(world.folder), str(Path(__file__).parent)])
+
+    (left,) = (world.folder / "scratch").iterdir()
+    assert (left / blobs.RESULTS_CSV).exists()
+
+
+def test_a_scratch_folder_that_cannot_be_written_is_named(world: World) -> None:
+    world.seed(1)
+    part(world.store, "c-1", [succeeded(0)])
+    world.scratch = world.folder / "nowhere"
+
+    with pytest.raises(HyperscaleError, match=f"results cannot be collected in {world.scratch}"):
+        world.tear_down()

@@ -1,0 +1,102 @@
+"""Puts what became of a row into the lines that a worker sends: its outcome, or why it failed, and its prints."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from hyperscale.failures import Failure
+from hyperscale.ledger import succeeded_line
+from hyperscale.node import plain_json, wire
+from hyperscale.node.activity import Context, drop_outputs
+from hyperscale.node.exceptions import failure_of
+from hyperscale.node.results import encode_result
+
+_LAST_OUTPUT = 2_000
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+_write, _exit = os.write, os._exit
+now, timer = time.time, time.perf_counter
+
+
+class Answering:
+    """One worker's way of speaking to its consumer."""
+
+    def __init__(self, start: dict[str, Any], outbox: int, folder: Path) -> None:
+        """Speak as the worker that the order `start` describes; `folder` is the activity's."""
+        self.is_unfit = False
+        self._outbox = outbox
+        self._folder = folder
+        self._consumer: str = start["consumer"]
+        self._worker: int = start["worker_index"]
+        self._logs: str = start["logs"]
+
+    @property
+    def keeps_all_logs(self) -> bool:
+        """Whether what rows print is kept of those that succeed, too."""
+        return self._logs == "all"
+
+    def succeeded(self, context: Context, result: Any, seconds: float, started_at: float) -> tuple[str, str]:
+        """Return kind and text of the answer for a result.
+
+        Raises:
+            BaseException: when the result cannot be stored, or does what generators of the activity may do.
+        """
+        line = succeeded_line(
+            context.row_index or 0, attempts=context.attempt, seconds=seconds, started_at=started_at,
+            consumer=self._consumer, worker=self._worker, result=encode_result(result),
+        )  # fmt: skip
+        has_files = context._outputs is not None and context.kept_files
+        return wire.SUCCEEDED_WITH_FILES if has_files else wire.SUCCEEDED, line
+
+    def failed(
+        self, context: Context, error: BaseException | Failure, printed: str, seconds: float, started_at: float
+    ) -> tuple[str, str]:
+        """Return kind and text of the answer for a failed attempt; its files are dropped."""
+        drop_outputs(context)
+        if isinstance(error, OSError) and error.errno in _FULL:
+            self.is_unfit = True
+        failure = error if isinstance(error, Failure) else failure_of(error, self._folder)
+        document = {**failure.to_document(), "last_output": printed[-_LAST_OUTPUT:] or None}
+        return wire.FAILED, plain_json.encode({"failure": document, "seconds": seconds, "started_at": started_at})
+
+    def record(self, contexts: list[Context], kind: str, printed: str) -> bytes:
+        """Return the line that has what a call printed kept, or nothing when `output.logs` does not ask for it."""
+        if not printed or self._logs == "none" or (self._logs == "failed" and kind != wire.FAILED):
+            return b""
+        indices = [context.row_index for context in contexts]
+        first = contexts[0]
+        return wire.pack_line(
+            wire.PRINTED,
+            log_record(first.row_index or 0, first.attempt, self._worker, printed, indices),
+        )
+
+    def set_up_failed(self, where: str, error: BaseException) -> None:
+        """Say that the import (`where`) or the set_up went wrong."""
+        failure = failure_of(error, self._folder).to_document()
+        self.send(wire.pack_line(wire.BROKEN, plain_json.encode({"where": where, "failure": failure})))
+
+    def send(self, lines: bytes) -> None:
+        """Send whole lines; a worker whose pipe the activity has closed ends."""
+        try:
+            while lines:
+                lines = lines[_write(self._outbox, lines) :]
+        except OSError:
+            _exit(wire.LOST_PIPE_CODE)
+
+    def leave_if_unfit(self) -> None:
+        """Make room for a new worker when this one can do no row justice any more (its disk is full)."""
+        if self.is_unfit:
+            self.send(wire.pack_line(wire.UNFIT, ""))
+            _exit(wire.UNFIT_CODE)
+
+
+def log_record(row_index: int, attempt: int, worker: int, printed: str, row_indices: list[Any]) -> str:
+    """Return a line of `logs/`; a call of several rows is one record that names them all."""
+    several = {"row_indices": row_indices} if len(row_indices) > 1 else {}
+    return plain_json.encode(
+        {"row_index": row_index, **several, "attempt": attempt, "worker": worker, "output": printed}
+    )

@@ -1,0 +1,109 @@
+"""A run whose rows misbehave, from the command line: exactly those fail, and no process stays."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+from conftest import Command
+
+CODE = """
+import ctypes, os, subprocess, time
+
+def fit(row, context):
+    number = int(row["number"])
+    print("row", number, flush=True)
+    if number % 40 == 17 or number in (58, 107, 111):
+        sleep = ["sleep", context.arguments["mark"]]
+        subprocess.Popen(sleep)
+        subprocess.Popen(sleep, start_new_session=True)
+        subprocess.Popen(f"setsid nohup {' '.join(sleep)} >/dev/null 2>&1 & disown", shell=True, executable="/bin/bash")
+    if number % 20 == 3:
+        raise ValueError(f"{number} is not wanted")
+    if number % 50 == 7:
+        ctypes.string_at(0)
+    if number % 100 == 11:
+        ctypes.PyDLL(None).sleep(60)
+    if number == 58:
+        os._exit(5)
+    return {"square": number * number}
+"""
+
+
+@pytest.fixture
+def mark() -> str:
+    """Names the processes that rows of this test leave behind."""
+    return f"86400.{os.getpid()}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, mark: str) -> Path:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "rows.py").write_text(CODE)
+    (tmp_path / "rows.csv").write_text("number\n" + "".join(f"{number}\n" for number in range(200)))
+    document = {
+        "name": "misbehaving",
+        "input": {"csv": "rows.csv"},
+        "activity": {
+            "code": "src", "entry": "rows:fit", "arguments": {"mark": mark},
+            "max_attempts": 1, "timeout_seconds": 1,
+        },
+        "parallelism": {"workers": 2, "rows_per_message": 25},
+        "output": {"logs": "failed"},
+    }  # fmt: skip
+    (tmp_path / "experiment.yaml").write_text(json.dumps(document))
+    return tmp_path
+
+
+def processes_with(mark: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and mark in (entry / "cmdline").read_text(errors="replace"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_exactly_the_rows_that_misbehave_fail_and_no_process_stays(
+    hyperscale: Command, folder: Path, mark: str
+) -> None:
+    ran = hyperscale("run", folder=folder)
+
+    left = processes_with(mark)
+    for pid in left:
+        os.kill(pid, 9)
+    (run,) = (folder / ".hyperscale" / "runs").iterdir()
+    with (run / "failures.csv").open(newline="", encoding="utf-8-sig") as text:
+        failures = {int(row["row_index"]): row for row in csv.DictReader(text)}
+    raised, crashed, hung = range(3, 200, 20), range(7, 200, 50), range(11, 200, 100)
+    assert ran.returncode == 6, ran.stderr
+    assert ran.stdout.splitlines()[-1].startswith("Done. succeeded=183 failed=17 missing=0 total=200 in ")
+    assert left == []
+    assert {number: row["type"] for number, row in failures.items()} == {
+        **dict.fromkeys(raised, "ValueError"),
+        **dict.fromkeys(crashed, "SIGSEGV"),
+        **dict.fromkeys(hung, "TimeoutError"),
+        58: "WorkerExited",
+    }
+    logs = [json.loads(line) for part in (run / "logs").iterdir() for line in part.read_text().splitlines()]
+    assert {record["row_index"]: record["output"] for record in logs} == {
+        number: f"row {number}\n" for number in failures
+    }
+    assert collections.Counter(record["attempt"] for record in logs) == {1: 17}
+
+
+def test_async_rows_run_side_by_side(hyperscale: Command, folder: Path) -> None:
+    (folder / "src" / "rows.py").write_text(
+        "import asyncio\nasync def fit(row):\n    await asyncio.sleep(0.1)\n    return {'number': int(row['number'])}\n"
+    )
+
+    ran = hyperscale("run", "--set", "activity.concurrency=100", folder=folder)
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1].startswith("Done. succeeded=200 failed=0 missing=0 total=200 in ")
