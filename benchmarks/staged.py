@@ -87,9 +87,9 @@ class StagedRun:
     def consumers(self) -> list[str]:
         return [job for job in self._plans if job.startswith("consume")]
 
-    def execute(self, *jobs: str) -> list[Ended]:
-        """Run jobs side by side to their end."""
-        running = [(_start(self._plans[job]), time.time()) for job in jobs]
+    def execute(self, *jobs: str, code: str | None = None) -> list[Ended]:
+        """Run jobs side by side to their end; Python runs `code` in place of `-m hyperscale.node`."""
+        running = [(_start(self._plans[job], code), time.time()) for job in jobs]
         return [watch(process, started_at) for process, started_at in running]
 
     def seed_seconds(self) -> float:
@@ -115,13 +115,16 @@ def outcomes_of(run: RunFolder) -> Outcomes:
     )
 
 
-def _start(plan: StepPlan) -> subprocess.Popen[bytes]:
+def _start(plan: StepPlan, code: str | None = None) -> subprocess.Popen[bytes]:
     command = plan.command
+    python, *module = command.arguments[:3]
+    assert module == ["-m", "hyperscale.node"], command.arguments
+    program = [python, *(module if code is None else ["-c", code])]
     for folder in (command.log.parent, *command.outputs):
         folder.mkdir(parents=True, exist_ok=True)
     with command.log.open("ab") as log:
         return subprocess.Popen(
-            command.arguments,
+            [*program, *command.arguments[3:]],
             cwd=command.folder,
             env=dict(command.environment),
             stdin=subprocess.PIPE,  # a step ends when this is closed

@@ -58,18 +58,15 @@ def frames_of_crash(text: str, folder: Path) -> tuple[str, ...]:
 
 def broken_message(text: str, entry: str) -> str:
     """Return what a worker that could not start says, for people: the module first."""
+    module = entry.partition(":")[0]
     try:
         document = json.loads(text)
         failure = document["failure"]
-    except (ValueError, TypeError, KeyError):
+        what = f"{module} cannot be imported" if document["where"] == "import" else f"set_up of {entry} failed"
+        frames = "".join(f"\n    {place}" for place in failure["frames"])
+        return f"activity.entry {entry}: {what}: {failure['type']}: {failure['message']}{frames}"
+    except (ValueError, TypeError, KeyError):  # somebody else wrote into the pipe
         return f"activity.entry {entry}: {garbled_failure(None).message}"
-    what = (
-        f"{entry.partition(':')[0]} cannot be imported"
-        if document["where"] == "import"
-        else f"set_up of {entry} failed"
-    )
-    frames = "".join(f"\n    {place}" for place in failure["frames"])
-    return f"activity.entry {entry}: {what}: {failure['type']}: {failure['message']}{frames}"
 
 
 def _signal_name(number: int) -> str:

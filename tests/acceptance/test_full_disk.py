@@ -1,4 +1,4 @@
-"""A disk that is full, a folder that takes nothing, a store that vanishes: said clearly, and resumed when it is over."""
+"""A disk that is full, a folder that takes nothing, a store that vanishes: said clearly, and resumed afterwards."""
 
 from __future__ import annotations
 
@@ -98,9 +98,7 @@ def test_a_step_that_finds_no_room_says_so_and_is_resumed_when_there_is(
     assert ran.returncode not in (0, 70)
     assert "cannot be used: " in ran.stderr
     assert f"/steps/{step}.log" in ran.stderr
-    assert (
-        not (run / "run_results.json").exists() or json.loads((run / "run_results.json").read_text())["rows"]["missing"]
-    )
+    assert json.loads((run / "run_results.json").read_text())["rows"]["missing"] == ROWS
 
     resumed = hyperscale("run", "--resume", folder=folder)
 
@@ -138,7 +136,7 @@ def test_a_store_that_is_removed_under_way_ends_the_run_and_a_resume_begins_agai
     (store,) = (folder / "elsewhere").iterdir()
     shutil.rmtree(store)
     (folder / "open").touch()
-    stdout, stderr = process.communicate(timeout=90)
+    _, stderr = process.communicate(timeout=90)
 
     assert process.returncode not in (0, 70)
     assert "is gone" in stderr

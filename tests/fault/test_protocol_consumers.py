@@ -75,7 +75,7 @@ def test_a_consumer_killed_while_it_renews_or_spills_loses_nothing(
     consumer = world.start(line, name="c-b", gates={5: "open"}, large_bytes=large_bytes)
     until(lambda: world.calls()[5])
     getattr(line, moment)(kind, line.kill)
-    world.renew_now()
+    until(lambda: line.dead, meanwhile=world.renew_now)
     consumer.join()
     world.end_leases()
     world.open("open")

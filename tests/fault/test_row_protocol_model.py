@@ -35,8 +35,8 @@ from hyperscale.node.stores.folder import FolderStore
 
 ROWS, ROWS_PER_MESSAGE, MAX_ATTEMPTS = 6, 3, 2
 LEASE = 30.0
-#: Three outcomes of this size do not fit into a message beside each other, compressed as they are.
-LARGE_BYTES = 45_000
+#: An outcome of this size does not fit into a message, compressed as it is.
+LARGE_BYTES = 100_000
 
 Request = Callable[[], Any]
 
@@ -150,7 +150,7 @@ def _row_of(line: str) -> int:
 
 CONSUMERS = st.integers(0, 1)
 _OFTEN = ("turn", "request", "row succeeds")
-STEPS = st.sampled_from([*_OFTEN, *_OFTEN, *_OFTEN, "row grows", "row fails", "wait"])
+STEPS = st.sampled_from([*_OFTEN, *_OFTEN, *_OFTEN, "row grows", "row fails", "split", "wait"])
 #: Where files cost no wait for a disk, if there is such a place.
 MEMORY = Path("/dev/shm")
 
@@ -181,11 +181,13 @@ class RowProtocol(RuleBasedStateMachine):
                 self.turn(consumer)
             elif step == "request" and consumer.errands.waiting:
                 consumer.errands.carry_out(place)
+                self.no_row_is_lost()
+            elif step == "split":
+                self.split(consumer)
             elif step == "wait":
                 self.run.now += 2.5
             elif step.startswith("row "):
                 self.finish(consumer, step)
-            self.no_row_is_lost()
 
     def turn(self, consumer: Consumer) -> None:
         """Do what the loop of a consumer does between two looks at its workers."""
@@ -215,13 +217,11 @@ class RowProtocol(RuleBasedStateMachine):
         else:
             message.delay(row, self.run.now + 1.0)
 
-    @rule(which=CONSUMERS, rows=st.integers(1, 2), pieces=st.integers(1, 2))
-    def hand_back(self, which: int, rows: int, pieces: int) -> None:
-        consumer = self.run.consumers[which]
+    def split(self, consumer: Consumer) -> None:
+        """Hand rows that wait back as new messages (rule 17)."""
         for message in list(consumer.custody.held.values()) if consumer.flush is None else ():
             if message.spare_rows and not message.busy:
-                rows = min(rows, message.spare_rows)
-                consumer.custody.hand_back(message, rows, min(rows, pieces))
+                consumer.custody.hand_back(message, message.spare_rows, min(2, message.spare_rows))
 
     # ---- what happens to them
 
