@@ -376,6 +376,29 @@ def test_outcomes_that_do_not_fit_are_in_a_part_before_the_body_forgets_them(lon
     assert len(world.lines()) == world.rows
 
 
+def test_a_row_that_finishes_while_outcomes_are_spilled_is_not_forgotten_with_them(long_message: World) -> None:
+    world = long_message
+    world.seed()
+    line = Line()
+
+    def finish_one_more() -> None:
+        world.open("late")
+        until(lambda: beats(world, "c-b").get("rows_done") == 5)
+
+    consumer = world.start(line, name="c-b", gates={0: "end", 4: "late"}, large_bytes=LARGE_BYTES)
+    until(lambda: beats(world, "c-b").get("rows_done") == 3)
+    line.before("part", finish_one_more)
+    line.after("renew", line.kill)
+    until(lambda: line.dead, meanwhile=world.renew_now)
+    consumer.join()
+    world.open("end")
+    world.end_leases()
+    world.consume(name="c-a", large_bytes=LARGE_BYTES)
+
+    check(world)
+    assert {row for row, calls in world.calls().items() if calls == 2} == {0}
+
+
 # ---- 18: two messages in one part
 
 
