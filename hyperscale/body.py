@@ -4,7 +4,7 @@ A body is JSON, plain when it fits, else zlib in base64 behind the letter z:
 
     {"version": 1, "run_id": ..., "seed_id": ..., "batch": 7, "columns": ["id", "depth"],
      "indices": [[3500, 2]], "rows": [["a", 3], ["b", 4]],     remaining rows: index ranges, values by column
-     "attempts": {"3501": 1},                                  failed attempts of the rows that have any
+     "attempts": {"1": [[3501, 1]]},                           failed attempts: the index ranges that have so many
      "outcomes": [{"row_index": 3499, ...}],                   ledger lines that are in no ledger part yet
      "deliveries": 0, "trial": null}                           see protocol rules 6, 8, 9, 11, 19
 """
@@ -70,7 +70,7 @@ class Body:
             "columns": self.columns,
             "deliveries": self.deliveries,
             "trial": self.trial,
-            "attempts": self.attempts,
+            "attempts": _by_count(self.attempts),
             "indices": _ranges(self.rows),
             "rows": list(self.rows.values()),
         }
@@ -107,7 +107,7 @@ def _body(document: Mapping[str, Any]) -> Body:
         batch=document["batch"],
         columns=tuple(columns),
         rows=dict(zip(indices, rows, strict=True)),
-        attempts={int(index): int(count) for index, count in document["attempts"].items()},
+        attempts=_attempts(document["attempts"], len(rows)),
         outcomes=[json.dumps(line, separators=(",", ":")) for line in outcomes],
         deliveries=int(document["deliveries"]),
         trial=_trial(document["trial"]),
@@ -131,6 +131,25 @@ def _indices(ranges: Sequence[tuple[int, int]], rows: int) -> list[int]:
     if sum(count for _, count in ranges) != rows or any(start < 0 or count < 1 for start, count in ranges):
         raise ValueError(f"the row indices do not fit {rows} rows")
     return [index for start, count in ranges for index in range(start, start + count)]
+
+
+def _by_count(attempts: Mapping[int, int]) -> dict[int, list[tuple[int, int]]]:
+    """Return the index ranges of each count: after an outage all rows of a message have failed once."""
+    indices: dict[int, list[int]] = {}
+    for index in sorted(attempts):
+        indices.setdefault(attempts[index], []).append(index)
+    return {count: _ranges(found) for count, found in indices.items()}
+
+
+def _attempts(ranges_by_count: Mapping[str, Sequence[tuple[int, int]]], rows: int) -> dict[int, int]:
+    if sum(size for ranges in ranges_by_count.values() for _, size in ranges) > rows:
+        raise ValueError(f"there are attempts of more than {rows} rows")
+    return {
+        index: int(count)
+        for count, ranges in ranges_by_count.items()
+        for start, size in ranges
+        for index in range(start, start + size)
+    }
 
 
 def _trial(value: Sequence[int] | None) -> tuple[int, int, int] | None:

@@ -32,6 +32,7 @@ class Custody:
 
     Attributes:
         held: messages by id; finished ones stay until they are committed.
+        is_receiving: whether a receive is under way.
         queue_is_gone: the run is over, what was held is dropped (rule 29).
         receive_seconds: what a receive takes of late, a moving average.
         depth: of the queue when the newest receive found nothing visible; None while receives find something.
@@ -58,21 +59,16 @@ class Custody:
         self._intake = Intake(queue, store, run_id=run_id, consumer=consumer, clock=clock)
         self._lease_seconds = lease_seconds
         self._clock = clock
-        self._receiving = False
+        self.is_receiving = False
         self._asked_at = 0.0
         self._finished_since: float | None = None
 
     # ---- what the loop asks for
 
     @property
-    def is_receiving(self) -> bool:
-        """Whether a receive is under way."""
-        return self._receiving
-
-    @property
     def is_idle(self) -> bool:
         """Whether nothing is held and no request about messages is under way."""
-        return not self.held and not self._receiving
+        return not self.held and not self.is_receiving
 
     @property
     def waiting_rows(self) -> int:
@@ -91,7 +87,7 @@ class Custody:
 
     def receive(self) -> None:
         """Ask for one message: what the workers need next, no more."""
-        self._receiving = True
+        self.is_receiving = True
         self._asked_at = self._clock()
         self._background.ask(lambda: self._intake.receive(self._lease_seconds), self._received)
 
@@ -106,14 +102,15 @@ class Custody:
                 self._renew(message, announces=True)
             elif now >= message.renew_at:
                 self._renew(message)
-        ready = [message for message in self.held.values() if message.is_finished and not message.busy]
-        if not ready:
+        finished = [message for message in self.held.values() if message.is_finished]
+        if not finished:
             self._finished_since = None
             return
         self._finished_since = now if self._finished_since is None else self._finished_since
-        no_company = self.depth is not None and all(message.is_finished for message in self.held.values())
-        if no_company or len(ready) >= MESSAGES_PER_PART or now - self._finished_since >= PART_WAIT_SECONDS:
-            self._commit(ready[:MESSAGES_PER_PART])
+        no_company = self.depth is not None and len(finished) == len(self.held)
+        ready = [message for message in finished if not message.busy][:MESSAGES_PER_PART]
+        if ready and (no_company or len(ready) == MESSAGES_PER_PART or now - self._finished_since >= PART_WAIT_SECONDS):
+            self._commit(ready)
 
     def release(self, *, flush: bool) -> None:
         """Give back all that is not busy; outcomes ride along, or go to the ledger (`flush`, rule 26)."""
@@ -160,7 +157,7 @@ class Custody:
         self._background.ask(lambda: keep_files(self._store, folder, blobs.outputs(name)), then)
 
     def _received(self, answer: Callable[[], Received]) -> None:
-        self._receiving = False
+        self.is_receiving = False
         try:
             received = answer()
         except QueueGoneError:
@@ -192,7 +189,7 @@ class Custody:
             message.receipt, message.busy = receipt, False
             message.renew_at = self._clock() + lease_seconds / 3
             if releases:
-                del self.held[message.id]
+                self._forget(message)
             elif announces:
                 message.open_slice()
 
@@ -228,7 +225,7 @@ class Custody:
     def _delete(self, message: HeldMessage) -> None:
         def then(answer: Callable[[], None]) -> None:
             self._answer_or_drop(message, answer)
-            self.held.pop(message.id, None)
+            self._forget(message)
 
         self._background.ask(lambda: self._queue.delete(message.id, message.receipt), then)
 
@@ -238,10 +235,15 @@ class Custody:
             return answer()
         except LeaseLostError:
             logger.warning("lost the lease of %d rows; another consumer goes on with them", len(message.rows))
-            self.held.pop(message.id, None)
+            self._forget(message)
         except QueueGoneError:
             self._drop_all()
         return None
+
+    def _forget(self, message: HeldMessage) -> None:
+        """Hold the message no longer; it may be held anew, received again after its lease had run out."""
+        if self.held.get(message.id) is message:
+            del self.held[message.id]
 
     def _drop_all(self) -> None:
         self.queue_is_gone = True

@@ -427,3 +427,24 @@ def test_of_two_messages_in_one_part_one_lease_may_be_lost(world: World, moment:
     check(world)
     robbed = Body.decode(stolen[0].body).rows
     assert {row for row, calls in world.calls().items() if calls == 2} == set(robbed)
+
+
+def test_a_consumer_that_receives_its_own_message_again_goes_on_with_it(tmp_path: Path) -> None:
+    world = World(tmp_path, rows=6, rows_per_message=3)
+    world.seed()
+    line = Line()
+
+    # Lease lost and received again by ourselves, while our renewal of it was on its way (thawed after a freeze).
+    def own_again() -> None:
+        received = line.log.count("receive")
+        world.end_leases()
+        until(lambda: line.log.count("receive") > received + 3)
+
+    consumer = world.start(line, gates={4: "open"}, workers=2)
+    until(lambda: world.calls()[4] and world.lines() == [])
+    line.before("part", own_again)
+    world.open("open")
+    consumer.join()
+    world.tear_down()
+    assert world.table() == squares(6)
+    world.close()

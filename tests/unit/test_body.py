@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperscale.body import FILL_BODY_BYTES, MAX_PLAIN_BYTES, Body, BodyError
+from hyperscale.body import FILL_BODY_BYTES, MAX_BODY_BYTES, MAX_PLAIN_BYTES, Body, BodyError
+from hyperscale.node.packing import numbered, pack
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.floats(allow_nan=False), st.just(float("inf"))
@@ -216,3 +217,22 @@ def test_a_body_that_lacks_a_value_is_refused(field: str) -> None:
 
     with pytest.raises(BodyError):
         Body.decode(json.dumps(document))
+
+
+def test_the_attempts_of_all_rows_of_a_full_message_fit_into_its_body() -> None:
+    chance = random.Random(1)
+    rows = [[chance.randrange(10**6)] for _ in range(8_000)]
+    packed = pack(numbered([rows]), run_id="run", seed_id="s", columns=("a",))
+    body = Body.decode(max(packed, key=lambda message: len(message.body)).body)
+
+    body.attempts = dict.fromkeys(body.rows, 1)  # a service that all of them need was down for a moment
+
+    assert len(body.encode()) <= MAX_BODY_BYTES
+    assert Body.decode(body.encode()).attempts == body.attempts
+
+
+def test_attempts_of_more_rows_than_there_are_are_refused() -> None:
+    text = Body("run", "seed", 0, ("a",), {7: [1]}, attempts={7: 2}).encode()
+
+    with pytest.raises(BodyError, match="attempts of more than 1 rows"):
+        Body.decode(text.replace('"attempts":{"2":[[7,1]]}', '"attempts":{"2":[[7,900]]}'))
