@@ -160,13 +160,19 @@ def progress_line(progress: Progress) -> str:
     if progress.total:
         percent = 100 * progress.done // progress.total
         parts.append(f"{progress.done:,}/{progress.total:,} rows ({percent}%)")
+    return "  ".join([*parts, *pace_parts(progress)])
+
+
+def pace_parts(progress: Progress) -> list[str]:
+    """Return what is known of rate, failures and time left, in words."""
+    parts = []
     if progress.rows_per_second is not None:
         parts.append(f"{rate_text(progress.rows_per_second)} rows/s")
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
     if progress.seconds_left is not None:
         parts.append(f"{duration(progress.seconds_left)} left")
-    return "  ".join(parts)
+    return parts
 
 
 def duration(seconds: float) -> str:

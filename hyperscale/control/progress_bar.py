@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from hyperscale.control.progress import Progress, duration, rate_text
+from hyperscale.control.progress import Progress, pace_parts
 
 
 class TerminalDisplay:
@@ -47,11 +47,5 @@ class TerminalDisplay:
 
 def figures(progress: Progress) -> str:
     """Return what stands right of the bar."""
-    parts = [f"{progress.done:,}/{progress.total:,}"] if progress.total else []
-    if progress.rows_per_second is not None:
-        parts.append(f"{rate_text(progress.rows_per_second)} rows/s")
-    if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
-    if progress.seconds_left is not None:
-        parts.append(f"{duration(progress.seconds_left)} left")
-    return "  ".join(parts)
+    count = [f"{progress.done:,}/{progress.total:,}"] if progress.total else []
+    return "  ".join([*count, *pace_parts(progress)])

@@ -104,3 +104,13 @@ def until(condition):
     while not condition():
         assert time.monotonic() < deadline, "it did not happen within 30 s"
         time.sleep(0.01)
+
+
+def succeeded(outcomes):
+    """Return the rows whose one outcome is a success."""
+    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["succeeded"])
+
+
+def failed(outcomes):
+    """Return the rows whose one outcome is a failure."""
+    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["failed"])

@@ -1,23 +1,7 @@
 """Workers with several async calls in flight: quick, and as patient with what goes wrong as the others."""
 
 import pytest
-from consumer_site import Site
-
-
-@pytest.fixture
-def site(tmp_path):
-    site = Site(tmp_path)
-    yield site
-    site.queue.close()
-    site.store.close()
-
-
-def succeeded(outcomes):
-    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["succeeded"])
-
-
-def failed(outcomes):
-    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["failed"])
+from consumer_site import failed, succeeded
 
 
 def test_so_many_rows_are_in_flight_at_the_same_time_and_no_more(site):

@@ -4,26 +4,10 @@ import json
 from itertools import chain
 
 import pytest
-from consumer_site import Site, in_thread, until
+from consumer_site import failed, in_thread, succeeded, until
 
 from hyperscale.body import Body
 from hyperscale.node.control import read_cancel, write_cancel, write_resume
-
-
-@pytest.fixture
-def site(tmp_path):
-    site = Site(tmp_path)
-    yield site
-    site.queue.close()
-    site.store.close()
-
-
-def succeeded(outcomes):
-    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["succeeded"])
-
-
-def failed(outcomes):
-    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["failed"])
 
 
 def test_each_row_ends_as_one_outcome_and_the_queue_is_empty(site):

@@ -5,27 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
-from consumer_site import Site
+from consumer_site import failed, succeeded
 
 ROWS = 24
 GUILTY = 5
 OTHERS = [row for row in range(ROWS) if row != GUILTY]
-
-
-@pytest.fixture
-def site(tmp_path):
-    site = Site(tmp_path)
-    yield site
-    site.queue.close()
-    site.store.close()
-
-
-def succeeded(outcomes):
-    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["succeeded"])
-
-
-def failed(outcomes):
-    return sorted(index for index, lines in outcomes.items() if [line["outcome"] for line in lines] == ["failed"])
 
 
 def run_with(site, deed, **options):
