@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -225,7 +226,7 @@ def test_a_message_whose_receive_was_not_answered_comes_back(world: World, numbe
     line = Line()
     line.lose_answer("receive", number)
     consumer = world.start(line)
-    until(lambda: len(world.lines()) == 3)
+    until(lambda: len(world.lines()) == 3 and line.log.count("receive") > number)
     assert sorted(world.calls().values()) == [1, 1, 1]
 
     world.end_leases()
@@ -263,6 +264,10 @@ def test_a_lease_that_ran_out_unnoticed_is_still_its_owners(long_message: World,
     world.seed()
     line = Line()
     gates = {3: "open"} if kind == "renew" else {}
+    # Nobody receives it meanwhile, this consumer included: its next receive waits until the request is through.
+    through = threading.Event()
+    line.before("receive", lambda: through.wait(60), 2)
+    line.after(kind, through.set)
     consumer = world.start(line, gates=gates)
     until(lambda: world.calls()[3])
     line.before(kind, world.end_leases)
