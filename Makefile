@@ -19,7 +19,7 @@ help:
 run: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale run
 
-test: $(VENV)/.has-test
+test: $(VENV)/.has-test $(VENV)/.has-azurite
 	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.has-lint
@@ -40,6 +40,12 @@ reference: $(VENV)/.has-examples
 $(VENV)/.has-%: pyproject.toml | $(BIN)/python
 	@echo 'Installing hyperscale[$*] into $(VENV): a minute or two the first time.'
 	$(INSTALL) --editable '.[$*]'
+	@touch $@
+
+# The storage service that tests talk to; Node comes with it where the machine has none.
+$(VENV)/.has-azurite: tests/azurite/package-lock.json tests/azurite/install.py | $(BIN)/python
+	@echo 'Installing Azurite into $(VENV): half a minute the first time.'
+	$(BIN)/python tests/azurite/install.py
 	@touch $@
 
 $(BIN)/python:

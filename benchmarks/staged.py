@@ -94,7 +94,7 @@ class StagedRun:
 
     def seed_seconds(self) -> float:
         """Return what putting all rows took, without the start of the process."""
-        return float(json.loads(self.run.store_file("seed.json").read_text())["seconds"])
+        return float(json.loads(Path(self.run.store_file("seed.json")).read_text())["seconds"])
 
     def outcomes(self) -> Outcomes:
         """Return what the ledger says."""
@@ -103,7 +103,7 @@ class StagedRun:
 
 def outcomes_of(run: RunFolder) -> Outcomes:
     """Return what the ledger of `run` says."""
-    parts = sorted(run.store_file("ledger").iterdir())
+    parts = sorted(Path(run.store_file("ledger")).iterdir())
     lines = [json.loads(line) for part in parts for line in part.read_bytes().splitlines()[:-1]]
     ends = [line["started_at"] + line["seconds"] for line in lines]
     return Outcomes(

@@ -46,7 +46,7 @@ def _run(folder: Path, rows: int, figures: Callable[[Ended, RunFolder], Figures]
 
 
 def _whole(ended: Ended, run: RunFolder) -> Figures:
-    table_at = run.store_file("results.parquet").stat().st_mtime
+    table_at = Path(run.store_file("results.parquet")).stat().st_mtime
     return {"table": table_at - ended.started_at, "end": ended.seconds}
 
 

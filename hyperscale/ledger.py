@@ -24,7 +24,6 @@ class DamagedPartError(HyperscaleError):
 
 def succeeded_line(
     row_index: int,
-    *,
     attempts: int,
     seconds: float,
     started_at: float,

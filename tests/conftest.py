@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from azurite import Azurite
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")
@@ -84,3 +87,26 @@ def hyperscale() -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Storage over http, for clients with a connection string."""
+    with new_azurite(tmp_path_factory.mktemp("azurite"), with_tokens=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def azurite_with_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Storage over https, for clients with a credential that trust its `authority`."""
+    with new_azurite(tmp_path_factory.mktemp("azurite_with_tokens"), with_tokens=True) as running:
+        yield running
+
+
+def new_azurite(folder: Path, *, with_tokens: bool) -> Azurite:
+    from azurite import Azurite, NotInstalledError
+
+    try:
+        return Azurite(folder, with_tokens=with_tokens)
+    except NotInstalledError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -182,8 +182,6 @@ def _with_context(call: Callable[..., Any], others: int) -> Callable[..., Any]:
     """Return `call` with a context behind `others` arguments, which `call` may do without."""
     try:
         inspect.signature(call).bind(*range(others + 1))
-    except TypeError:
-        return lambda *arguments: call(*arguments[:others])
-    except ValueError:  # a callable of C without a signature
-        return lambda *arguments: call(*arguments[:others])
+    except (TypeError, ValueError):  # ValueError: a callable of C without a signature
+        return (lambda row, _: call(row)) if others else (lambda _: call())
     return call

@@ -23,7 +23,11 @@ now, timer = time.time, time.perf_counter
 
 
 class Answering:
-    """One worker's way of speaking to its consumer."""
+    """One worker's way of speaking to its consumer.
+
+    Attributes:
+        is_unfit: the worker can do no row justice any more (its disk is full): it leaves after this answer.
+    """
 
     def __init__(self, start: dict[str, Any], outbox: int, folder: Path) -> None:
         """Speak as the worker that the order `start` describes; `folder` is the activity's."""
@@ -46,8 +50,8 @@ class Answering:
             BaseException: when the result cannot be stored, or does what generators of the activity may do.
         """
         line = succeeded_line(
-            context.row_index or 0, attempts=context.attempt, seconds=seconds, started_at=started_at,
-            consumer=self._consumer, worker=self._worker, result=encode_result(result),
+            context.row_index or 0, context.attempt, seconds, started_at, self._consumer, self._worker,
+            encode_result(result),
         )  # fmt: skip
         has_files = context._outputs is not None and context.kept_files
         return wire.SUCCEEDED_WITH_FILES if has_files else wire.SUCCEEDED, line
@@ -87,11 +91,10 @@ class Answering:
         except OSError:
             _exit(wire.LOST_PIPE_CODE)
 
-    def leave_if_unfit(self) -> None:
-        """Make room for a new worker when this one can do no row justice any more (its disk is full)."""
-        if self.is_unfit:
-            self.send(wire.pack_line(wire.UNFIT, ""))
-            _exit(wire.UNFIT_CODE)
+    def leave(self) -> None:
+        """Make room for a new worker; this one is unfit."""
+        self.send(wire.pack_line(wire.UNFIT, ""))
+        _exit(wire.UNFIT_CODE)
 
 
 def log_record(row_index: int, attempt: int, worker: int, printed: str, row_indices: list[Any]) -> str:

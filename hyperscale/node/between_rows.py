@@ -14,6 +14,9 @@ import sys
 from hyperscale.node import wire
 from hyperscale.node.printed import excerpt
 
+#: No system forks a process in less time: a quicker call has not come back as a second worker.
+LEAST_FORK_SECONDS = 20e-6
+
 _lseek, _fchdir, _umask, _ftruncate = os.lseek, os.fchdir, os.umask, os.ftruncate
 _getpid, _exit, _dup2, _alarm = os.getpid, os._exit, os.dup2, signal.alarm
 
@@ -57,9 +60,10 @@ class BetweenRows:
         if _getpid() != self._process_id:
             _exit(0)
 
-    def restore(self) -> int:
-        """Put right what the row did to the process, and return how many bytes it printed."""
-        self.end_forked_child()
+    def restore(self, seconds: float) -> int:
+        """Put right what a call of `seconds` did to the process, and return how many bytes it printed."""
+        if seconds > LEAST_FORK_SECONDS:
+            self.end_forked_child()
         try:
             self._flush_out()
             self._flush_err()

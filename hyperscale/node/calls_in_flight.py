@@ -113,7 +113,8 @@ class CallsInFlight:
             kind, text = answering.failed(context, why, printed, timer() - began, started_at)
         between.end_forked_child()
         answering.send(answering.record([context], kind, printed) + wire.pack_line(f"{kind}{waiting.number}:", text))
-        answering.leave_if_unfit()
+        if answering.is_unfit:
+            answering.leave()
 
     async def _result(self, waiting: _Waiting) -> Any:
         """Return what the activity makes of a row.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from types import CoroutineType
 from typing import Any
 
@@ -43,9 +44,8 @@ class CallsInTurn:
                 for row, context in rows:
                     self._call_row(row, context)
                 continue
-            per_call = order["rows_per_call"]
-            for start in range(0, len(rows), per_call):
-                self._call_rows(rows[start : start + per_call])
+            while call := list(islice(rows, order["rows_per_call"])):
+                self._call_rows(call)
 
     def _call_row(self, row: dict[str, Any], context: Context) -> None:
         began, started_at = timer(), now()
@@ -56,12 +56,12 @@ class CallsInTurn:
                 result = self._activity.wait_for(result)
             kind, text = answering.succeeded(context, result, timer() - began, started_at)
         except BaseException as error:
-            has_printed = between.restore()
+            has_printed = between.restore(timer() - began)
             if has_printed:
                 printed = between.printed()
             kind, text = answering.failed(context, error, printed, timer() - began, started_at)
         else:
-            has_printed = between.restore()
+            has_printed = between.restore(timer() - began)
             if has_printed and answering.keeps_all_logs:
                 printed = between.printed()
         lines = wire.pack_line(kind, text)
@@ -69,7 +69,8 @@ class CallsInTurn:
             between.forget_printed()
             lines = answering.record([context], kind, printed) + lines
         answering.send(lines)
-        answering.leave_if_unfit()
+        if answering.is_unfit:
+            answering.leave()
 
     def _call_rows(self, rows: list[tuple[dict[str, Any], Context]]) -> None:
         began, started_at = timer(), now()
@@ -79,10 +80,10 @@ class CallsInTurn:
             if type(result) is CoroutineType:
                 result = self._activity.wait_for(result)
             results = _results(result, len(rows))
-            printed = self._between.printed() if self._between.restore() else ""
+            printed = self._between.printed() if self._between.restore(timer() - began) else ""
             answers = self._answers(contexts, results, printed, timer() - began, started_at)
         except BaseException as error:
-            printed = self._between.printed() if self._between.restore() else ""
+            printed = self._between.printed() if self._between.restore(timer() - began) else ""
             kind, text = wire.CALL_FAILED, ""
             if len(rows) == 1:
                 kind, text = self._answering.failed(contexts[0], error, printed, timer() - began, started_at)
@@ -92,7 +93,8 @@ class CallsInTurn:
         kinds = [kind for kind, _ in answers]
         record = self._answering.record(contexts, wire.FAILED if wire.FAILED in kinds else kinds[0], printed)
         self._answering.send(record + b"".join(wire.pack_line(kind, text) for kind, text in answers))
-        self._answering.leave_if_unfit()
+        if self._answering.is_unfit:
+            self._answering.leave()
 
     def _answers(
         self, contexts: list[Context], results: list[Any], printed: str, seconds: float, started_at: float

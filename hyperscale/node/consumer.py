@@ -19,7 +19,7 @@ from hyperscale.failures import Final, RetryPolicy
 from hyperscale.node.background import Background
 from hyperscale.node.crew import AttemptFailed, CallFailed, Crew, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.custody import Custody
-from hyperscale.node.handing import rows_to_give, rows_to_hand_back, wants_message
+from hyperscale.node.handing import most_rows_ahead, rows_to_give, rows_to_hand_back, turn_seconds, wants_message
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.row_logs import RowLogs
@@ -29,8 +29,6 @@ from hyperscale.node.worker_settings import WorkerSettings
 STOP_GRACE_SECONDS = 5.0
 #: The longest time between two looks at clocks (time-outs, delayed rows, leases).
 TICK_SECONDS = 0.1
-#: The shortest time between two turns: quick rows are noted by the dozen. Workers hold 25 times as much work.
-LEAST_TURN_SECONDS = 0.002
 REQUEST_THREADS = 4
 
 logger = logging.getLogger(__name__)
@@ -134,9 +132,11 @@ class Consumer:
         self._wait(now)
 
     def _hand_out(self, now: float) -> None:
-        for worker in self._crew.ready:
-            wanted = rows_to_give(worker.orders.rows, worker.seconds_per_row, self._settings.rows_held)
-            for message in self._custody.held.values():
+        custody, ready = self._custody, self._crew.ready
+        most = most_rows_ahead(custody.waiting_rows, len(ready), queue_is_empty=custody.depth is not None)
+        for worker in ready:
+            wanted = rows_to_give(worker.orders.rows, worker.pace.seconds_per_row, self._settings.rows_held, most)
+            for message in custody.held.values():
                 if wanted <= 0:
                     break
                 order = message.take_order(wanted, self._settings.rows_together)
@@ -234,7 +234,8 @@ class Consumer:
         """Wait until a worker or a request has something to say, or a clock is to be looked at."""
         looks_again = self._receive_at - now if self._custody.depth is not None else TICK_SECONDS
         self._crew.selector.select(min(TICK_SECONDS, max(looks_again, 0.0)))
-        time.sleep(max(0.0, now + LEAST_TURN_SECONDS - time.monotonic()))
+        turn = min(turn_seconds(worker.orders.rows, worker.pace.seconds_per_row) for worker in self._crew.workers)
+        time.sleep(max(0.0, now + turn - time.monotonic()))
         self._background.deliver()
 
     def _stop(self, told: Told) -> None:

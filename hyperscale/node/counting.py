@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -53,6 +53,11 @@ class CountingQueue(Queue):
     def put(self, body: str) -> None:
         self._counts.add(self._kind)
         self._queue.put(body)
+
+    def put_all(self, bodies: Sequence[str]) -> None:
+        for _ in bodies:
+            self._counts.add(self._kind)
+        self._queue.put_all(bodies)
 
     def receive(self, count: int, lease_seconds: float) -> list[Message]:
         self._counts.add(self._kind)

@@ -134,7 +134,7 @@ class Crew:
     @property
     def seconds_per_row(self) -> float | None:
         """Return what a row takes of late, over all workers; None while nobody knows."""
-        known = [worker.seconds_per_row for worker in self.ready if worker.seconds_per_row is not None]
+        known = [seconds for worker in self.ready if (seconds := worker.pace.seconds_per_row) is not None]
         return sum(known) / len(known) if known else None
 
     def longest_call_seconds(self, now: float) -> float:

@@ -1,14 +1,18 @@
 """How many rows a worker is given at once, and when a consumer receives more: pure decisions.
 
 A worker should never wait for its consumer, and a row should never wait in a worker while another is idle: so a
-worker holds about 50 ms of work, which is one row where rows are slow, and hundreds where they are quick.
+worker holds about 100 ms of work, which is one row where rows are slow, and hundreds where they are quick, and less
+when the queue is empty.
 """
 
 from __future__ import annotations
 
 #: The work that a worker holds beyond the row it is on.
-AHEAD_SECONDS = 0.05
+AHEAD_SECONDS = 0.1
 MAX_ROWS_AHEAD = 1_000
+#: A consumer looks at its workers at most, and at least, so often, and else when a quarter of their work is done.
+LEAST_TURN_SECONDS, LONGEST_TURN_SECONDS = 0.002, 0.025
+TURN_SHARE = 0.25
 #: Waiting for a message may cost this part of a row's time: then nothing is received ahead of need.
 IDLE_SHARE = 0.02
 #: Else so many receives' worth of work waits in the consumer.
@@ -18,23 +22,42 @@ HAND_BACK_SECONDS = 0.05
 HAND_BACK_RECEIVES = 4
 
 
-def rows_to_give(rows_held: int, seconds_per_row: float | None, rows_per_call: int) -> int:
+def rows_to_give(rows_held: int, seconds_per_row: float | None, rows_per_call: int, rows_ahead: int) -> int:
     """Return how many rows to hand to a worker now.
 
     Args:
         rows_held: what it has been given and has not answered.
         seconds_per_row: of late; None while unknown: then one call.
         rows_per_call: the least that makes a full call.
+        rows_ahead: what a worker holds at most, but for a full call.
     """
-    ahead = rows_ahead(seconds_per_row, rows_per_call)
+    if seconds_per_row is None:
+        ahead = rows_per_call
+    else:
+        ahead = max(rows_per_call, min(rows_ahead, int(AHEAD_SECONDS / max(seconds_per_row, 1e-9))))
     return ahead - rows_held if rows_held <= ahead // 2 else 0
 
 
-def rows_ahead(seconds_per_row: float | None, rows_per_call: int) -> int:
-    """Return how many rows a worker holds at most."""
-    if seconds_per_row is None:
-        return rows_per_call
-    return max(rows_per_call, min(MAX_ROWS_AHEAD, int(AHEAD_SECONDS / max(seconds_per_row, 1e-9))))
+def most_rows_ahead(waiting_rows: int, workers: int, *, queue_is_empty: bool) -> int:
+    """Return what any worker holds at most; the last rows go out by ever smaller shares, so that all end together.
+
+    Args:
+        waiting_rows: held and not handed out.
+        workers: all ready workers.
+        queue_is_empty: no more rows come.
+    """
+    return min(MAX_ROWS_AHEAD, waiting_rows // (2 * workers)) if queue_is_empty and workers else MAX_ROWS_AHEAD
+
+
+def turn_seconds(rows_held: int, seconds_per_row: float | None) -> float:
+    """Return for how long a consumer need not look at a worker: rows that are done meanwhile are noted together.
+
+    Args:
+        rows_held: what the worker has been given and has not answered; it is on the first of them.
+        seconds_per_row: of late; None while unknown.
+    """
+    left_seconds = (rows_held - 1) * (seconds_per_row or 0.0)
+    return min(max(TURN_SHARE * left_seconds, LEAST_TURN_SECONDS), LONGEST_TURN_SECONDS)
 
 
 def wants_message(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import faulthandler
+import gc
 import logging
 import os
 import queue
@@ -63,6 +64,7 @@ def _serve() -> int:
     if activity is None:
         return 1
     between.settle()
+    gc.freeze()  # what set_up has loaded stays: a model is not looked through again and again while rows go by
     answering.send(wire.pack_line(wire.READY, ""))
     contexts = RowContexts(context, start["key"], start["input_folder"])
     if start["concurrency"] > 1:

@@ -16,6 +16,7 @@ from hyperscale.node import wire
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.orders import Answer, Orders
 from hyperscale.node.orders_in_flight import OrdersInFlight
+from hyperscale.node.pace import Pace
 from hyperscale.node.strays import end_with_worker
 from hyperscale.node.worker_end import (
     broken_message,
@@ -49,7 +50,7 @@ class WorkerProcess:
         is_unfit: it makes room for a new worker, and no row is charged with its end.
         why_broken: what it said of its import or set_up, if that failed.
         orders: what it has been given and has not answered.
-        seconds_per_row: of late, a moving average; None until it has finished a row.
+        pace: how long its rows take.
         files: its scratch folder, and what it prints.
     """
 
@@ -58,7 +59,7 @@ class WorkerProcess:
         self.index = index
         self.state: Literal["starting", "ready", "dead"] = "starting"
         self.orders = OrdersInFlight(settings.concurrency) if settings.concurrency > 1 else Orders()
-        self.seconds_per_row: float | None = None
+        self.pace = Pace()
         self.was_ready = self.is_unfit = False
         self.why_broken: str | None = None
         self._settings = settings
@@ -80,8 +81,9 @@ class WorkerProcess:
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self.descriptor = self._stdout.fileno()
-        os.set_blocking(self.descriptor, False)
-        os.set_blocking(self._stdin.fileno(), False)
+        for pipe in (self.descriptor, self._stdin.fileno()):
+            os.set_blocking(pipe, False)
+            wire.widen(pipe)
         self._unsent = b""
         self._send(wire.pack_document({**settings.start_order(), **self._own_order()}))
 
@@ -149,7 +151,8 @@ class WorkerProcess:
         answers = list(self.orders.answers(lines))
         rows = sum(len(answer.row_indices) for answer in answers)
         if rows:
-            self._note_time(rows, now)
+            self.pace.note(rows, now - self._busy_since)
+            self._busy_since = now
         return answers
 
     def _has_ended(self) -> bool:
@@ -167,12 +170,6 @@ class WorkerProcess:
             self.state, self.was_ready = "ready", True
         else:
             self.why_broken = broken_message(line[1:], self._settings.entry)
-
-    def _note_time(self, rows: int, now: float) -> None:
-        seconds = (now - self._busy_since) / rows
-        before = self.seconds_per_row
-        self.seconds_per_row = seconds if before is None else before + (seconds - before) / 4
-        self._busy_since = now
 
     def seconds_on_call(self, now: float) -> float:
         """Return for how long it has been on its present call."""

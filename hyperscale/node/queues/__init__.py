@@ -5,6 +5,7 @@ The semantics are those of Azure Storage queues. Every adapter passes tests/cont
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +53,11 @@ class Queue(Protocol):
             QueueGoneError: when there is no queue.
             ValueError: when `body` is larger than 64 KiB encoded.
         """
+
+    def put_all(self, bodies: Sequence[str]) -> None:
+        """Add several messages as `put` does, the quickest way there is; after an error any of them may be there."""
+        for body in bodies:
+            self.put(body)
 
     def receive(self, count: int, lease_seconds: float) -> list[Message]:
         """Lease up to `count` (at most 32) visible messages; an empty list when none is visible.

@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -65,11 +65,16 @@ class SqliteQueue(Queue):
                         connection.execute(statement)
 
     def put(self, body: str) -> None:
-        _check_body(body)
+        self.put_all([body])
+
+    def put_all(self, bodies: Sequence[str]) -> None:
+        for body in bodies:
+            _check_body(body)
         with self._writing() as connection:
-            connection.execute(
+            now = self._clock()
+            connection.executemany(
                 "INSERT INTO messages (id, visible_at, deliveries, receipt, body) VALUES (?, ?, 0, 0, ?)",
-                (secrets.token_hex(8), self._clock(), body),
+                [(secrets.token_hex(8), now, body) for body in bodies],
             )
 
     def receive(self, count: int, lease_seconds: float) -> list[Message]:

@@ -2,7 +2,16 @@
 
 import pytest
 
-from hyperscale.node.handing import MAX_ROWS_AHEAD, rows_to_give, rows_to_hand_back, wants_message
+from hyperscale.node.handing import (
+    LEAST_TURN_SECONDS,
+    LONGEST_TURN_SECONDS,
+    MAX_ROWS_AHEAD,
+    most_rows_ahead,
+    rows_to_give,
+    rows_to_hand_back,
+    turn_seconds,
+    wants_message,
+)
 
 
 @pytest.mark.parametrize(
@@ -12,16 +21,50 @@ from hyperscale.node.handing import MAX_ROWS_AHEAD, rows_to_give, rows_to_hand_b
         (1, None, 1, 0),
         (0, 10.0, 1, 1),
         (1, 10.0, 1, 0),
-        (0, 0.005, 1, 10),
-        (5, 0.005, 1, 5),
-        (6, 0.005, 1, 0),
+        (0, 0.01, 1, 10),
+        (5, 0.01, 1, 5),
+        (6, 0.01, 1, 0),
         (0, 0.0, 1, MAX_ROWS_AHEAD),
         (0, 10.0, 32, 32),
         (32, 10.0, 32, 0),
     ],
 )
 def test_a_worker_holds_one_slow_row_or_many_quick_ones(rows_held, seconds_per_row, rows_per_call, rows):
-    assert rows_to_give(rows_held, seconds_per_row, rows_per_call) == rows
+    assert rows_to_give(rows_held, seconds_per_row, rows_per_call, MAX_ROWS_AHEAD) == rows
+
+
+@pytest.mark.parametrize(
+    ("waiting_rows", "workers", "queue_is_empty", "rows"),
+    [
+        (12, 2, False, MAX_ROWS_AHEAD),
+        (12, 2, True, 3),
+        (3, 2, True, 0),
+        (1_000_000, 2, True, MAX_ROWS_AHEAD),
+        (12, 0, True, MAX_ROWS_AHEAD),
+    ],
+)
+def test_the_last_rows_go_out_by_ever_smaller_shares(waiting_rows, workers, queue_is_empty, rows):
+    assert most_rows_ahead(waiting_rows, workers, queue_is_empty=queue_is_empty) == rows
+
+
+def test_a_worker_gets_a_full_call_however_few_rows_are_left():
+    assert rows_to_give(0, 0.001, 1, 0) == 1
+    assert rows_to_give(0, 0.001, 32, 0) == 32
+
+
+@pytest.mark.parametrize(
+    ("rows_held", "seconds_per_row", "seconds"),
+    [
+        (0, 0.005, LEAST_TURN_SECONDS),
+        (1, 60.0, LEAST_TURN_SECONDS),
+        (5, None, LEAST_TURN_SECONDS),
+        (1_000, 0.00001, 0.0025),
+        (9, 0.005, 0.01),
+        (20, 0.01, LONGEST_TURN_SECONDS),
+    ],
+)
+def test_a_worker_is_looked_at_when_a_quarter_of_what_waits_in_it_is_done(rows_held, seconds_per_row, seconds):
+    assert turn_seconds(rows_held, seconds_per_row) == pytest.approx(seconds, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,12 @@ class HookedQueue(SqliteQueue):
         self.before: Callable[[int], Any] = lambda number: None
         self.after: Callable[[int], Any] = lambda number: None
 
-    def put(self, body: str) -> None:
-        self.puts += 1
-        self.before(self.puts)
-        super().put(body)
-        self.after(self.puts)
+    def put_all(self, bodies: Sequence[str]) -> None:
+        for body in bodies:  # one by one, so that a seed can be killed between any two
+            self.puts += 1
+            self.before(self.puts)
+            super().put_all([body])
+            self.after(self.puts)
 
 
 @dataclass
