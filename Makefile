@@ -27,7 +27,7 @@ lint: $(VENV)/.has-lint
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 
-bench: $(VENV)/.has-bench
+bench: $(VENV)/.has-bench $(VENV)/.has-azurite
 	$(BIN)/python benchmarks
 
 render: $(VENV)/.has-examples

@@ -11,6 +11,7 @@ from pathlib import Path
 import busy
 import noop
 import sizes
+import storage
 import tail
 import whole
 from tables import PAGE, machine, write
@@ -22,6 +23,7 @@ TOPICS = {
     "seed": sizes.measure_seed,
     "memory": sizes.measure_whole,
     "tail": tail.measure,
+    "storage": storage.measure,
 }
 
 

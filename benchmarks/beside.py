@@ -14,13 +14,13 @@ PEERS = Path(__file__).resolve().parent / "peers.py"
 TIMEOUT_SECONDS = 120
 
 
-def peer_seconds(name: str, folder: Path, count: int) -> float:
-    """Return what the peer `name` takes for the first `count` rows of `rows.csv` in `folder`."""
+def peer_seconds(name: str, folder: Path, count: int, program: Path = PEERS) -> float:
+    """Return what the peer `name` of `program` takes for the first `count` rows of `rows.csv` in `folder`."""
     environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "RAY_USAGE_STATS_ENABLED": "0"}
     # Files, not pipes: a server that a peer leaves behind would hold a pipe open.
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, str(PEERS), name, "rows.csv", str(count)],
+            [sys.executable, str(program), name, "rows.csv", str(count)],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=log, start_new_session=True,
         )  # fmt: skip
         try:

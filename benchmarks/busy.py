@@ -6,7 +6,7 @@ from pathlib import Path
 
 from beside import peer_seconds
 from measuring import medians
-from staged import StagedRun, write_experiment, write_rows
+from staged import StagedRun, committed_at, write_experiment, write_rows
 from tables import Line, Section
 
 ROWS, ROW_SECONDS, WORKERS, ROUNDS = 2_000, 0.005, 2, 5
@@ -44,4 +44,4 @@ def _ours(file: Path) -> float:
     run.execute(*run.consumers)
     outcomes = run.outcomes()
     assert outcomes.count == ROWS, outcomes
-    return IDEAL_SECONDS / (outcomes.committed_at - outcomes.first_at)
+    return IDEAL_SECONDS / (committed_at(run.run) - outcomes.first_at)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from beside import peer_seconds
 from measuring import medians
-from staged import StagedRun, write_experiment, write_rows
+from staged import StagedRun, committed_at, write_experiment, write_rows
 from tables import Line, Section
 
 ROWS, WORKERS, ROUNDS = 100_000, 2, 5
@@ -62,10 +62,10 @@ def _ours(file: Path) -> dict[str, float]:
     run.execute(*run.consumers)
     outcomes = run.outcomes()
     assert outcomes.count == ROWS, outcomes
-    seconds = outcomes.committed_at - outcomes.first_at
+    seconds = committed_at(run.run) - outcomes.first_at
     return {
         "ours": ROWS / (run.seed_seconds() + seconds),
         "seed": ROWS / run.seed_seconds(),
         "consume": ROWS / seconds,
-        "with starts": ROWS / (outcomes.committed_at - seed.started_at),
+        "with starts": ROWS / (committed_at(run.run) - seed.started_at),
     }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ name: bench
 input: {{csv: rows.csv, key: id}}
 activity: {{code: src, entry: {entry}, {activity}}}
 parallelism: {{{parallelism}}}
-output: {{format: [{formats}], include_input: false}}
+output: {{{output}format: [{formats}], include_input: false}}
 """
 
 
@@ -35,12 +36,19 @@ def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def write_experiment(
-    folder: Path, code: str, *, entry: str, activity: str = "", parallelism: str = "", formats: str = "parquet"
+    folder: Path,
+    code: str,
+    *,
+    entry: str,
+    activity: str = "",
+    parallelism: str = "",
+    output: str = "",
+    formats: str = "parquet",
 ) -> Path:
     """Write an experiment over `rows.csv` into `folder`; return its file."""
     (folder / "src").mkdir(exist_ok=True)
     (folder / "src" / f"{entry.partition(':')[0]}.py").write_text(code)
-    text = EXPERIMENT.format(entry=entry, activity=activity, parallelism=parallelism, formats=formats)
+    text = EXPERIMENT.format(entry=entry, activity=activity, parallelism=parallelism, output=output, formats=formats)
     file = folder / "experiment.yaml"
     file.write_text(text)
     return file
@@ -64,20 +72,22 @@ class Outcomes:
     """What the ledger of a run says; Unix seconds."""
 
     count: int
+    seconds: float
     first_at: float
     first_done_at: float
     last_done_at: float
-    committed_at: float
 
 
 class StagedRun:
     """A run whose steps are started by hand."""
 
-    def __init__(self, file: Path, *, workers: int, nodes: int = 1) -> None:
-        """Plan and stage it, as `run` does."""
+    def __init__(
+        self, file: Path, *, workers: int, nodes: int = 1, queue: str | None = None, store: str | None = None
+    ) -> None:
+        """Plan and stage it, as `run` does; `queue` and `store` are URLs of storage accounts."""
         planned = plan_run(file, (), workers=workers, nodes=nodes)
         self.plan = planned.plan
-        self.run = Places(file.parent / ".hyperscale" / "runs", None, None).new_run("bench")
+        self.run = Places(file.parent / ".hyperscale" / "runs", queue, store).new_run("bench")
         make_run(planned, self.run)
         pipeline = load_pipeline(Path(self.run.read_launch().pipeline))
         self._plans = plan_steps(pipeline, self.run, python=sys.executable, environment=os.environ)
@@ -94,7 +104,7 @@ class StagedRun:
 
     def seed_seconds(self) -> float:
         """Return what putting all rows took, without the start of the process."""
-        return float(json.loads(Path(self.run.store_file("seed.json")).read_text())["seconds"])
+        return float(json.loads(_read(self.run, "seed.json"))["seconds"])
 
     def outcomes(self) -> Outcomes:
         """Return what the ledger says."""
@@ -103,16 +113,27 @@ class StagedRun:
 
 def outcomes_of(run: RunFolder) -> Outcomes:
     """Return what the ledger of `run` says."""
-    parts = sorted(Path(run.store_file("ledger")).iterdir())
-    lines = [json.loads(line) for part in parts for line in part.read_bytes().splitlines()[:-1]]
+    with closing(run.store()) as store:
+        parts = [store.read(name) for name in store.names("ledger/")]
+    lines = [json.loads(line) for part in parts for line in part.splitlines()[:-1]]
     ends = [line["started_at"] + line["seconds"] for line in lines]
     return Outcomes(
         count=len(lines),
+        seconds=sum(line["seconds"] for line in lines),
         first_at=min(line["started_at"] for line in lines),
         first_done_at=min(ends),
         last_done_at=max(ends),
-        committed_at=max(part.stat().st_mtime for part in parts),
     )
+
+
+def committed_at(run: RunFolder) -> float:
+    """Return when the last part of the ledger was on disk; its store is a folder of this machine."""
+    return max(part.stat().st_mtime for part in Path(run.store_file("ledger")).iterdir())
+
+
+def _read(run: RunFolder, name: str) -> bytes:
+    with closing(run.store()) as store:
+        return store.read(name)
 
 
 def _start(plan: StepPlan, code: str | None = None) -> subprocess.Popen[bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEADER = "| what | ours | beside it | ratio | target | reached |\n|---|--:|--:|--:|--:|---|"
-PEERS = ("joblib", "pebble", "huey", "distributed", "ray")
+PEERS = ("joblib", "pebble", "huey", "distributed", "ray", "celery", "dramatiq-azure")
 
 
 @dataclass(frozen=True)

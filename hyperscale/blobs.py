@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 MANIFEST = "run.json"
 SEED = "seed.json"
+BATCHES = "batches/"
 LEDGER = "ledger/"
 SEALS = "seals/"
 CONTROL = "control/"
 CONSUMERS = "consumers/"
+CHECKPOINTS = "checkpoints/"
 OUTPUTS = "outputs/"
 FOREIGN = "foreign/"
 LOGS = "logs/"
@@ -20,6 +22,11 @@ JOBLOG = "joblog.tsv"
 RUN_RESULTS = "run_results.json"
 
 
+def stored_row(seed_id: str, row_index: int) -> str:
+    """Return the name of the values of a row that is too large for a message."""
+    return f"{BATCHES}{seed_id}-{row_index}.json"
+
+
 def part(consumer: str, number: int) -> str:
     """Return the name of a consumer's `number`-th ledger part."""
     return f"{LEDGER}{consumer}-{number:06d}.jsonl"
@@ -28,6 +35,11 @@ def part(consumer: str, number: int) -> str:
 def row_logs(consumer: str, number: int) -> str:
     """Return the name of a consumer's `number`-th part of what its rows printed."""
     return f"{LOGS}{consumer}-{number:06d}.jsonl"
+
+
+def checkpoint(consumer: str, number: int) -> str:
+    """Return the name of the `number`-th state of a row that a consumer keeps."""
+    return f"{CHECKPOINTS}{consumer}-{number:06d}.json"
 
 
 def seal(number: int) -> str:

@@ -6,7 +6,11 @@ A body is JSON, plain when it fits, else zlib in base64 behind the letter z:
      "indices": [[3500, 2]], "rows": [["a", 3], ["b", 4]],     remaining rows: index ranges, values by column
      "attempts": {"1": [[3501, 1]]},                           failed attempts: the index ranges that have so many
      "outcomes": [{"row_index": 3499, ...}],                   ledger lines that are in no ledger part yet
-     "deliveries": 0, "trial": null}                           see protocol rules 6, 8, 9, 11, 19
+     "deliveries": 0, "trial": null,                           see protocol rules 6, 8, 9, 11, 19
+     "checkpoints": {"3501": "checkpoints/c-...-000000.json"}} where rows' newest states are; absent when none has one
+
+A row that fits no message travels alone, as `"rows": [[]], "stored": 305419896`: its values are in the store
+(`stored_rows`), and the number is the CRC-32 of what lies there.
 """
 
 from __future__ import annotations
@@ -48,6 +52,8 @@ class Body:
         outcomes: ledger lines (JSON objects) of finished rows that are in no ledger part yet.
         deliveries: how often the message had been delivered at the last progress.
         trial: rows tried, rows lost together, losses; None when the message is no suspect.
+        stored: check sum of the values of the one row, which are in the store and never in the text; or None.
+        checkpoints: row_index to the blob of its newest state, of the rows that have one.
     """
 
     run_id: str
@@ -59,10 +65,12 @@ class Body:
     outcomes: list[str] = field(default_factory=list)
     deliveries: int = 0
     trial: tuple[int, int, int] | None = None
+    stored: int | None = None
+    checkpoints: dict[int, str] = field(default_factory=dict)
 
     def encode(self) -> str:
         """Return the text of the body, compressed only when it would not fit otherwise."""
-        head = {
+        head: dict[str, Any] = {
             "version": VERSION,
             "run_id": self.run_id,
             "seed_id": self.seed_id,
@@ -71,15 +79,13 @@ class Body:
             "deliveries": self.deliveries,
             "trial": self.trial,
             "attempts": _by_count(self.attempts),
-            "indices": _ranges(self.rows),
-            "rows": list(self.rows.values()),
+            "indices": index_ranges(self.rows),
+            "rows": list(self.rows.values()) if self.stored is None else [[] for _ in self.rows],
+            **({} if self.stored is None else {"stored": self.stored}),
+            **({"checkpoints": self.checkpoints} if self.checkpoints else {}),
         }
         text = f'{json.dumps(head, separators=(",", ":"))[:-1]},"outcomes":[{",".join(self.outcomes)}]}}'
-        plain = text.encode()
-        if len(plain) <= FILL_BODY_BYTES or len(plain) > MAX_PLAIN_BYTES:
-            return text  # what no reader would inflate is not compressed: it is too large for a message
-        packed = _COMPRESSED + base64.b64encode(zlib.compress(plain, 1)).decode()
-        return packed if len(packed) < len(plain) else text
+        return squeezed(text)
 
     @classmethod
     def decode(cls, text: str) -> Body:
@@ -111,18 +117,25 @@ def _body(document: Mapping[str, Any]) -> Body:
         outcomes=[json.dumps(line, separators=(",", ":")) for line in outcomes],
         deliveries=int(document["deliveries"]),
         trial=_trial(document["trial"]),
+        stored=document.get("stored"),
+        checkpoints={int(index): name for index, name in document.get("checkpoints", {}).items()},
     )
     shapes = (
         *((text, str) for text in (body.run_id, body.seed_id, *body.columns)),
+        *((name, str) for name in body.checkpoints.values()),
         *((row, list) for row in rows),
         *((line, dict) for line in outcomes),
         *((value, list) for value in (columns, rows, outcomes)),
         (body.batch, int),
+        (body.stored, int | None),
     )
     if not all(isinstance(value, shape) for value, shape in shapes):
         raise ValueError("a value has another type than bodies have")
-    if len(body.rows) != len(rows) or any(len(row) != len(columns) for row in rows):
+    width = len(columns) if body.stored is None else 0
+    if len(body.rows) != len(rows) or any(len(row) != width for row in rows):
         raise ValueError("a row is there twice, or has more or fewer values than there are columns")
+    if body.stored is not None and len(rows) > 1:
+        raise ValueError("a row whose values are in the store is not alone")
     return body
 
 
@@ -138,7 +151,7 @@ def _by_count(attempts: Mapping[int, int]) -> dict[int, list[tuple[int, int]]]:
     indices: dict[int, list[int]] = {}
     for index in sorted(attempts):
         indices.setdefault(attempts[index], []).append(index)
-    return {count: _ranges(found) for count, found in indices.items()}
+    return {count: index_ranges(found) for count, found in indices.items()}
 
 
 def _attempts(ranges_by_count: Mapping[str, Sequence[tuple[int, int]]], rows: int) -> dict[int, int]:
@@ -157,6 +170,15 @@ def _trial(value: Sequence[int] | None) -> tuple[int, int, int] | None:
         return None
     tried, lost_together, losses = value
     return int(tried), int(lost_together), int(losses)
+
+
+def squeezed(text: str) -> str:
+    """Return `text` as it is when it fits into a message, else compressed if that makes it shorter."""
+    plain = text.encode()
+    if len(plain) <= FILL_BODY_BYTES or len(plain) > MAX_PLAIN_BYTES:
+        return text  # what no reader would inflate is not compressed: it is too large for a message
+    packed = _COMPRESSED + base64.b64encode(zlib.compress(plain, 1)).decode()
+    return packed if len(packed) < len(plain) else text
 
 
 def _document(text: str) -> Mapping[str, Any]:
@@ -178,7 +200,7 @@ def _inflate(text: str) -> bytes:
     return plain
 
 
-def _ranges(indices: Iterable[int]) -> list[tuple[int, int]]:
+def index_ranges(indices: Iterable[int]) -> list[tuple[int, int]]:
     """Return (start, count) of each run of consecutive row indices."""
     every = list(indices)
     if every and every == list(range(every[0], every[0] + len(every))):

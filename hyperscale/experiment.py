@@ -198,11 +198,20 @@ class NodeExperiment:
     limits: Limits
     output: Output
     log_level: str
+    idle_seconds: int
 
     @classmethod
     def of(cls, experiment: Experiment) -> NodeExperiment:
         """Return the part of `experiment` that nodes need."""
-        return cls(**{field.name: getattr(experiment, field.name) for field in dataclasses.fields(cls)})
+        return cls(
+            name=experiment.name,
+            input=experiment.input,
+            activity=experiment.activity,
+            limits=experiment.limits,
+            output=experiment.output,
+            log_level=experiment.log_level,
+            idle_seconds=experiment.compute.idle_seconds,
+        )
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> NodeExperiment:

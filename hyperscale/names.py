@@ -12,6 +12,8 @@ from typing import Any
 
 from hyperscale.errors import ExperimentError
 
+#: What the names of event queues end with, by outcome.
+_EVENT_QUEUES = {"succeeded": "success", "failed": "failure"}
 #: How many clusters of one render the names can count.
 MAX_CLUSTERS = 1_000
 RENDER_ID_LENGTH = 6
@@ -108,6 +110,11 @@ def new_run_id(name: str, now: datetime, random_hex: str) -> str:
     """
     stamp = now.astimezone(timezone.utc).strftime("%Y%m%d-%H%M%S")
     return QUEUE.check(f"{EXPERIMENT.check(name)}-{stamp}-{random_hex[:4]}")
+
+
+def event_queue(experiment: str, outcome: str) -> str:
+    """Return the name of the queue that tells of rows that "succeeded" or "failed", in all runs of `experiment`."""
+    return QUEUE.check(f"{EXPERIMENT.check(experiment)}-{_EVENT_QUEUES[outcome]}")
 
 
 def render_id(*parts: Any) -> str:

@@ -7,6 +7,7 @@ lost its consumer MAX_LOSSES times in a row fails as poison, and the rest goes o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hyperscale.failures import Failure
@@ -66,6 +67,19 @@ def after_slice(trial: Trial) -> Trial:
     """
     lost = max(0, trial.lost - trial.rows)
     return Trial(trial.rows if lost else 2 * trial.rows, lost, 1)
+
+
+def may_be_tried(losses: int, others: Sequence[int]) -> bool:
+    """Return whether a consumer may try a suspect beside the others that it tries.
+
+    Only those that were not lost in a trial before: else the row that kills the consumer would be held against the
+    rows of the others, too, until they failed with it.
+
+    Args:
+        losses: of the trial to be announced.
+        others: the same of those that were announced.
+    """
+    return not others or max(losses, *others) <= 1
 
 
 def poison_failure() -> Failure:

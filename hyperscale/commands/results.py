@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         results = read_results(store)
         if results is None:
             raise _no_results(folder)
-        files = {name: str(folder.store_file(name)) for name in FILES if store.names(name)}
+        files = {name: folder.store_file(name) for name in FILES if store.names(name)}
         if arguments.output:
             copy_results(store, arguments.output)
             say(f"copied to {arguments.output}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
 from hyperscale.control import summary
+from hyperscale.control.drill import Drill, read_drill
 from hyperscale.control.executing import execute, results_of_life
 from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
 from hyperscale.control.local_run import Ending
@@ -19,6 +21,8 @@ from hyperscale.control.run_list import find_run, name_of, runs_of
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
 
 NEWEST = ""
+#: A drill that names no seed draws one below: short enough to be typed again.
+SEEDS = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,14 +35,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", metavar="N", type=_count, help="rows worked on at the same time (default: up to the cores)"
     )
     parser.add_argument("--nodes", metavar="N", type=_count, default=None, help="consumers (default: 1)")
-    parser.add_argument("--queue", metavar="URL", help="folder of the queue (default: the run's own)")
-    parser.add_argument("--store", metavar="URL", help="folder of the store (default: the run's own)")
+    parser.add_argument("--queue", metavar="URL", help="folder or storage account of the queue (default: of the run)")
+    parser.add_argument("--store", metavar="URL", help="folder or container of the store (default: of the run)")
     parser.add_argument(
         "--resume",
         metavar="RUN",
         nargs="?",
         const=NEWEST,
         help="continue a run: its id, or the path of its folder (default: the newest run)",
+    )
+    parser.add_argument(
+        "--drill",
+        metavar="SHARES",
+        help="kill consumers and workers at random, to see the run end whole: preempt=5%%,crash=1%%[,seed=N]",
     )
     parser.add_argument("--pipeline", metavar="F", type=Path, help="execute this pipeline file, unchanged")
 
@@ -47,12 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run it, and return the exit code that its rows earn."""
     check_machine()
     _check_combination(arguments)
+    drill = read_drill(arguments.drill, lambda: secrets.randbelow(SEEDS)) if arguments.drill else None
     if arguments.resume is not None:
-        return _resume(arguments)
-    return _start(arguments)
+        return _resume(arguments, drill)
+    return _start(arguments, drill)
 
 
-def _start(arguments: argparse.Namespace) -> int:
+def _start(arguments: argparse.Namespace, drill: Drill | None) -> int:
     """Run an experiment, or a given pipeline file, from its beginning."""
     places = Places(runs_of(arguments.file), arguments.queue, arguments.store)
     if arguments.pipeline:
@@ -61,7 +71,7 @@ def _start(arguments: argparse.Namespace) -> int:
         with folder.lock() as lock:
             take_pipeline(pipeline, folder)
             say(f"run {folder.run_id} executes {arguments.pipeline}, with the code that render staged beside it")
-            return _execute(folder, lock, arguments)
+            return _execute(folder, lock, arguments, drill)
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
     with say_if_slow(f"checking {arguments.file}, and each row of its input"):
         planned = plan_run(
@@ -75,10 +85,10 @@ def _start(arguments: argparse.Namespace) -> int:
         plan = planned.plan
         rows, workers = summary.count(plan.rows, "row"), summary.count(plan.workers, "worker")
         say(f"run {folder.run_id}: {rows}, {workers} on this machine")
-        return _execute(folder, lock, arguments)
+        return _execute(folder, lock, arguments, drill)
 
 
-def _resume(arguments: argparse.Namespace) -> int:
+def _resume(arguments: argparse.Namespace, drill: Drill | None) -> int:
     """Go on with a run whose processes are gone."""
     folder = find_run(runs_of(arguments.file), arguments.resume or None)
     with folder.lock() as lock:
@@ -90,13 +100,13 @@ def _resume(arguments: argparse.Namespace) -> int:
             store.close()
         if results is None:
             say(f"run {folder.run_id} goes on")
-            return _execute(folder, lock, arguments)
+            return _execute(folder, lock, arguments, drill)
     say(f"run {folder.run_id} is complete: nothing is left to run")
     return _conclude(Ending({}, {}, 0, ""), results, folder, arguments)
 
 
-def _execute(folder: RunFolder, lock: int, arguments: argparse.Namespace) -> int:
-    ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
+def _execute(folder: RunFolder, lock: int, arguments: argparse.Namespace, drill: Drill | None) -> int:
+    ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty(), drill=drill)
     return _conclude(ending, results_of_life(folder, ending), folder, arguments)
 
 

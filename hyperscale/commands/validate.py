@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, say
 from hyperscale.control.checking import CheckedExperiment, check_experiment
 from hyperscale.control.figures import counted, size_text
+from hyperscale.control.secret_variables import missing_secrets
 from hyperscale.errors import ExperimentError, Problem
 
 
@@ -27,10 +29,12 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         print_json({"valid": False, "message": str(error), "problems": [_problem(each) for each in error.problems]})
         return error.exit_code
+    # A warning: on Azure ML the secret comes from its key vault.
+    warnings = (*checked.warnings, *missing_secrets(checked.loaded, os.environ))
     if arguments.json:
-        print_json(_document(checked))
+        print_json({**_document(checked), "warnings": [_problem(warning) for warning in warnings]})
         return 0
-    for warning in checked.warnings:
+    for warning in warnings:
         say(f"warning: {warning}")
     print("\n".join(_lines(checked)))
     return 0

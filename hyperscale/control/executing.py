@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale.control.deciding import TEARDOWN
+from hyperscale.control.drill import Drill, RunningDrill, kills
 from hyperscale.control.local_run import Ending, LocalRun
-from hyperscale.control.pipeline_files import load_pipeline
+from hyperscale.control.pipeline_files import Pipeline, load_pipeline
 from hyperscale.control.progress import Display, PlainDisplay
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
@@ -22,13 +23,14 @@ from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
 _PUBLISHED = (EXIT_SUCCESS, IncompleteRunError.exit_code)
 
 
-def execute(run: RunFolder, lock: int, *, is_terminal: bool) -> Ending:
+def execute(run: RunFolder, lock: int, *, is_terminal: bool, drill: Drill | None = None) -> Ending:
     """Execute the pipeline of `run` on this machine.
 
     Args:
         run: launched, or resumed.
         lock: descriptor that holds it.
         is_terminal: whether a bar can be drawn.
+        drill: what kills consumers and workers meanwhile.
 
     Raises:
         ExperimentError: when the pipeline cannot be executed here.
@@ -38,8 +40,14 @@ def execute(run: RunFolder, lock: int, *, is_terminal: bool) -> Ending:
     with StopRequests() as stops:
         display = _display(is_terminal)
         run.scratch.mkdir(exist_ok=True)
+        running = RunningDrill(kills(drill, _rows_per_message(pipeline))) if drill else None
         try:
-            return LocalRun(run, plans, display=display, stops=stops, lock=lock).execute()
+            if drill:
+                display.say(f"this is a drill: --drill {drill} repeats it")
+            ending = LocalRun(run, plans, display=display, stops=stops, lock=lock, drill=running).execute()
+            if running:
+                display.say(f"the drill has killed {running.told()}")
+            return ending
         finally:
             display.close()
             shutil.rmtree(run.scratch, ignore_errors=True)
@@ -54,6 +62,11 @@ def results_of_life(run: RunFolder, ending: Ending) -> dict[str, Any] | None:
         return read_results(store)
     finally:
         store.close()
+
+
+def _rows_per_message(pipeline: Pipeline) -> int:
+    given = pipeline.inputs.get("rows_per_message")
+    return int(given.value) if given else 1
 
 
 def _display(is_terminal: bool) -> Display:

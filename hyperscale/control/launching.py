@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import hyperscale
 from hyperscale.control.checking import check_experiment
@@ -17,13 +18,14 @@ from hyperscale.control.pipeline_files import Pipeline
 from hyperscale.control.planning import Planned
 from hyperscale.control.rendering import RunInputs, render
 from hyperscale.control.run_folder import Launch, RunFolder
+from hyperscale.control.secret_variables import check_secrets
 from hyperscale.control.staging import stage_code
 from hyperscale.control.step_plans import AUTO
 from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest
-from hyperscale.node.places import local_folder
+from hyperscale.node.places import DEFAULT_CONTAINER, account_place, is_remote, local_folder
 from hyperscale.plan import plan_for_this_machine
 
 
@@ -39,7 +41,7 @@ class Places:
         """Return the folder of a new run of the experiment `name`.
 
         Raises:
-            HyperscaleError: when queue or store is not a folder of this machine.
+            HyperscaleError: when queue or store is neither a folder of this machine nor in a storage account.
         """
         run_id = new_run_id(name, datetime.now(timezone.utc), secrets.token_hex(2))
         return RunFolder.under(
@@ -79,10 +81,11 @@ def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes
         nodes: consumers.
 
     Raises:
-        ExperimentError: when the experiment, its input or its code is wrong.
+        ExperimentError: when the experiment, its input or its code is wrong, or a secret is not on this machine.
         PlanError: when it cannot be planned.
     """
     checked = check_experiment(file, overrides)
+    check_secrets(checked.loaded, os.environ)
     experiment = checked.loaded.experiment
     plan = plan_for_this_machine(experiment, checked.facts, cores=_cores(), nodes=nodes, workers=workers)
     return Planned(checked, plan)
@@ -102,12 +105,11 @@ def make_run(planned: Planned, run: RunFolder) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     stage_code(planned.code_folder, run.rendered / "components" / "code")
-    started_at = time.time()
     pipeline = run.rendered / "pipelines" / f"{experiment.name}.yml"
-    run.write_launch(Launch(experiment.name, str(pipeline), run.queue_url, run.store_url, started_at))
+    run.write_launch(Launch(experiment.name, str(pipeline), run.queue_url, run.store_url, time.time()))
     store = run.store()
     try:
-        write_manifest(store, _manifest(planned, run.run_id, started_at))
+        write_manifest(store, _manifest(planned, run.run_id, store.now()))
     finally:
         store.close()
 
@@ -140,7 +142,11 @@ def _manifest(planned: Planned, run_id: str, created_at: float) -> dict[str, Any
 
 def _absolute(place: str | None, what: str) -> str | None:
     """Return `place` as steps can use it: they run in another folder than the user."""
-    return None if place is None else str(local_folder(place, what).absolute())
+    if place is None or not is_remote(place):
+        return None if place is None else str(local_folder(place, what).absolute())
+    found = account_place(place, what)
+    names = found.names or ((DEFAULT_CONTAINER,) if what == "store" else ())
+    return "/".join((found.url, *map(quote, names)))
 
 
 def _cores() -> int:

@@ -8,26 +8,30 @@ from __future__ import annotations
 import dataclasses
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import cast
 
 from hyperscale import blobs
 from hyperscale.control.bindings import State
 from hyperscale.control.deciding import SEED, TEARDOWN, Decision, decide
+from hyperscale.control.drill import RunningDrill
 from hyperscale.control.progress import RESULTS_PHASE, Display, Pace, read_progress
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.step_plans import StepPlan
 from hyperscale.control.steps import Step
 from hyperscale.control.stopping import StopRequests
+from hyperscale.node.chain import Chain
 from hyperscale.node.control import read_manifest, read_resumes, read_seed, write_cancel
-from hyperscale.node.ledger_reader import count_outcomes
+from hyperscale.node.patience import StorageUnavailableError
 from hyperscale.node.queues import QueueGoneError
 from hyperscale.node.stores import Store
 
-#: How often steps are looked at, and how often heartbeats are.
+#: How often steps are looked at.
 TICK_SECONDS = 0.05
-PROGRESS_SECONDS = 0.2
+#: A storage account that does not answer is asked again after this.
+RETRY_SECONDS = 1.0
 STOPPING = "stopping: rows in flight are finished or given back (Ctrl-C again leaves at once)"
 
 
@@ -59,6 +63,7 @@ class LocalRun:
         display: Display,
         stops: StopRequests,
         lock: int,
+        drill: RunningDrill | None = None,
     ) -> None:
         """Prepare to run `plans`.
 
@@ -68,22 +73,26 @@ class LocalRun:
             display: takes the progress.
             stops: counts the wishes to stop.
             lock: descriptor of the run's lock; steps inherit it.
+            drill: kills consumers, which are started again, and workers.
         """
         self._run, self._plans, self._display = run, plans, display
-        self._stops, self._lock = stops, lock
-        self._store = run.store()
-        self._total = _planned_rows(self._store)
-        self._life = len(read_resumes(self._store))
-        self._done_before, self._failed_before = _outcomes_so_far(self._store)
+        self._stops, self._lock, self._drill = stops, lock, drill
+        with closing(run.store()) as store:
+            self._total = _planned_rows(store)
+            self._life = len(read_resumes(store))
+            self._done_before, self._failed_before = _outcomes_so_far(store)
+        # The loop never waits for a storage account that does not answer: it looks after its steps, and tries again.
+        self._store = run.store(patience_seconds=0)
         self._states: dict[str, State] = dict.fromkeys(plans, "waiting")
         self._steps: dict[str, Step] = {}
         self._exits: dict[str, int] = {}
         self._errors: dict[str, str] = {}
         self._asked: set[str] = set()
-        self._seeded = self._cancelled = self._told_stop = self._buried = False
+        self._preempted: set[str] = set()
+        self._seeded = self._cancelled = self._told_stop = self._marked = self._buried = False
         self._broken = ""
         self._pace = Pace()
-        self._next_show = 0.0
+        self._next_show = self._next_try = 0.0
 
     def execute(self) -> Ending:
         """Run all steps to their end.
@@ -96,7 +105,8 @@ class LocalRun:
             while not self._is_over:
                 self._reap()
                 self._carry_out(decide(needs, self._states, self._stops.count))
-                self._show(time.monotonic())
+                if time.monotonic() >= self._next_show:
+                    self._try(lambda: self._show(time.monotonic()))
                 time.sleep(TICK_SECONDS)
         finally:
             for step in self._steps.values():
@@ -110,10 +120,17 @@ class LocalRun:
         return not any(state in ("waiting", "running") for state in self._states.values())
 
     def _reap(self) -> None:
-        for job, step in self._steps.items():
+        for job, step in list(self._steps.items()):
             code = step.exit_code()
             if code is None or job in self._exits:
                 continue
+            if job in self._preempted:
+                self._preempted.remove(job)
+                if code == -signal.SIGKILL:
+                    # A spare takes its place, as on low priority: Azure ML does not start the job itself again.
+                    self._steps.pop(job).close()
+                    self._states[job] = "waiting"
+                    continue
             self._exits[job] = code
             self._states[job] = "failed" if code else "succeeded"
             # A process that is just ending may take our SIGTERM as any program does: that is no failure.
@@ -129,24 +146,34 @@ class LocalRun:
         if decision.kill:
             for step in self._steps.values():
                 step.kill()
-        is_first_wish = self._stops.count > 0 and not self._told_stop
-        if is_first_wish:
+        if self._stops.count and not self._marked:
             # Before the signals: consumers that find the marker write what they have finished, and it is counted.
-            write_cancel(self._store, self._life, "user", "stopped by the user")
+            self._marked = self._try(lambda: write_cancel(self._store, self._life, "user", "stopped by the user"))
         for job in set(decision.stop) - self._asked:
             self._asked.add(job)
             self._steps[job].stop()
-        if is_first_wish:
+        if self._stops.count and not self._told_stop:
             self._told_stop = True
             self._next_show = 0.0
             self._display.say(STOPPING)
         if decision.cancel and not self._cancelled:
-            self._cancelled = True
-            self._cancel(decision.cancel)
-        if decision.alone and not self._buried:
+            self._cancelled = self._try(lambda: self._cancel(decision.cancel))
+        if decision.alone and not self._buried and (self._cancelled or self._marked or not decision.cancel):
             # After the marker, which knows better why they are gone.
-            self._buried = True
-            self._bury()
+            self._buried = self._try(self._bury)
+
+    def _try(self, request: Callable[[], None]) -> bool:
+        """Carry out `request`; return False when the storage does not answer, and it has to be tried again."""
+        now = time.monotonic()
+        if now < self._next_try:
+            return False
+        try:
+            request()
+        except StorageUnavailableError:
+            # The steps say so, in their logs, and wait.
+            self._next_try = now + RETRY_SECONDS
+            return False
+        return True
 
     def _bury(self) -> None:
         """Say in their place that seed and consumers are gone: a killed one could not, and is waited for."""
@@ -161,14 +188,13 @@ class LocalRun:
         if reason == "steps_over":
             if not self._has_messages():
                 return
-            self._next_show = 0.0
             self._show(time.monotonic())
             failed = [f"step {job} failed: {error}" for job, error in self._errors.items()]
             message = self._broken or next(iter(failed), "all consumers have ended")
         write_cancel(self._store, self._life, reason, message)
 
     def _has_messages(self) -> bool:
-        queue = self._run.queue()
+        queue = self._run.queue(patience_seconds=0)
         try:
             # Exact: no process is left that could put, receive or delete.
             return queue.depth() > 0
@@ -178,9 +204,7 @@ class LocalRun:
             queue.close()
 
     def _show(self, now: float) -> None:
-        if now < self._next_show:
-            return
-        self._next_show = now + PROGRESS_SECONDS
+        self._next_show = now + self._store.poll_seconds
         if not self._seeded and (record := read_seed(self._store)):
             self._seeded, self._total = True, record.rows
         progress = read_progress(
@@ -191,6 +215,10 @@ class LocalRun:
             done_before=self._done_before,
             failed_before=self._failed_before,
         )
+        if self._drill and self._seeded:
+            running = {job: step for job, step in self._steps.items() if self._states[job] == "running"}
+            consumers = {job: step for job, step in running.items() if job not in (SEED, TEARDOWN)}
+            self._preempted |= self._drill.tend(progress.done - self._done_before, consumers)
         if progress.broken and not self._broken:
             self._broken = progress.broken
             self._display.say(f"error: {progress.broken}")
@@ -210,5 +238,6 @@ def _outcomes_so_far(store: Store) -> tuple[int, int]:
     seed = read_seed(store)
     if seed is None:
         return 0, 0
-    tally = count_outcomes(store, seed.rows)
-    return tally.succeeded + tally.failed, tally.failed
+    chain = Chain(store, seed.rows)
+    chain.look()
+    return chain.tally.succeeded + chain.tally.failed, chain.tally.failed

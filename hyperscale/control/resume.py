@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,7 +89,7 @@ def _name_missing(store: Store) -> None:
     """Seal what is there, and begin a life that seeds the rows that are missing by that seal."""
     seed = read_seed(store)
     assert seed is not None, "only what was seeded can be missing"
-    seal = Chain(store, seed.rows).seal("incomplete: the queue is empty or gone", time.time())[-1]
+    seal = Chain(store, seed.rows).seal("incomplete: the queue is empty or gone", store.now())[-1]
     if seal.state == "complete":
         write_resume(store)
         return

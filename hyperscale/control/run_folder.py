@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hyperscale.errors import HyperscaleError, RunStateError
-from hyperscale.node.places import local_folder
+from hyperscale.node.patience import Patience
+from hyperscale.node.places import is_remote, local_folder
 from hyperscale.node.queues import Queue, open_queue
 from hyperscale.node.stores import Store, open_store
 
@@ -22,6 +23,8 @@ LAUNCH = "launch.json"
 RUNS = Path(".hyperscale") / "runs"
 #: How long a dead run's steps may take to notice: they watch a pipe, and end at once when it closes.
 LOCK_WAIT_SECONDS = 3.0
+#: How long a person waits for a storage account that does not answer.
+PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -106,17 +109,19 @@ class RunFolder:
         beside.write_text(json.dumps(asdict(launch), indent=1), encoding="utf-8")
         beside.replace(self.path / LAUNCH)
 
-    def store(self) -> Store:
-        """Return the store of the run."""
-        return open_store(self.store_url, self.run_id)
+    def store(self, patience_seconds: float = PATIENCE_SECONDS) -> Store:
+        """Return the store of the run; a storage account that does not answer is asked for so long."""
+        return open_store(self.store_url, self.run_id, Patience(limit_seconds=patience_seconds))
 
-    def store_file(self, name: str) -> Path:
-        """Return the path of what lies under `name` in the store, which is a folder of this machine."""
-        return local_folder(self.store_url, "store") / self.run_id / name
+    def store_file(self, name: str) -> str:
+        """Return where people find what lies under `name` in the store: a path of this machine, or a URL."""
+        if is_remote(self.store_url):
+            return f"{self.store_url}/{self.run_id}/{name}"
+        return str(local_folder(self.store_url, "store") / self.run_id / name)
 
-    def queue(self) -> Queue:
-        """Return the queue of the run."""
-        return open_queue(self.queue_url, self.run_id)
+    def queue(self, patience_seconds: float = PATIENCE_SECONDS) -> Queue:
+        """Return the queue of the run; a storage account that does not answer is asked for so long."""
+        return open_queue(self.queue_url, self.run_id, Patience(limit_seconds=patience_seconds))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:

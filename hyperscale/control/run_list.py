@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.control.run_folder import RUNS, RunFolder
-from hyperscale.errors import RunStateError
+from hyperscale.errors import AzureError, RunStateError
 from hyperscale.node.stores import MissingBlobError, Store
 
 #: How many runs an error message offers.
@@ -27,7 +28,8 @@ class RunInfo:
         run: where it lies.
         experiment: name, or of a given pipeline the name of its file.
         started_at: Unix seconds.
-        state: running, succeeded, incomplete, cancelled, limit, or unfinished when it has no results.
+        state: running, succeeded, incomplete, cancelled, limit, unfinished when it has no results, or unreachable
+            when its storage account does not tell.
         rows: counts of run_results.json, or None.
     """
 
@@ -59,12 +61,13 @@ def list_runs(runs: Path) -> list[RunInfo]:
 def info(run: RunFolder) -> RunInfo:
     """Return what is known of `run`."""
     launch = run.read_launch()
-    store = run.store()
+    results, unfinished = None, "unfinished"
     try:
-        results = read_results(store)
-    finally:
-        store.close()
-    state = "running" if run.is_locked() else results["outcome"] if results else "unfinished"
+        with closing(run.store(patience_seconds=0)) as store:
+            results = read_results(store)
+    except AzureError:  # a list of runs is not given up because of one that lies elsewhere
+        unfinished = "unreachable"
+    state = "running" if run.is_locked() else results["outcome"] if results else unfinished
     return RunInfo(run, launch.experiment, launch.started_at, state, results["rows"] if results else None)
 
 

@@ -30,7 +30,8 @@ class BrokenSchemaError(ValueError):
 def check_document(schema: Mapping[str, Any], document: Any) -> Iterator[tuple[ValuePath, Complaint]]:
     """Yield what is wrong with `document`: where the broken rule stands, and what to say.
 
-    `schema` is schema.json, or one with its keywords of our own: `x-available`, `x-local-path`, `x-expected`.
+    `schema` is schema.json, or one with its keywords of our own: `x-available`, `x-local-path`, `x-expected`,
+    `x-secret` (no message shows the value).
     """
     validator = _experiment_validator()(schema, registry=referencing.Registry())
     for error in validator.iter_errors(document):

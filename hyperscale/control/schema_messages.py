@@ -60,6 +60,10 @@ def complaints(violation: Violation) -> Iterator[Complaint]:
     """Yield what to say about `violation`."""
     if violation.keyword in ("oneOf", "not") and not isinstance(violation.value, Mapping):
         return  # about keys that stand together: a value without keys breaks the rule of its type, which is told
+    if violation.schema.get("x-secret"):
+        # Somebody may have put the secret itself here.
+        yield Complaint(violation.path, f"what stands here is not shown, expected {_expected(violation.schema)}")
+        return
     if violation.keyword == "additionalProperties" and violation.rule is False:
         yield from _unknown_keys(violation)
     elif violation.keyword == "required":

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from hyperscale.errors import ExperimentError
@@ -73,6 +74,11 @@ class Step:
                     hint=f"its command is {command.arguments[0]!r} in {command.folder}",
                 ) from error
 
+    @property
+    def pid(self) -> int:
+        """Return the number of the process."""
+        return self._process.pid
+
     def exit_code(self) -> int | None:
         """Return how the step ended (negative: by that signal), or None while it runs."""
         return self._process.poll()
@@ -117,7 +123,7 @@ def step_environment(inherited: Mapping[str, str], *given: Mapping[str, str]) ->
 
 
 def error_of(log_tail: str, exit_code: int, *, free_bytes: int) -> str:
-    """Return the sentence of a failed step's log that says why; how it ended, when it says nothing.
+    """Return the sentence of a failed step's log that says why, and what to do; how it ended, when it says nothing.
 
     Args:
         log_tail: end of the log.
@@ -125,9 +131,10 @@ def error_of(log_tail: str, exit_code: int, *, free_bytes: int) -> str:
         free_bytes: left on the disk of the log.
     """
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith("error: ")]
-    if told:
-        return told[0].removeprefix("error: ")
+    for line, next_line in pairwise([*lines, ""]):
+        if line.startswith("error: "):
+            hint = f"; {next_line.removeprefix('hint: ')}" if next_line.startswith("hint: ") else ""
+            return line.removeprefix("error: ") + hint
     if exit_code < 0:
         known = {number.value: number.name for number in signal.Signals}
         return f"it was killed by {known.get(-exit_code, f'signal {-exit_code}')}"

@@ -11,7 +11,7 @@ from hyperscale.control.deciding import SEED, TEARDOWN
 from hyperscale.control.local_run import Ending
 from hyperscale.control.progress import duration, rate_text
 from hyperscale.control.run_folder import RunFolder
-from hyperscale.errors import EXIT_SUCCESS, ExperimentError, HyperscaleError, IncompleteRunError
+from hyperscale.errors import EXIT_SUCCESS, AzureError, ExperimentError, HyperscaleError, IncompleteRunError
 
 MAX_MESSAGE = 160
 
@@ -106,11 +106,14 @@ def verdict(ending: Ending, results: Results | None, folder: RunFolder) -> int:
 
     Raises:
         ExperimentError: when seed says that the experiment or its input is wrong.
+        AzureError: when seed says that the storage account refused it.
         HyperscaleError: when seed failed for another reason, or there are no results.
     """
     if code := ending.exits.get(SEED):
-        kind = ExperimentError if code == ExperimentError.exit_code else HyperscaleError
-        raise kind(ending.errors[SEED], hint=f"all that seed said is in {folder.step_log(SEED)}")
+        kinds = {kind.exit_code: kind for kind in (ExperimentError, AzureError)}
+        raise kinds.get(code, HyperscaleError)(
+            ending.errors[SEED], hint=f"all that seed said is in {folder.step_log(SEED)}"
+        )
     if results is not None:
         return exit_code(results)
     if TEARDOWN in ending.errors:

@@ -9,6 +9,8 @@ from typing import Any
 
 _NEEDS_LONG_ESCAPE = re.compile(r"[^\x00-\uffff]")
 _DELETE = "\x7f"
+#: A longer key needs a question mark in front (YAML 1.2.2, section 7.4.2).
+_LONGEST_SIMPLE_KEY = 1024
 
 
 class Plain(str):
@@ -31,7 +33,7 @@ def quoted(value: Any) -> str:
         text = "".join(_escaped(part) + long for part, long in zip(parts, [*beyond, ""], strict=True))
         return f'"{text}"'
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{quoted(str(key))}: {quoted(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(str(key))}: {quoted(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(quoted(item) for item in value) + "]"
     return json.dumps(value, allow_nan=False)
@@ -46,6 +48,11 @@ def folded_json(document: Mapping[str, Any]) -> list[str]:
     pairs = [f"{_shell_safe(key)}: {_shell_safe(value)}" for key, value in document.items()]
     lines = [f"{pair}," for pair in pairs[:-1]] + [f"{pair}}}" for pair in pairs[-1:]]
     return [f"{{{lines[0]}", *lines[1:]]
+
+
+def _key(text: str) -> str:
+    key = quoted(text)
+    return key if len(key) <= _LONGEST_SIMPLE_KEY else f"? {key} "
 
 
 def _escaped(text: str) -> str:

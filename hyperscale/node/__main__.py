@@ -56,7 +56,7 @@ def _step(values: argparse.Namespace, stop: threading.Event) -> int:
     if values.step == "consume":
         from hyperscale.node.consume_step import run_consume
 
-        return run_consume(values, stop.is_set)
+        return run_consume(values, stop)
     from hyperscale.node.teardown_step import run_teardown
 
     return run_teardown(values, stop)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hyperscale.node.checkpoint_files import read_state, write_state
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
@@ -77,15 +79,46 @@ class Context:
     @property
     def outputs(self) -> Path:
         """A folder of this attempt, made when asked for: on success its files are kept with the run's results."""
-        if self.row_index is None:
-            raise RuntimeError(
-                "context.outputs belongs to a row: there is none in set_up; in a call of several rows "
-                "each one has its own: context.rows[0].outputs"
-            )
+        row_index = self._row_of("outputs")
         if self._outputs is None:
-            self._outputs = outputs_folder(self.scratch, self.row_index, self.attempt)
+            self._outputs = outputs_folder(self.scratch, row_index, self.attempt)
             self._outputs.mkdir(parents=True, exist_ok=True)
         return self._outputs
+
+    def checkpoint(self, state: Any) -> None:
+        """Keep how far the row is, in place of what was kept of it before; call it as often as you like.
+
+        The next attempt of the row finds the newest state in `last_checkpoint`, whatever ended this one. When the
+        consumer or its machine is lost, whoever goes on with the row finds the state that was the newest when the
+        lease of its message was renewed last: that happens at each third of `parallelism.lease_seconds`, and when
+        the consumer leaves in good order. Beyond that nothing is promised: write for a row that may begin anew.
+
+        Args:
+            state: what a result may be, at most 1 MiB of JSON: numbers, text, lists, dicts. Of larger things keep
+                the name.
+
+        Raises:
+            ResultError: when `state` cannot be stored.
+            RuntimeError: when there is no row: in set_up; and in a call of several rows, where each has its own.
+        """
+        write_state(self.scratch, self._row_of("checkpoint"), state)
+
+    @property
+    def last_checkpoint(self) -> Any:
+        """The newest state of the row, of this attempt or an earlier one, in values of JSON; None if it has none.
+
+        It is read anew each time. Tuples have become lists, and keys text.
+        """
+        return read_state(self.scratch, self._row_of("last_checkpoint"))
+
+    def _row_of(self, name: str) -> int:
+        """Return the row that the attribute `name` is of."""
+        if self.row_index is None:
+            raise RuntimeError(
+                f"context.{name} belongs to a row: there is none in set_up; in a call of several rows "
+                f"each one has its own: context.rows[0].{name}"
+            )
+        return self.row_index
 
     @property
     def kept_files(self) -> bool:

@@ -13,6 +13,7 @@ from hyperscale.ledger import succeeded_line
 from hyperscale.node import plain_json, wire
 from hyperscale.node.activity import Context, drop_outputs
 from hyperscale.node.exceptions import failure_of
+from hyperscale.node.hidden_values import HiddenValues
 from hyperscale.node.results import encode_result
 
 _LAST_OUTPUT = 2_000
@@ -27,11 +28,13 @@ class Answering:
 
     Attributes:
         is_unfit: the worker can do no row justice any more (its disk is full): it leaves after this answer.
+        hidden: what must not stand in failures; who passes what was printed has hidden it already.
     """
 
     def __init__(self, start: dict[str, Any], outbox: int, folder: Path) -> None:
         """Speak as the worker that the order `start` describes; `folder` is the activity's."""
         self.is_unfit = False
+        self.hidden = HiddenValues.of(os.environ, start["secrets"])
         self._outbox = outbox
         self._folder = folder
         self._consumer: str = start["consumer"]
@@ -63,7 +66,7 @@ class Answering:
         drop_outputs(context)
         if isinstance(error, OSError) and error.errno in _FULL:
             self.is_unfit = True
-        failure = error if isinstance(error, Failure) else failure_of(error, self._folder)
+        failure = error if isinstance(error, Failure) else failure_of(error, self._folder, self.hidden)
         document = {**failure.to_document(), "last_output": printed[-_LAST_OUTPUT:] or None}
         return wire.FAILED, plain_json.encode({"failure": document, "seconds": seconds, "started_at": started_at})
 
@@ -80,7 +83,7 @@ class Answering:
 
     def set_up_failed(self, where: str, error: BaseException) -> None:
         """Say that the import (`where`) or the set_up went wrong."""
-        failure = failure_of(error, self._folder).to_document()
+        failure = failure_of(error, self._folder, self.hidden).to_document()
         self.send(wire.pack_line(wire.BROKEN, plain_json.encode({"where": where, "failure": failure})))
 
     def send(self, lines: bytes) -> None:

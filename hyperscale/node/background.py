@@ -6,7 +6,7 @@ import queue
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -55,8 +55,3 @@ class Background:
         self._pool.shutdown()
         self._bell.close()
         self._button.close()
-
-
-def nothing(answer: Callable[[], Any]) -> None:
-    """Handle an answer that only matters when it is an error."""
-    answer()

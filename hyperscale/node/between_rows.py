@@ -12,6 +12,7 @@ import signal
 import sys
 
 from hyperscale.node import wire
+from hyperscale.node.hidden_values import NOTHING_HIDDEN
 from hyperscale.node.printed import excerpt
 
 #: No system forks a process in less time: a quicker call has not come back as a second worker.
@@ -22,10 +23,15 @@ _getpid, _exit, _dup2, _alarm = os.getpid, os._exit, os.dup2, signal.alarm
 
 
 class BetweenRows:
-    """The worker's own view of its process; made before the activity is imported."""
+    """The worker's own view of its process; made before the activity is imported.
+
+    Attributes:
+        hidden: what must not stand in what is kept of prints.
+    """
 
     def __init__(self) -> None:
         """Take copies of the standard descriptors; 1 and 2 must be the file for what is printed."""
+        self.hidden = NOTHING_HIDDEN
         self._process_id = os.getpid()
         self._nowhere = os.dup(0)
         self._file = os.dup(2)
@@ -93,7 +99,7 @@ class BetweenRows:
 
     def printed(self, start: int = 0) -> str:
         """Return what was printed from byte `start` on, its middle left out."""
-        return excerpt(self._file, start)
+        return excerpt(self._file, start, self.hidden)
 
     def forget_printed(self) -> None:
         """Empty the file: what comes next belongs to another row."""

@@ -13,13 +13,14 @@ class Chain:
 
     Attributes:
         seals: all of them, oldest first.
+        tally: the count so far: provisional but for what is sealed.
     """
 
     def __init__(self, store: Store, rows: int) -> None:
         """Read the seals and what they made final, of a run of `rows`."""
         self._store = store
         self.seals = read_seals(store)
-        self._tally = tally_of(store, rows, self.seals)
+        self.tally = tally_of(store, rows, self.seals)
         self._parts: list[str] = []
 
     @property
@@ -33,9 +34,9 @@ class Chain:
         for name in unsealed_parts(self._store, self.seals):
             if name not in known:
                 for row_index, succeeded, _ in part_lines(self._store, name):
-                    self._tally.add(row_index, succeeded)
+                    self.tally.add(row_index, succeeded)
                 self._parts.append(name)
-        return self._tally.missing
+        return self.tally.missing
 
     def seal(self, reason: str, sealed_at: float) -> list[Seal]:
         """Make final what is in the ledger, and return all seals.
@@ -54,12 +55,12 @@ class Chain:
             number=len(self.seals) + 1,
             state="incomplete" if missing else "complete",
             reason=reason if missing else "",
-            rows=self._tally.rows,
+            rows=self.tally.rows,
             parts=tuple(sorted(self._parts, key=str.encode)),
-            succeeded=self._tally.succeeded,
-            failed=self._tally.failed,
+            succeeded=self.tally.succeeded,
+            failed=self.tally.failed,
             missing=missing,
-            duplicates=self._tally.duplicates,
+            duplicates=self.tally.duplicates,
             sealed_at=sealed_at,
         )
         self._store.create(blobs.seal(seal.number), seal.encode())

@@ -7,63 +7,108 @@ import json
 import os
 import secrets
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hyperscale.errors import HyperscaleError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.failures import RetryPolicy
 from hyperscale.node.background import Background
+from hyperscale.node.checkpoints import Checkpoints
 from hyperscale.node.consumer import REQUEST_THREADS, Consumer, Tools
 from hyperscale.node.control import read_resumes
 from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.credentials import worker_client_id
 from hyperscale.node.custody import Custody
-from hyperscale.node.heartbeat import Heartbeat
-from hyperscale.node.queues import open_queue
+from hyperscale.node.event_queues import open_events
+from hyperscale.node.heartbeat import Counts, Heartbeat
+from hyperscale.node.key_vault import fetch_secrets, patience_of
+from hyperscale.node.patience import Patience
+from hyperscale.node.queues import Queue, open_queue
 from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.run_id import resolve_run_id
-from hyperscale.node.stores import open_store
+from hyperscale.node.stores import Store, open_store
 from hyperscale.node.strays import adopt_orphans
 from hyperscale.node.worker_settings import WorkerSettings
 
-#: A heartbeat is written this often where a look at the queue is free, else as often as an idle consumer looks.
+#: A heartbeat is written at most this often: where a look at the queue is free.
 LEAST_BEAT_SECONDS = 0.25
 
 
-def run_consume(values: argparse.Namespace, stop_requested: Callable[[], bool]) -> int:
+def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
     """Run one consumer until the queue is empty; return the exit code of the step."""
     run_id = resolve_run_id(values.run_id, os.environ)
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
-    queue = CountingQueue(open_queue(values.queue, run_id), "consume", counts)
-    store = CountingStore(open_store(values.store, run_id), "consume", counts)
+    patience = Patience.until(stop)
+    queue = CountingQueue(open_queue(values.queue, run_id, patience), "consume", counts)
+    store = CountingStore(open_store(values.store, run_id, patience), "consume", counts)
+    poll_seconds = _poll_seconds(queue, store)
     name = f"c-{secrets.token_hex(8)}"
     background = Background(REQUEST_THREADS)
-    custody = Custody(
-        queue, store, background,
-        run_id=run_id, consumer=name, lease_seconds=values.lease_seconds, clock=time.monotonic,
-    )  # fmt: skip
     heartbeat = Heartbeat(
         store, background, counts,
         process=name, life=len(read_resumes(store)),
-        interval_seconds=max(LEAST_BEAT_SECONDS, queue.poll_seconds), clock=time.monotonic, started_at=time.time(),
+        interval_seconds=_beat_seconds(poll_seconds, values.lease_seconds),
+        clock=time.monotonic, started_at=store.now(),
+    )  # fmt: skip
+    settings = replace(
+        _worker_settings(experiment, values, run_id, name), secrets=_fetch_secrets(experiment, heartbeat, stop)
+    )
+    events = open_events(values.queue, experiment, run_id, counts)
+    custody = Custody(
+        queue, store, background,
+        Checkpoints(store, background, settings.scratch, name, lease_seconds=values.lease_seconds),
+        run_id=run_id, consumer=name, lease_seconds=values.lease_seconds, clock=time.monotonic,
+        events=events,
     )  # fmt: skip
     consumer = Consumer(
-        Tools(custody, background, heartbeat, RowLogs(store, background, name), queue.poll_seconds),
-        _worker_settings(experiment, values, run_id, name),
+        Tools(custody, background, heartbeat, RowLogs(store, background, name), experiment.idle_seconds),
+        settings,
         workers=values.workers,
         policy=RetryPolicy(
             experiment.activity.max_attempts,
             experiment.activity.retry_delay_seconds,
             experiment.activity.no_retry_on,
         ),
-        stop_requested=stop_requested,
+        stop_requested=stop.is_set,
     )
-    broken = consumer.run()
+    try:
+        broken = consumer.run()
+    finally:
+        if events:
+            events.close()
     if broken:
         raise HyperscaleError(broken)
     return 0
+
+
+def _poll_seconds(queue: Queue, store: Store) -> float:
+    """Return how often this consumer looks for messages at least: with the run on one machine, somebody waits."""
+    is_watched = os.environ.get("HYPERSCALE_LIFELINE") == "stdin"
+    return min(queue.poll_seconds, store.poll_seconds) if is_watched else queue.poll_seconds
+
+
+def _beat_seconds(poll_seconds: float, lease_seconds: float) -> float:
+    """Return how often this consumer beats: two silent leases are taken for its death (rule 21)."""
+    return max(LEAST_BEAT_SECONDS, min(poll_seconds, lease_seconds / 2))
+
+
+def _fetch_secrets(experiment: NodeExperiment, heartbeat: Heartbeat, stop: threading.Event) -> dict[str, str]:
+    """Return the values of `activity.secrets`; a consumer that cannot have them says so, and is broken."""
+    try:
+        return fetch_secrets(experiment.activity.secrets, os.environ, patience_of(stop.is_set, stop.wait))
+    except HyperscaleError as error:
+        heartbeat.last("broken", f"{error}; {error.hint}" if error.hint else str(error), Counts())
+        raise
+
+
+def _identity() -> dict[str, str]:
+    """Return what an activity's own DefaultAzureCredential needs to find the node's identity."""
+    client_id = worker_client_id(os.environ)
+    return {"AZURE_CLIENT_ID": client_id} if client_id else {}
 
 
 def _worker_settings(
@@ -82,7 +127,7 @@ def _worker_settings(
         input_folder=Path(values.input).resolve() if experiment.input.form == "files" else None,
         arguments=activity.arguments,
         mounts=dict(mount.split("=", 1) for mount in values.mount),
-        environment_variables=activity.environment_variables,
+        environment_variables={**_identity(), **activity.environment_variables},
         rows_per_call=activity.rows_per_call,
         set_up_timeout_seconds=activity.set_up_timeout_seconds,
         timeout_seconds=activity.timeout_seconds,

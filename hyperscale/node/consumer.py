@@ -1,13 +1,12 @@
 """A consumer: one process on each node that holds messages, hands their rows to workers and commits the outcomes.
 
-Its loop only carries out decisions: `handing` says how much to hand out, `failures` what becomes of a failed
-attempt, `custody` what is asked of queue and ledger, `crew` what happened to workers.
+Its loop only carries out decisions: `handing` says how much to hand out, `attempts` what becomes of rows that
+were answered, `custody` what is asked of queue and ledger, `crew` what happened to workers.
 """
 
 from __future__ import annotations
 
 import logging
-import random
 import selectors
 import shutil
 import time
@@ -15,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hyperscale.failures import Final, RetryPolicy
+from hyperscale.failures import RetryPolicy
+from hyperscale.node.attempts import Attempts
 from hyperscale.node.background import Background
-from hyperscale.node.crew import AttemptFailed, CallFailed, Crew, Event, NotBegun, RowKeepsFiles, RowsSucceeded
+from hyperscale.node.crew import Crew
 from hyperscale.node.custody import Custody
 from hyperscale.node.handing import most_rows_ahead, rows_to_give, rows_to_hand_back, turn_seconds, wants_message
-from hyperscale.node.heartbeat import Heartbeat
+from hyperscale.node.heartbeat import Counts, Heartbeat
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.worker_settings import WorkerSettings
@@ -36,13 +36,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Tools:
-    """What a consumer works with, made by its entry point."""
+    """What a consumer works with, made by its entry point.
+
+    Attributes:
+        patience_seconds: for how long it waits for rows, while there are others that wait (compute.idle_seconds).
+    """
 
     custody: Custody
     background: Background
     heartbeat: Heartbeat
     logs: RowLogs
-    poll_seconds: float
+    patience_seconds: float
 
 
 class Told(NamedTuple):
@@ -74,14 +78,14 @@ class Consumer:
             stop_requested: whether the process was asked to leave in good order (SIGTERM).
         """
         self._custody, self._background = tools.custody, tools.background
-        self._heartbeat, self._poll_seconds = tools.heartbeat, tools.poll_seconds
-        self._settings, self._policy = settings, policy
+        self._heartbeat, self._patience_seconds = tools.heartbeat, tools.patience_seconds
+        self._settings = settings
         self._stop_requested = stop_requested
         self._crew = Crew(settings, workers, tools.logs, time.monotonic())
         self._crew.selector.register(self._background, selectors.EVENT_READ)
         self._workers = workers
-        self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
-        self._receive_at = 0.0
+        self._attempts = Attempts(tools.custody, policy, consumer=settings.consumer, key=settings.key)
+        self._idle_since: float | None = None
 
     def run(self) -> str | None:
         """Work until the queue is empty or somebody says stop.
@@ -95,7 +99,7 @@ class Consumer:
                 self._stop(told)
             self._crew.stop()
             state = "broken" if self._crew.broken else "left"
-            self._heartbeat.last(state, self._crew.broken or "", rows_done=self._custody.rows_done)
+            self._heartbeat.last(state, self._crew.broken or "", self._counts(idle_workers=0))
             return self._crew.broken
         finally:
             self._crew.kill()
@@ -116,16 +120,28 @@ class Consumer:
                 return None
 
     def _is_over(self) -> bool:
+        """Whether nothing is left to do for anybody, or for this consumer: others are enough for the tail."""
         custody = self._custody
-        return custody.queue_is_gone or (custody.is_idle and custody.depth == 0)
+        if custody.queue_is_gone:
+            return True
+        if not custody.is_idle or custody.depth is None:
+            return False
+        return custody.depth == 0 or not self._heartbeat.is_needed(
+            idle_seconds=self._idle_seconds(time.monotonic()),
+            patience_seconds=self._patience_seconds,
+            depth=custody.depth,
+        )
+
+    def _idle_seconds(self, now: float) -> float:
+        return 0.0 if self._idle_since is None else now - self._idle_since
 
     def _turn(self, *, hand_out: bool) -> None:
         now = time.monotonic()
         for event in self._crew.tend(now, time.time()):
-            self._note(event, now)
+            self._attempts.note(event, now)
         if hand_out:
             self._hand_out(now)
-            self._receive(now)
+            self._receive()
             self._hand_back(now)
         self._custody.tend()
         self._beat(now)
@@ -144,9 +160,9 @@ class Consumer:
                     wanted -= len(order.row_indices)
                     worker.give(message, order, now)
 
-    def _receive(self, now: float) -> None:
+    def _receive(self) -> None:
         custody, ready = self._custody, self._crew.ready
-        if custody.is_receiving or (custody.depth is not None and now < self._receive_at):
+        if custody.is_receiving or custody.clock() < custody.look_at:
             return
         if wants_message(
             custody.waiting_rows,
@@ -155,7 +171,6 @@ class Consumer:
             self._crew.seconds_per_row,
             custody.receive_seconds,
         ):
-            self._receive_at = now + self._poll_seconds
             custody.receive()
 
     def _hand_back(self, now: float) -> None:
@@ -177,62 +192,30 @@ class Consumer:
             message.spare_rows, len(crew.ready), idle_elsewhere, seconds_per_row, self._custody.receive_seconds
         )
 
-    # ---- what happened to rows
-
-    def _note(self, event: Event, now: float) -> None:
-        message = event.message
-        if self._custody.held.get(message.id) is not message:
-            return
-        if isinstance(event, RowsSucceeded):
-            message.finish(event.row_indices, event.lines)
-        elif isinstance(event, RowKeepsFiles):
-            self._keep_files(event)
-        elif isinstance(event, AttemptFailed):
-            self._attempt_failed(event, now)
-        elif isinstance(event, CallFailed):
-            message.repeat_alone(event.row_indices)
-        elif isinstance(event, NotBegun):
-            message.give_back(event.row_indices)
-
-    def _keep_files(self, event: RowKeepsFiles) -> None:
-        key, message, row_index = self._settings.key, event.message, event.row_index
-        name = str(row_index if key is None else message.value_of(row_index, key))
-        self._custody.keep_files(message, row_index, name, event.files, event.line)
-
-    def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
-        message, row_index = event.message, event.row_index
-        attempts = message.charge(row_index)
-        decision = self._policy.after_failure(event.failure, attempts, self._chance.random())
-        logger.info(
-            "row %d failed, attempt %d: %s: %s",
-            row_index,
-            attempts,
-            event.failure.type,
-            event.failure.message,
-        )
-        if isinstance(decision, Final):
-            self._heartbeat.rows_failed += 1
-            message.finish([row_index], [event.line(attempts, self._settings.consumer)])
-        else:
-            message.delay(row_index, now + decision.delay_seconds)
-
     # ---- beating, waiting, stopping
 
     def _beat(self, now: float) -> None:
-        crew, custody = self._crew, self._custody
+        custody = self._custody
         finds_nothing = custody.depth is not None and not custody.waiting_rows
+        if custody.held or not finds_nothing:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
         self._heartbeat.tend(
-            "running" if crew.ready else "starting",
-            rows_done=custody.rows_done,
-            rows_held=custody.unfinished_rows,
-            workers=self._workers,
-            idle_workers=crew.idle_workers if finds_nothing else 0,
-            looks_around=self._rows_to_hand_back(1, now)[1] > 0,
+            self._counts(idle_workers=self._crew.idle_workers if finds_nothing else 0),
+            is_ready=bool(self._crew.ready),
+            looks_around=self._idle_seconds(now) > self._patience_seconds or self._rows_to_hand_back(1, now)[1] > 0,
+        )
+
+    def _counts(self, *, idle_workers: int) -> Counts:
+        custody = self._custody
+        return Counts(
+            custody.rows_done, self._attempts.rows_failed, custody.unfinished_rows, self._workers, idle_workers
         )
 
     def _wait(self, now: float) -> None:
         """Wait until a worker or a request has something to say, or a clock is to be looked at."""
-        looks_again = self._receive_at - now if self._custody.depth is not None else TICK_SECONDS
+        looks_again = self._custody.look_at - self._custody.clock() if self._custody.depth is not None else TICK_SECONDS
         self._crew.selector.select(min(TICK_SECONDS, max(looks_again, 0.0)))
         turn = min(turn_seconds(worker.orders.rows, worker.pace.seconds_per_row) for worker in self._crew.workers)
         time.sleep(max(0.0, now + turn - time.monotonic()))

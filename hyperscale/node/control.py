@@ -7,7 +7,6 @@ and none is read late.
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -95,7 +94,7 @@ def write_resume(store: Store, *, seed_id: str | None = None, seal: int | None =
     number = len(store.names(f"{blobs.CONTROL}resume-"))
     while True:
         number += 1
-        marker = Resume(number, seed_id, seal, time.time())
+        marker = Resume(number, seed_id, seal, store.now())
         if store.create(blobs.resume(number), json.dumps(asdict(marker)).encode()):
             return marker
 
@@ -108,7 +107,7 @@ def read_cancel(store: Store, life: int) -> Cancel | None:
 
 def write_cancel(store: Store, life: int, reason: str, message: str) -> None:
     """End the `life`-th life of the run; the first reason given stays."""
-    marker = Cancel(reason, message, time.time())
+    marker = Cancel(reason, message, store.now())
     store.create(blobs.cancel(life), json.dumps(asdict(marker)).encode())
 
 

@@ -89,6 +89,7 @@ class CountingStore(Store):
     def __init__(self, store: Store, kind: str, counts: RequestCounts) -> None:
         """Count requests outside ledger/, logs/ and consumers/ under `kind`: seed, consume or teardown."""
         self._store = store
+        self.poll_seconds = store.poll_seconds
         self._kind = kind
         self._counts = counts
 
@@ -119,6 +120,9 @@ class CountingStore(Store):
     def beats(self, prefix: str) -> Iterator[tuple[str, float, dict[str, Scalar]]]:
         self._count(prefix)
         return self._store.beats(prefix)
+
+    def now(self) -> float:
+        return self._store.now()
 
     def remove(self) -> None:
         self._counts.add(self._kind)

@@ -13,12 +13,15 @@ from pathlib import Path
 from hyperscale import blobs
 from hyperscale.body import MAX_BODY_BYTES
 from hyperscale.node.background import Background
+from hyperscale.node.checkpoints import Checkpoints
+from hyperscale.node.event_queues import Events
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.intake import Intake, Received
 from hyperscale.node.kept_files import keep_files
 from hyperscale.node.ledger_writer import LedgerWriter
 from hyperscale.node.queues import LeaseLostError, Queue, QueueGoneError
 from hyperscale.node.stores import Store
+from hyperscale.suspects import may_be_tried
 
 #: One ledger part carries the outcomes of up to so many messages, which wait for each other so long (rule 15).
 MESSAGES_PER_PART = 8
@@ -36,6 +39,7 @@ class Custody:
         queue_is_gone: the run is over, what was held is dropped (rule 29).
         receive_seconds: what a receive takes of late, a moving average.
         depth: of the queue when the newest receive found nothing visible; None while receives find something.
+        look_at: from when on another receive makes sense, by `clock`.
     """
 
     def __init__(
@@ -43,24 +47,24 @@ class Custody:
         queue: Queue,
         store: Store,
         background: Background,
+        checkpoints: Checkpoints,
         *,
         run_id: str,
         consumer: str,
         lease_seconds: float,
         clock: Callable[[], float],
+        events: Events | None = None,
     ) -> None:
         """Hold nothing yet; `clock` gives monotonic seconds, `consumer` names the ledger parts."""
         self.held: dict[str, HeldMessage] = {}
-        self.queue_is_gone = False
-        self.receive_seconds = 0.0
+        self.queue_is_gone, self.receive_seconds = False, 0.0
         self.depth: int | None = None
-        self._ledger = LedgerWriter(store, background, consumer)
+        self.look_at = 0.0
+        self._ledger = LedgerWriter(store, background, consumer, events)
         self._queue, self._store, self._background = queue, store, background
-        self._intake = Intake(queue, store, run_id=run_id, consumer=consumer, clock=clock)
-        self._lease_seconds = lease_seconds
-        self._clock = clock
-        self.is_receiving = False
-        self._asked_at = 0.0
+        self._intake = Intake(queue, store, checkpoints.fetch, run_id=run_id, consumer=consumer, clock=clock)
+        self._checkpoints, self._lease_seconds, self.clock = checkpoints, lease_seconds, clock
+        self.is_receiving, self._asked_at = False, 0.0
         self._finished_since: float | None = None
 
     # ---- what the loop asks for
@@ -88,34 +92,39 @@ class Custody:
     def receive(self) -> None:
         """Ask for one message: what the workers need next, no more."""
         self.is_receiving = True
-        self._asked_at = self._clock()
+        self._asked_at = self.clock()
         self._background.ask(lambda: self._intake.receive(self._lease_seconds), self._received)
 
     def tend(self) -> None:
         """Renew what is due, and commit what is finished and need not wait for company."""
-        now = self._clock()
+        now = self.clock()
+        on_trial = [message for message in self.held.values() if message.is_on_trial]
         for message in list(self.held.values()):
             message.wake(now)
             if message.busy:
                 continue
-            if message.wants_slice:
+            others = [other.losses for other in on_trial if other is not message]
+            if message.wants_slice and may_be_tried(message.losses, others):
+                on_trial.append(message)
                 self._renew(message, announces=True)
-            elif now >= message.renew_at:
+            elif now >= message.renew_at and not self._checkpoints.delay(message, now):
                 self._renew(message)
         finished = [message for message in self.held.values() if message.is_finished]
         if not finished:
             self._finished_since = None
             return
         self._finished_since = now if self._finished_since is None else self._finished_since
+        hurries = any(message.is_finished for message in on_trial)
         no_company = self.depth is not None and len(finished) == len(self.held)
         ready = [message for message in finished if not message.busy][:MESSAGES_PER_PART]
-        if ready and (no_company or len(ready) == MESSAGES_PER_PART or now - self._finished_since >= PART_WAIT_SECONDS):
+        waited = now - self._finished_since >= PART_WAIT_SECONDS
+        if ready and (hurries or no_company or waited or len(ready) == MESSAGES_PER_PART):
             self._commit(ready)
 
     def release(self, *, flush: bool) -> None:
         """Give back all that is not busy; outcomes ride along, or go to the ledger (`flush`, rule 26)."""
         for message in list(self.held.values()):
-            if message.busy:
+            if message.busy or self._checkpoints.delay(message, self.clock()):
                 continue
             if message.is_finished:
                 self._commit([message])
@@ -132,10 +141,6 @@ class Custody:
         bodies = message.take_tail(rows, pieces)
         message.busy = True
 
-        def request() -> None:
-            for body in bodies:
-                self._queue.put(body)
-
         def then(answer: Callable[[], None]) -> None:
             try:
                 answer()
@@ -145,7 +150,7 @@ class Custody:
             message.busy = False
             self._renew(message)
 
-        self._background.ask(request, then)
+        self._background.ask(lambda: self._queue.put_all(bodies), then)
 
     def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
         """Move the files of `folder` into the store as those of the row `name`; only then is the row finished."""
@@ -165,8 +170,8 @@ class Custody:
             return
         except LeaseLostError:
             return
-        self.depth = received.depth
-        now = self._clock()
+        now = self.clock()
+        self.depth, self.look_at = received.depth, now + received.wait_seconds
         self.receive_seconds += (now - self._asked_at - self.receive_seconds) / 4
         self.held.update({message.id: message for message in received.messages})
 
@@ -187,7 +192,7 @@ class Custody:
                 return
             message.wrote(written)
             message.receipt, message.busy = receipt, False
-            message.renew_at = self._clock() + lease_seconds / 3
+            message.renew_at = self.clock() + lease_seconds / 3
             if releases:
                 self._forget(message)
             elif announces:
@@ -197,35 +202,30 @@ class Custody:
 
     def _spill(self, message: HeldMessage, *, announces: bool = False, releases: bool = False) -> None:
         """Write the outcomes that ride as a part; after its answer alone update without them (rule 11)."""
-        lines = list(message.outcomes)
-        message.busy = True
 
-        def then(answer: Callable[[], None]) -> None:
-            answer()
+        def then() -> None:
             message.busy = False
-            message.forget_outcomes(len(lines))
             self._renew(message, announces=announces, releases=releases)
 
-        self._ledger.write(lines, then)
+        message.busy = True
+        self._ledger.write([message], then)
 
     def _commit(self, messages: list[HeldMessage]) -> None:
         """Write one part with the outcomes of finished messages; after its answer alone delete them (rule 13)."""
-        lines = [line for message in messages for line in message.outcomes]
-        for message in messages:
-            message.busy = True
 
-        def then(answer: Callable[[], None]) -> None:
-            answer()
+        def then() -> None:
             for message in messages:
-                message.forget_outcomes(len(message.outcomes))
                 self._delete(message)
 
-        self._ledger.write(lines, then)
+        for message in messages:
+            message.busy = True
+        self._ledger.write(messages, then)
 
     def _delete(self, message: HeldMessage) -> None:
         def then(answer: Callable[[], None]) -> None:
             self._answer_or_drop(message, answer)
             self._forget(message)
+            self._checkpoints.forget(message)
 
         self._background.ask(lambda: self._queue.delete(message.id, message.receipt), then)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hyperscale.failures import Failure, shorten
+from hyperscale.node.hidden_values import NOTHING_HIDDEN, HiddenValues
 from hyperscale.node.results import ResultError
 
 _OURS = str(Path(__file__).parent.parent)
@@ -20,14 +21,20 @@ _MAX_FRAMES = 10
 _MAX_LOOK = 100
 
 
-def failure_of(error: BaseException, folder: Path) -> Failure:
-    """Return why an attempt failed with `error`; `folder` is the activity's, frames name files relative to it."""
-    message = _said(lambda: str(error))
+def failure_of(error: BaseException, folder: Path, hidden: HiddenValues = NOTHING_HIDDEN) -> Failure:
+    """Return why an attempt failed with `error`, without hidden values.
+
+    Args:
+        error: what was raised.
+        folder: the activity's; frames name files relative to it.
+        hidden: values that must not be seen.
+    """
+    message = _said(lambda: hidden.hide(str(error)))
     if isinstance(error, ResultError):
         return Failure("result", "ResultError", message)
     if isinstance(error, SystemExit):
-        message = f"the activity called exit({_said(lambda: repr(error.code))})"
-    return Failure("raised", _whole(type(error).__name__), message, _frames(error, folder))
+        message = f"the activity called exit({_said(lambda: hidden.hide(repr(error.code)))})"
+    return Failure("raised", _whole(type(error).__name__), message, tuple(map(hidden.hide, _frames(error, folder))))
 
 
 def _said(say: Callable[[], str]) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 #: The work that a worker holds beyond the row it is on.
 AHEAD_SECONDS = 0.1
+#: However few rows are left: a worker is not looked at more often.
+LEAST_AHEAD_SECONDS = 0.01
 MAX_ROWS_AHEAD = 1_000
 #: A consumer looks at its workers at most, and at least, so often, and else when a quarter of their work is done.
 LEAST_TURN_SECONDS, LONGEST_TURN_SECONDS = 0.002, 0.025
@@ -31,10 +33,12 @@ def rows_to_give(rows_held: int, seconds_per_row: float | None, rows_per_call: i
         rows_per_call: the least that makes a full call.
         rows_ahead: what a worker holds at most, but for a full call.
     """
-    if seconds_per_row is None:
-        ahead = rows_per_call
-    else:
-        ahead = max(rows_per_call, min(rows_ahead, int(AHEAD_SECONDS / max(seconds_per_row, 1e-9))))
+    ahead = rows_per_call
+    if seconds_per_row is not None:
+        longest, shortest = (
+            int(seconds / max(seconds_per_row, 1e-9)) for seconds in (AHEAD_SECONDS, LEAST_AHEAD_SECONDS)
+        )
+        ahead = max(rows_per_call, min(max(rows_ahead, shortest), longest, MAX_ROWS_AHEAD))
     return ahead - rows_held if rows_held <= ahead // 2 else 0
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hyperscale.body import Body
+from hyperscale.body import MAX_BODY_BYTES, Body
 from hyperscale.node.queues import Message
 from hyperscale.node.wire import Order
 from hyperscale.suspects import Poison, Trial, after_slice, on_receive
@@ -38,6 +38,9 @@ class HeldMessage:
         attempts: failed attempts of remaining rows.
         poisoned: the row that has lost too many consumers, and has no outcome yet; None for a healthy message.
         wants_slice: a worker asked for rows of this suspect: they must be announced before they run.
+        is_on_trial: rows of this suspect were announced: if this consumer is lost now, that counts against them.
+        checkpoints: row_index to the blob of its newest state, of the rows that have one.
+        rows_saving: rows whose state is being written; until `states_until` the next update waits for that.
     """
 
     def __init__(self, message: Message, body: Body, renew_at: float) -> None:
@@ -50,7 +53,10 @@ class HeldMessage:
         self.outcomes = list(body.outcomes)
         self.attempts = dict(body.attempts)
         self.poisoned: int | None = None
-        self.wants_slice = False
+        self.wants_slice = self.is_on_trial = False
+        self.checkpoints = dict(body.checkpoints)
+        self.rows_saving: set[int] = set()
+        self.states_until: float | None = None
         self._body = body
         self._deliveries = message.deliveries
         self._saved = Written("", len(self.rows), body.deliveries, Trial(*body.trial) if body.trial else None)
@@ -60,6 +66,7 @@ class HeldMessage:
         self._resting = self._saved.trial
         self._trial = self._judge()
         self._waiting = deque([] if self._trial else self.rows)
+        self._handed_back: set[int] = set()
 
     def _judge(self) -> Trial | None:
         saved = self._saved
@@ -82,6 +89,11 @@ class HeldMessage:
         return not self.rows
 
     @property
+    def losses(self) -> int:
+        """Return how often the rows of a suspect that are tried next have been started without progress."""
+        return self._trial.losses if self._trial else 0
+
+    @property
     def waiting_rows(self) -> int:
         """Return how many rows wait to be handed out, those of a suspect that are not announced yet included."""
         if self._trial and not self._slice:
@@ -92,6 +104,10 @@ class HeldMessage:
     def spare_rows(self) -> int:
         """Return how many rows could be handed back as new messages: one at least always stays."""
         return 0 if self._trial else min(len(self._waiting), len(self.rows) - 1)
+
+    def owns(self, row_index: int) -> bool:
+        """Whether the row was received with this message and not handed back, whatever became of it."""
+        return row_index in self._body.rows and row_index not in self._handed_back
 
     # ---- handing out
 
@@ -161,6 +177,11 @@ class HeldMessage:
         """Return one value of a remaining row."""
         return self.rows[row_index][self.columns.index(column)]
 
+    def column(self, name: str) -> dict[int, Any]:
+        """Return one value of each row, finished ones included, that was there when the message was received."""
+        place = self.columns.index(name)
+        return {row_index: values[place] for row_index, values in self._body.rows.items()}
+
     # ---- writing it back
 
     def write(self, *, announces: bool = False, releases: bool = False) -> Written:
@@ -170,6 +191,7 @@ class HeldMessage:
             announces: it says which rows of a suspect are about to run; `open_slice` follows its answer.
             releases: it gives the message back in good order; like progress, that clears the count of losses.
         """
+        self.is_on_trial |= announces
         moved = releases or len(self.rows) < self._saved.rows
         trial = self._trial if announces or self._slice else self._resting
         if trial and moved and not announces:
@@ -180,6 +202,7 @@ class HeldMessage:
     def wrote(self, written: Written) -> None:
         """Note that the update with `written` was answered."""
         self._saved = written
+        self.states_until = None
         if self._slice:
             self._trial = written.trial
 
@@ -198,6 +221,7 @@ class HeldMessage:
         for row_index in tail:
             del self.rows[row_index]
             self.attempts.pop(row_index, None)
+        self._handed_back.update(tail)
         return bodies
 
     def _tail_text(self, indices: Sequence[int]) -> str:
@@ -207,11 +231,16 @@ class HeldMessage:
 
     def _text(self, rows: dict[int, Any], attempts: dict[int, int], outcomes: list[str], written: Written) -> str:
         trial = written.trial
-        return replace(
+        body = replace(
             self._body,
             rows=rows,
             attempts=attempts,
             outcomes=outcomes,
+            checkpoints={row: name for row, name in self.checkpoints.items() if row in rows},
             deliveries=written.deliveries,
             trial=(trial.rows, trial.lost, trial.losses) if trial else None,
-        ).encode()
+        )
+        text = body.encode()
+        if len(text) <= MAX_BODY_BYTES or outcomes or not body.checkpoints:
+            return text
+        return replace(body, checkpoints={}).encode()  # hundreds of rows in flight: they begin anew, nothing is lost

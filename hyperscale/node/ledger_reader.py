@@ -94,17 +94,3 @@ def tally_of(store: Store, rows: int, seals: Sequence[Seal]) -> Tally:
                 tally.add(row_index, succeeded)
         tally.seal()
     return tally
-
-
-def count_outcomes(store: Store, rows: int) -> Tally:
-    """Return the count of all that is in the ledger now, sealed or not: provisional, unless it is complete.
-
-    Raises:
-        DamagedPartError: when a part is damaged, or has an outcome of a row that the run does not have.
-    """
-    seals = read_seals(store)
-    tally = tally_of(store, rows, seals)
-    for name in unsealed_parts(store, seals):
-        for row_index, succeeded, _ in part_lines(store, name):
-            tally.add(row_index, succeeded)
-    return tally

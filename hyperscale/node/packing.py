@@ -8,8 +8,8 @@ from itertools import count, islice
 from typing import Any
 
 from hyperscale.body import FILL_BODY_BYTES, Body
-from hyperscale.errors import ExperimentError
 from hyperscale.ledger import Tally
+from hyperscale.node.stored_rows import Stored, stored_apart
 
 #: row_index to values, in order.
 NumberedRows = Mapping[int, Sequence[Any]]
@@ -17,10 +17,11 @@ NumberedRows = Mapping[int, Sequence[Any]]
 
 @dataclass(frozen=True)
 class Packed:
-    """The text of one message, and how many rows it carries."""
+    """The text of one message, how many rows it carries, and what has to be in the store before it is put."""
 
     body: str
     rows: int
+    stored: Stored | None = None
 
 
 def numbered(batches: Iterable[Sequence[Sequence[Any]]]) -> Iterator[NumberedRows]:
@@ -48,8 +49,10 @@ def without_outcome(batches: Iterable[NumberedRows], tally: Tally, *, size: int)
 def pack(batches: Iterable[NumberedRows], *, run_id: str, seed_id: str, columns: tuple[str, ...]) -> Iterator[Packed]:
     """Yield messages that carry all rows of `batches`, in order; a batch that does not fit goes in halves.
 
+    A row that does not fit alone is put into the store, and its message says so.
+
     Raises:
-        ExperimentError: when a row alone is too large for a message.
+        ExperimentError: when a row is too large even for that.
     """
     numbers = count()
     for batch in batches:
@@ -61,17 +64,14 @@ def pack(batches: Iterable[NumberedRows], *, run_id: str, seed_id: str, columns:
             if len(text) <= FILL_BODY_BYTES:
                 yield Packed(text, len(rows))
                 continue
+            if len(rows) == 1:
+                text, stored = stored_apart(body)
+                yield Packed(text, 1, stored)
+                continue
             numbers = count(body.batch)
-            waiting += reversed(_halves(rows, len(text)))
+            waiting += reversed(_halves(rows))
 
 
-def _halves(rows: NumberedRows, size_bytes: int) -> tuple[NumberedRows, NumberedRows]:
-    if len(rows) == 1:
-        (row_index,) = rows
-        raise ExperimentError(
-            f"row {row_index:,} of the input (from 0) takes {size_bytes:,} bytes in a message, "
-            f"{FILL_BODY_BYTES:,} are allowed",
-            hint="keep large values in files, and name the file in the row",
-        )
+def _halves(rows: NumberedRows) -> tuple[NumberedRows, NumberedRows]:
     middle = len(rows) // 2
     return dict(islice(rows.items(), middle)), dict(islice(rows.items(), middle, None))

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from hyperscale.node.hidden_values import NOTHING_HIDDEN, HiddenValues
+
 #: So much is kept of the beginning, and of the end, of what a row prints.
 KEPT_BYTES = 16 * 1024
 #: While a row is still printing, its consumer gives back the disk space between head and tail beyond this.
@@ -21,13 +23,16 @@ def open_printed(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
 
-def excerpt(descriptor: int, start: int = 0) -> str:
-    """Return what was printed from `start` on: its head and its tail, if it is long."""
+def excerpt(descriptor: int, start: int = 0, hidden: HiddenValues = NOTHING_HIDDEN) -> str:
+    """Return what was printed from `start` on, without hidden values: its head and its tail, if it is long."""
     size = _lseek(descriptor, 0, os.SEEK_END) - start
     if size <= 2 * KEPT_BYTES:
-        return _text(_pread(descriptor, max(size, 0), start))
-    head = _text(_pread(descriptor, KEPT_BYTES, start))
-    tail = _text(_pread(descriptor, KEPT_BYTES, start + size - KEPT_BYTES))
+        return hidden.hide(_text(_pread(descriptor, max(size, 0), start)))
+    # Where it is cut, a part of a hidden value may stand, which nobody would know again: so much goes as well.
+    cut = hidden.longest
+    head = hidden.hide(_text(_pread(descriptor, KEPT_BYTES, start)))
+    head = head[: max(len(head) - cut, 0)]
+    tail = hidden.hide(_text(_pread(descriptor, KEPT_BYTES, start + size - KEPT_BYTES)))[cut:]
     return f"{head}\n... {size - 2 * KEPT_BYTES:,} bytes left out ...\n{tail}"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def seed_rows(
 
     Raises:
         RunStateError: when the input is another than the one that was seeded.
-        ExperimentError: when the input cannot be read, or a row is too large for a message.
+        ExperimentError: when the input cannot be read, or a row is too large.
         QueueGoneError: when the queue was removed while it was being filled: the run is over.
     """
     write_manifest(store, dict(manifest))
@@ -143,7 +143,7 @@ def _put(job: _Job, messages: Iterable[Packed]) -> tuple[int, int]:
     """Put all messages, some at a time; return how many rows and messages they were."""
     # A thread that puts while the next message is packed was tried on SQLite: a fifth slower, for the GIL.
     rows = batches = 0
-    waiting = iter(messages)
+    waiting = _with_rows_stored(job, messages)
     while together := list(islice(waiting, MESSAGES_TOGETHER)):
         job.queue.put_all([message.body for message in together])
         rows += sum(message.rows for message in together)
@@ -151,6 +151,15 @@ def _put(job: _Job, messages: Iterable[Packed]) -> tuple[int, int]:
         job.pulse.rows_seeded = rows
         job.pulse.beat_if_due()
     return rows, batches
+
+
+def _with_rows_stored(job: _Job, messages: Iterable[Packed]) -> Iterator[Packed]:
+    """Yield the messages; what one of them names is in the store before it is put."""
+    for message in messages:
+        if message.stored is not None:
+            job.store.create(message.stored.name, message.stored.data)
+            job.pulse.beat_if_due()
+        yield replace(message, stored=None)  # several wait to be put together: one row at a time is held
 
 
 def _check_same_input(record: SeedRecord, digest: str) -> None:

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import secrets
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import hyperscale
 from hyperscale import blobs
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.event_queues import make_event_queues
 from hyperscale.node.queues import open_queue
 from hyperscale.node.run_id import resolve_run_id
 from hyperscale.node.seed import seed_rows
@@ -26,17 +26,19 @@ def run_seed(values: argparse.Namespace) -> int:
     run_id = resolve_run_id(values.run_id, os.environ)
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
+    store = CountingStore(open_store(values.store, run_id), "seed", counts)
+    make_event_queues(values.queue, experiment, counts)
     record = seed_rows(
         run_id=run_id,
         queue=CountingQueue(open_queue(values.queue, run_id), "seed", counts),
-        store=CountingStore(open_store(values.store, run_id), "seed", counts),
+        store=store,
         source=experiment.input,
         path=Path(values.input),
         rows_per_message=values.rows_per_message,
         seed_id=secrets.token_hex(8),
-        manifest=_manifest(run_id, experiment, values),
+        manifest=_manifest(run_id, experiment, values, store.now()),
         counts=counts,
-        clock=time.time,
+        clock=store.now,
     )
     output = Path(values.seeded)
     output.mkdir(parents=True, exist_ok=True)
@@ -44,13 +46,13 @@ def run_seed(values: argparse.Namespace) -> int:
     return 0
 
 
-def _manifest(run_id: str, experiment: NodeExperiment, values: argparse.Namespace) -> dict[str, Any]:
+def _manifest(run_id: str, experiment: NodeExperiment, values: argparse.Namespace, created_at: float) -> dict[str, Any]:
     """Return run.json of a pipeline that nobody but Azure ML has seen before."""
     plan = ("rows_per_message", "lease_seconds", "workers_per_node", "consumers")
     return {
         "run_id": run_id,
         "experiment": experiment.name,
-        "created_at": time.time(),
+        "created_at": created_at,
         "version": hyperscale.__version__,
         "node_experiment": experiment.to_document(),
         "plan": {"rows": None, **{name: getattr(values, name) for name in plan}},

@@ -81,7 +81,8 @@ def tear_down(
             limits=experiment.limits,
             clock=clock,
         )
-        _await_end(watch, store, pulse, life=resumes, pause=lambda: wait(queue.poll_seconds), stop=stop_requested)
+        look_seconds = min(queue.poll_seconds, store.poll_seconds)  # it is alone, and may look more often
+        _await_end(watch, store, pulse, life=resumes, pause=lambda: wait(look_seconds), stop=stop_requested)
         pulse.beat("collecting")
         results = _publish(watch, store, experiment, input_path, scratch, run_id=run_id, sealed_at=clock())
         if watch.chain and watch.chain.is_complete:

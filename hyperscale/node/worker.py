@@ -59,6 +59,7 @@ def _serve() -> int:
     _prepare(start["frames_path"])
     folder = Path(start["activity_folder"])
     answering = Answering(start, outbox, folder)
+    between.hidden = answering.hidden
     context = _context(start)
     activity = _set_up(start["entry"], folder, context, answering, between)
     if activity is None:

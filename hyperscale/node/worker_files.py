@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hyperscale.node.activity import OUTPUTS, outputs_folder
+from hyperscale.node.hidden_values import HiddenValues
 from hyperscale.node.printed import excerpt, give_back_middle, open_printed
 
 
@@ -22,8 +23,9 @@ class WorkerFiles:
         printed_descriptor: of the file that the worker's descriptors 1 and 2 lead to.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Make the files of the worker `name` in `folder`."""
+    def __init__(self, folder: Path, name: str, hidden: HiddenValues) -> None:
+        """Make the files of the worker `name` in `folder`; what is read of its prints is without `hidden` values."""
+        self._hidden = hidden
         self.scratch = folder / name
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.frames_path = folder / f"{name}.frames"
@@ -34,7 +36,7 @@ class WorkerFiles:
 
     def printed(self) -> str:
         """Return what the present call has printed, its middle left out."""
-        return excerpt(self.printed_descriptor) if self._last_words is None else self._last_words
+        return excerpt(self.printed_descriptor, hidden=self._hidden) if self._last_words is None else self._last_words
 
     def keep_last_words(self) -> None:
         """Let `printed` stand as it is now: the worker may go on to another call before it is killed."""

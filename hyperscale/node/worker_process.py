@@ -65,12 +65,12 @@ class WorkerProcess:
         self._settings = settings
         self._busy_since = now
         self._lines = wire.LineBuffer()
-        self.files = WorkerFiles(settings.scratch, f"worker-{index}-{life}")
+        self.files = WorkerFiles(settings.scratch, f"worker-{index}-{life}", settings.hidden)
         self._is_lost = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hyperscale.node.worker"],
             cwd=settings.code_folder,
-            env={**os.environ, **settings.environment_variables},
+            env={**os.environ, **settings.environment_variables, **settings.secrets},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.files.printed_descriptor,

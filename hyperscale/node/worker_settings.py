@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from hyperscale.node.hidden_values import HiddenValues
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class WorkerSettings:
         concurrency: calls in flight in one worker; above 1 the activity is async, and calls have one row.
         set_up_timeout_seconds, timeout_seconds: of the start, and of one call.
         logs: whose captured output is kept: failed, all or none.
+        secrets: values by the environment variable that has them in workers: nothing may show one.
         adopts_orphans: this process has no children but workers, and becomes the parent of what they leave behind.
     """
 
@@ -40,6 +45,7 @@ class WorkerSettings:
     log_level: str
     logs: str
     adopts_orphans: bool
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def rows_together(self) -> int:
@@ -50,6 +56,11 @@ class WorkerSettings:
     def rows_held(self) -> int:
         """Return how many rows a worker holds at least, if there are: while it has half of them it is busy."""
         return self.rows_per_call if self.concurrency == 1 else 2 * self.concurrency
+
+    @cached_property
+    def hidden(self) -> HiddenValues:
+        """Return what must not stand in anything that is kept of what the activity says."""
+        return HiddenValues.of({**os.environ, **self.secrets}, self.secrets)
 
     @property
     def activity_folder(self) -> Path:
@@ -72,4 +83,5 @@ class WorkerSettings:
             "mounts": dict(self.mounts),
             "log_level": self.log_level,
             "logs": self.logs,
+            "secrets": list(self.secrets),
         }

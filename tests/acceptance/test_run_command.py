@@ -301,12 +301,17 @@ def test_a_module_that_cannot_be_imported_charges_no_row_and_is_named_first(hype
     assert "no_such_library" in errors[0]
 
 
-def test_a_place_that_is_no_folder_of_this_machine_starts_nothing(hyperscale: Command, folder: Path) -> None:
+def test_a_storage_account_that_nobody_is_logged_in_to_ends_the_run_with_what_to_do(
+    hyperscale: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
+
     ran = hyperscale("run", "--queue", "https://account.queue.core.windows.net/rows", folder=folder)
 
-    assert ran.returncode == 1
-    assert "error: the queue 'https://account.queue.core.windows.net/rows' is not available yet" in ran.stderr
-    assert not (folder / ".hyperscale").exists()
+    assert ran.returncode == 5, ran.stderr
+    (error,) = [line for line in ran.stderr.splitlines() if line.startswith("error: ")]
+    assert "could not make the queue at https://account.queue.core.windows.net/rows-squares-" in error
+    assert "log in with `az login`" in error
 
 
 def test_one_row_is_not_called_rows(hyperscale: Command, folder: Path) -> None:

@@ -56,10 +56,11 @@ class Azurite:
         authority: the file that clients have to trust, where it talks https.
     """
 
-    def __init__(self, folder: Path, *, with_tokens: bool = False) -> None:
+    def __init__(self, folder: Path, *, account: str = "hyperscale", with_tokens: bool = False) -> None:
         """Take two ports, and remember to keep everything in `folder`.
 
         Args:
+            account: its name.
             with_tokens: talk https, and take tokens of tokens.FakeCredential besides the key.
 
         Raises:
@@ -69,7 +70,7 @@ class Azurite:
             raise NotInstalledError(
                 f"Azurite is not installed in {sys.prefix}: `make test` installs it and runs the tests"
             )
-        self.account = "hyperscale"
+        self.account = account
         self.key = base64.b64encode(secrets.token_bytes(64)).decode()
         self._certificate = make_certificate(folder) if with_tokens else None
         self.authority = self._certificate.authority if self._certificate else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,8 @@ class Certificate:
     server_key: Path
 
 
-def make_certificate(folder: Path) -> Certificate:
-    """Write a certificate for 127.0.0.1 and localhost, and its authority, into `folder`."""
+def make_certificate(folder: Path, hosts: Sequence[str] = ("localhost",)) -> Certificate:
+    """Write a certificate for 127.0.0.1 and `hosts`, and its authority, into `folder`."""
     authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = name("authority of the tests")
     authority = (
@@ -41,7 +42,7 @@ def make_certificate(folder: Path) -> Certificate:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
     server = (
         unsigned(name("localhost"), authority_name, server_key.public_key())
         .add_extension(x509.SubjectAlternativeName(places), critical=False)

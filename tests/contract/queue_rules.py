@@ -32,6 +32,7 @@ def received(queue: Queue, *, lease_seconds: float = 60) -> Message:
 
 def a_message_arrives_as_it_was_put(place: QueuePlace) -> None:
     bodies = ["plain", 'quotes " and \\ and \n and ${{x}}', "Zeilen äöü 行 🙂", "x" * MAX_BODY_BYTES]
+    bodies += ["", " blanks \n", "<&>]]>&amp;", "<" * MAX_BODY_BYTES, "=", "==", "=YQ==", "\r\n", "\0\1\x7f\x85\ufffe"]
     queue = made(place, *bodies)
 
     messages = [received(queue) for _ in bodies]
@@ -59,10 +60,10 @@ def an_empty_queue_gives_nothing(place: QueuePlace) -> None:
 def a_received_message_is_invisible_until_its_lease_runs_out(place: QueuePlace) -> None:
     queue, other = made(place, "m"), place.open()
 
-    first = received(queue, lease_seconds=60)
-    place.advance(59)
+    first = received(queue, lease_seconds=2 * place.lease_seconds)
+    place.advance(place.lease_seconds)
     during = other.receive(32, 60)
-    place.advance(2)
+    place.let_leases_run_out()
     second = received(other)
 
     assert during == []
@@ -88,8 +89,8 @@ def a_receive_of_no_or_of_too_many_messages_is_refused(place: QueuePlace) -> Non
 
 def a_lease_that_ran_out_keeps_its_receipt_for_an_update(place: QueuePlace) -> None:
     queue, other = made(place, "m"), place.open()
-    message = received(queue, lease_seconds=5)
-    place.advance(6)
+    message = received(queue, lease_seconds=place.lease_seconds)
+    place.let_leases_run_out()
 
     queue.update(message.id, message.receipt, "m2", lease_seconds=60)
 
@@ -98,8 +99,8 @@ def a_lease_that_ran_out_keeps_its_receipt_for_an_update(place: QueuePlace) -> N
 
 def a_lease_that_ran_out_keeps_its_receipt_for_a_delete(place: QueuePlace) -> None:
     queue = made(place, "m")
-    message = received(queue, lease_seconds=5)
-    place.advance(6)
+    message = received(queue, lease_seconds=place.lease_seconds)
+    place.let_leases_run_out()
 
     queue.delete(message.id, message.receipt)
 
@@ -108,24 +109,24 @@ def a_lease_that_ran_out_keeps_its_receipt_for_a_delete(place: QueuePlace) -> No
 
 def an_older_receipt_dies_when_somebody_else_receives(place: QueuePlace) -> None:
     frozen, other = made(place, "m"), place.open()
-    old = received(frozen, lease_seconds=5)
-    place.advance(6)
-    new = received(other)
+    old = received(frozen, lease_seconds=place.lease_seconds)
+    place.let_leases_run_out()
+    new = received(other, lease_seconds=place.lease_seconds)
 
     with refused(LeaseLostError):
         frozen.update(old.id, old.receipt, "of the frozen one", lease_seconds=60)
     with refused(LeaseLostError):
         frozen.delete(old.id, old.receipt)
 
-    place.advance(61)
+    place.let_leases_run_out()
     assert received(other).body == "m"
     assert new.receipt != old.receipt
 
 
 def a_refused_owner_does_not_disturb_the_new_one(place: QueuePlace) -> None:
     frozen, other = made(place, "m"), place.open()
-    old = received(frozen, lease_seconds=5)
-    place.advance(6)
+    old = received(frozen, lease_seconds=place.lease_seconds)
+    place.let_leases_run_out()
     new = received(other)
     with refused(LeaseLostError):
         frozen.update(old.id, old.receipt, "of the frozen one", lease_seconds=0)
@@ -138,12 +139,12 @@ def a_refused_owner_does_not_disturb_the_new_one(place: QueuePlace) -> None:
 
 def an_update_changes_body_and_lease_and_counts_no_delivery(place: QueuePlace) -> None:
     queue, other = made(place, "m"), place.open()
-    message = received(queue, lease_seconds=10)
+    message = received(queue, lease_seconds=place.lease_seconds)
 
-    receipt = queue.update(message.id, message.receipt, "m2", lease_seconds=60)
-    place.advance(59)
+    receipt = queue.update(message.id, message.receipt, "m2", lease_seconds=2 * place.lease_seconds)
+    place.advance(place.lease_seconds)
     during = other.receive(1, 60)
-    place.advance(2)
+    place.let_leases_run_out()
     after = received(other)
 
     assert receipt != message.receipt
@@ -200,9 +201,9 @@ def an_update_without_a_lease_is_no_update(place: QueuePlace) -> None:
 
 def a_deleted_message_is_gone_for_everybody(place: QueuePlace) -> None:
     queue, other = made(place, "m"), place.open()
-    message = received(queue)
+    message = received(queue, lease_seconds=place.lease_seconds)
     queue.delete(message.id, message.receipt)
-    place.advance(61)
+    place.let_leases_run_out()
 
     with refused(LeaseLostError):
         queue.delete(message.id, message.receipt)
@@ -241,7 +242,7 @@ def a_made_up_receipt_is_refused(place: QueuePlace) -> None:
 def the_depth_counts_each_message_that_is_not_deleted(place: QueuePlace) -> None:
     queue, other = made(place, "just put", "leased", "released"), place.open()
     for _ in range(3):
-        message = received(queue)
+        message = received(queue, lease_seconds=place.lease_seconds)
         if message.body == "released":
             queue.update(message.id, message.receipt, "released", lease_seconds=0)
         elif message.body == "just put":
@@ -249,7 +250,7 @@ def the_depth_counts_each_message_that_is_not_deleted(place: QueuePlace) -> None
             queue.put("just put")
 
     depth = other.depth()
-    place.advance(61)
+    place.let_leases_run_out()
 
     assert depth == 3
     assert other.depth() == 3
@@ -345,14 +346,14 @@ def threads_of_one_process_share_a_queue(place: QueuePlace) -> None:
 def processes_never_hold_one_message_at_the_same_time(place: QueuePlace) -> None:
     with closing(place.opener()) as queue:
         queue.create()
-        for number in range(200):
+        for number in range(place.many):
             queue.put(str(number))
 
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as processes:
         answers = [processes.submit(drained, place.opener) for _ in range(PROCESSES)]
         found = [pair for answer in answers for pair in answer.result(timeout=60)]
 
-    assert sorted(found) == sorted((str(number), 1) for number in range(200))
+    assert sorted(found) == sorted((str(number), 1) for number in range(place.many))
     assert place.open().depth() == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 
 from places import StorePlace, refused
@@ -132,28 +133,50 @@ def a_heartbeat_tells_its_fields_and_its_age(place: StorePlace) -> None:
     fields = {"state": "running", "rows_done": 3, "rate": 0.5, "broken": False, "message": None, "who": "ä"}
 
     store.beat("consumers/c-1", {"state": "starting"})
-    place.advance(30)
+    place.advance(2 * place.pause_seconds)
     store.beat("consumers/c-2", fields)
-    place.advance(10)
+    place.advance(place.pause_seconds)
     found = list(other.beats("consumers/"))
 
     assert [(name, fields) for name, _, fields in found] == [
         ("consumers/c-1", {"state": "starting"}),
         ("consumers/c-2", fields),
     ]
-    assert all(abs(age - expected) <= 2 for (_, age, _), expected in zip(found, (40, 10), strict=True))
+    expected = (3 * place.pause_seconds, place.pause_seconds)
+    assert all(abs(age - seconds) <= 2 for (_, age, _), seconds in zip(found, expected, strict=True))
 
 
 def a_heartbeat_takes_the_place_of_the_one_before(place: StorePlace) -> None:
     store = place.open()
 
     store.beat("consumers/c-1", {"rows_done": 1, "message": "a longer one"})
-    place.advance(50)
+    place.advance(2 * place.pause_seconds)
     store.beat("consumers/c-1", {"rows_done": 2})
     found = list(store.beats("consumers/"))
 
     assert [(name, fields) for name, _, fields in found] == [("consumers/c-1", {"rows_done": 2})]
     assert 0 <= found[0][1] <= 2
+
+
+def a_heartbeat_may_say_anything(place: StorePlace) -> None:
+    store = place.open()
+    said = "two  blanks, a line\r\n, a tab\t, quotes \" ' \\, <&>, ${{x}}, 行 🙂, \0\x7f"
+    fields = {"message": said, "requests.ledger": 10**15, "an empty text": "", "ä": "", "rate": 1e-300}
+
+    store.beat("consumers/c-1", fields)
+    store.beat("consumers/c-2", {})
+
+    assert [fields for _, _, fields in store.beats("consumers/")] == [fields, {}]
+
+
+def the_clock_of_the_store_is_the_same_for_all(place: StorePlace) -> None:
+    store, other = place.open(), place.open()
+
+    before = store.now()
+    place.advance(place.pause_seconds)
+    after = other.now()
+
+    assert abs(after - before - place.pause_seconds) <= 1.5
 
 
 def nobody_beats_in_an_empty_store(place: StorePlace) -> None:
@@ -212,7 +235,7 @@ def a_name_has_one_winner_among_processes(place: StorePlace) -> None:
         asked = [processes.submit(won, place.opener, str(number).encode()) for number in range(PROCESSES)]
         winners = [answer.result(timeout=60) for answer in asked]
 
-    store = place.opener()
+    store = place.open()
     names = [f"seals/{number:03d}" for number in range(BLOBS)]
     assert sorted(name for winner in winners for name in winner) == names
     assert all(store.read(name) == str(number).encode() for number, won in enumerate(winners) for name in won)
@@ -221,8 +244,8 @@ def a_name_has_one_winner_among_processes(place: StorePlace) -> None:
 
 def won(opener: Callable[[], Store], data: bytes) -> list[str]:
     """Create each name; return those that this process wrote."""
-    store = opener()
-    return [name for number in range(BLOBS) if store.create(name := f"seals/{number:03d}", data)]
+    with closing(opener()) as store:
+        return [name for number in range(BLOBS) if store.create(name := f"seals/{number:03d}", data)]
 
 
 RULES: tuple[Rule, ...] = (
@@ -237,6 +260,8 @@ RULES: tuple[Rule, ...] = (
     an_upload_takes_the_place_of_what_was_there,
     a_heartbeat_tells_its_fields_and_its_age,
     a_heartbeat_takes_the_place_of_the_one_before,
+    a_heartbeat_may_say_anything,
+    the_clock_of_the_store_is_the_same_for_all,
     nobody_beats_in_an_empty_store,
     a_removed_store_is_empty,
     a_reader_sees_a_whole_blob_or_none,

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 import queue_rules
-from places import QUEUES, QueuePlace, sqlite_place
+from places import QUEUES, QueuePlace, made_place, places_and_rules, sqlite_place
 
 from hyperscale.node.queues import Message
 from hyperscale.node.queues.sqlite import SqliteQueue
 
 
-@pytest.fixture(params=QUEUES.values(), ids=QUEUES.keys())
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[QueuePlace]:
-    place = request.param(tmp_path)
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> Iterator[QueuePlace]:
+    place = made_place(QUEUES, request)
     yield place
     place.close()
 
 
-@pytest.mark.parametrize("rule", queue_rules.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(("place", "rule"), places_and_rules(QUEUES, queue_rules.RULES), indirect=["place"])
 def test_the_queue_keeps_the_rule(rule: queue_rules.Rule, place: QueuePlace) -> None:
     rule(place)
 

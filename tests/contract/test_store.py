@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import store_rules
-from places import STORES, StorePlace, folder_place
+from places import STORES, StorePlace, folder_place, made_place, places_and_rules
 
 from hyperscale.node.stores.folder import FolderStore
 
 
-@pytest.fixture(params=STORES.values(), ids=STORES.keys())
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlace:
-    return request.param(tmp_path)
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> Iterator[StorePlace]:
+    place = made_place(STORES, request)
+    yield place
+    place.close()
 
 
-@pytest.mark.parametrize("rule", store_rules.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(("place", "rule"), places_and_rules(STORES, store_rules.RULES), indirect=["place"])
 def test_the_store_keeps_the_rule(rule: store_rules.Rule, place: StorePlace) -> None:
     rule(place)
 

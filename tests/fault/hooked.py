@@ -25,7 +25,13 @@ _LOOKS = frozenset({"depth", "read", "names", "beats"})
 #: A thread that waits longer for a thaw hangs: the test is wrong.
 THAW_SECONDS = 60.0
 #: What the requests of a store that write are called, by the folder of their name.
-_KINDS = {blobs.LEDGER: "part", blobs.SEALS: "seal", blobs.CONTROL: "marker", blobs.CONSUMERS: "beat"}
+_KINDS = {
+    blobs.LEDGER: "part",
+    blobs.SEALS: "seal",
+    blobs.CONTROL: "marker",
+    blobs.CONSUMERS: "beat",
+    blobs.CHECKPOINTS: "checkpoint",
+}
 
 
 class Killed(BaseException):
@@ -37,7 +43,7 @@ class Line:
 
     Attributes:
         log: the kind of each request, in order: create, put, receive, renew, release, delete, depth, remove of a
-            queue; part, seal, marker, beat, seed.json, file, read, names of a store.
+            queue; part, seal, marker, beat, checkpoint, seed.json, file, read, names of a store.
         copies: requests that the network holds back, to be delivered when a test calls them.
     """
 
@@ -159,8 +165,10 @@ class HookedQueue(Queue):
 class HookedStore(Store):
     """A store behind a line."""
 
-    def __init__(self, store: Store, line: Line) -> None:
-        self._store, self._line = store, line
+    def __init__(self, store: Store, line: Line, ahead: Callable[[], float] = lambda: 0.0) -> None:
+        """Put `line` before `store`, whose clock is `ahead` seconds behind the run's."""
+        self._store, self._line, self._ahead = store, line, ahead
+        self.poll_seconds = store.poll_seconds
 
     def create(self, name: str, data: bytes) -> bool:
         kind = _KINDS.get(name.partition("/")[0] + "/", name)
@@ -182,7 +190,13 @@ class HookedStore(Store):
         self._line.carry_out("beat", lambda: self._store.beat(name, fields))
 
     def beats(self, prefix: str) -> Iterator[tuple[str, float, dict[str, Any]]]:
-        return self._line.carry_out("beats", lambda: iter(list(self._store.beats(prefix))))
+        return self._line.carry_out("beats", lambda: iter(self._beats(prefix)))
+
+    def _beats(self, prefix: str) -> list[tuple[str, float, dict[str, Any]]]:
+        return [(name, age + self._ahead(), fields) for name, age, fields in self._store.beats(prefix)]
+
+    def now(self) -> float:
+        return self._store.now() + self._ahead()
 
     def remove(self) -> None:
         self._line.carry_out("remove", self._store.remove)

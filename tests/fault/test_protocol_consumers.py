@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hooked import Killed, Line
-from worlds import LEASE, World, squares, until
+from run_places import RUN_PLACES, make_run_place
+from worlds import LEASE, MakePlace, World, squares, until
 
 from hyperscale.body import MAX_BODY_BYTES, Body
-from hyperscale.node.queues import Message
 
 #: Rows whose outcomes do not fit into the body of a message beside each other.
 LARGE_BYTES = 40_000
 
 
+@pytest.fixture(params=RUN_PLACES)
+def make_place(request: pytest.FixtureRequest, tmp_path: Path) -> MakePlace:
+    return make_run_place(request, tmp_path)
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+def world(tmp_path: Path, make_place: MakePlace) -> Iterator[World]:
+    world = World(tmp_path, make_place)
     yield world
     world.close()
 
 
 @pytest.fixture
-def long_message(tmp_path: Path) -> Iterator[World]:
+def long_message(tmp_path: Path, make_place: MakePlace) -> Iterator[World]:
     """A run whose only message has all of its six rows."""
-    world = World(tmp_path, rows_per_message=6)
+    world = World(tmp_path, make_place, rows_per_message=6)
     yield world
     world.close()
 
@@ -132,7 +134,7 @@ def test_a_body_that_was_stolen_from_a_frozen_consumer_is_not_rewritten(long_mes
     world.renew_now()
     frozen.await_frozen()
 
-    stolen = steal(world)
+    stolen = world.place.steal()
     world.open("open")
     line.thaw()
     until(lambda: line.log.count("renew") and not beats(world, "c-a")["rows_held"])
@@ -145,19 +147,6 @@ def test_a_body_that_was_stolen_from_a_frozen_consumer_is_not_rewritten(long_mes
 
 def beats(world: World, name: str) -> dict[str, object]:
     return next((fields for beat, _, fields in world.store.beats("consumers/") if beat.endswith(name)), {})
-
-
-def steal(world: World) -> Message:
-    """Let the lease of the oldest message run out, and receive it: its owner still believes that it holds it."""
-    database = sqlite3.connect(world.folder / "run" / "queue.sqlite", isolation_level=None)
-    with closing(database):
-        # In one step: a consumer that looks for messages must not be faster than the thief.
-        (found,) = database.execute(
-            "UPDATE messages SET visible_at = ?, receipt = receipt + 1, deliveries = deliveries + 1"
-            " WHERE number = (SELECT min(number) FROM messages) RETURNING id, receipt, body, deliveries",
-            (time.time() + 3600,),
-        ).fetchall()
-    return Message(found[0], str(found[1]), found[2], found[3])
 
 
 # ---- 4: two executions of a row
@@ -241,7 +230,7 @@ def test_a_renewal_whose_answer_was_lost_looks_like_a_stolen_message(long_messag
     world.seed()
     line = Line()
     line.lose_answer("renew")
-    consumer = world.start(line, gates={3: "open"})
+    consumer = world.start(line, gates={3: "open"}, workers=1)
     until(lambda: beats(world, "c-a").get("rows_done") == 3)
     world.renew_now()
     until(lambda: line.log.count("renew") == 1 and not beats(world, "c-a")["rows_held"])
@@ -415,7 +404,7 @@ def test_of_two_messages_in_one_part_one_lease_may_be_lost(world: World, moment:
     def rob() -> None:
         if moment == "between the deletes":
             until(lambda: world.queue.depth() == 1)
-        stolen.append(steal(world))
+        stolen.append(world.place.steal())
 
     if moment == "between the deletes":
         line.before("delete", rob, 2)
@@ -434,8 +423,8 @@ def test_of_two_messages_in_one_part_one_lease_may_be_lost(world: World, moment:
     assert {row for row, calls in world.calls().items() if calls == 2} == set(robbed)
 
 
-def test_a_consumer_that_receives_its_own_message_again_goes_on_with_it(tmp_path: Path) -> None:
-    world = World(tmp_path, rows=6, rows_per_message=3)
+def test_a_consumer_that_receives_its_own_message_again_goes_on_with_it(tmp_path: Path, make_place: MakePlace) -> None:
+    world = World(tmp_path, make_place, rows=6, rows_per_message=3)
     world.seed()
     line = Line()
 

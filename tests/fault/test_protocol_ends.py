@@ -9,17 +9,22 @@ from pathlib import Path
 
 import pytest
 from hooked import CHANGE, Killed, Line
-from worlds import World, squares, until
+from run_places import RUN_PLACES, make_run_place
+from worlds import MakePlace, World, squares, until
 
 from hyperscale import blobs
-from hyperscale.body import Body
 from hyperscale.node.control import read_cancel, write_cancel
 from hyperscale.node.queues import QueueGoneError
 
 
+@pytest.fixture(params=RUN_PLACES)
+def make_place(request: pytest.FixtureRequest, tmp_path: Path) -> MakePlace:
+    return make_run_place(request, tmp_path)
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+def world(tmp_path: Path, make_place: MakePlace) -> Iterator[World]:
+    world = World(tmp_path, make_place)
     yield world
     world.close()
 
@@ -247,19 +252,17 @@ def test_a_consumer_frozen_before_rows_are_seeded_again_runs_them(world: World, 
     world.tear_down()
 
     assert world.table() == squares(world.rows)
-    assert {body.seed_id for body in bodies_if_any(world)} == set()
-
-
-def bodies_if_any(world: World) -> list[Body]:
-    return world.bodies() if (world.folder / "run" / "queue.sqlite").exists() else []
+    assert {body.seed_id for body in world.bodies()} == set()
 
 
 # ---- 16: cancel, resume, cancel again
 
 
 @pytest.mark.parametrize("kind", ["receive", "part", "renew", "delete"])
-def test_what_was_decided_before_a_cancel_stays_through_every_resume(tmp_path: Path, kind: str) -> None:
-    world = World(tmp_path, rows=6, rows_per_message=1)
+def test_what_was_decided_before_a_cancel_stays_through_every_resume(
+    tmp_path: Path, make_place: MakePlace, kind: str
+) -> None:
+    world = World(tmp_path, make_place, rows=6, rows_per_message=1)
     world.seed()
     decided: dict[str, str] = {}
     for life in range(3):
@@ -300,8 +303,10 @@ def consume_until_cancelled(world: World, kind: str, life: int) -> None:
 
 
 @pytest.mark.parametrize("messages", [1, 8])
-def test_a_run_without_faults_costs_what_the_protocol_says(tmp_path: Path, messages: int) -> None:
-    world = World(tmp_path, rows=3 * messages)
+def test_a_run_without_faults_costs_what_the_protocol_says(
+    tmp_path: Path, make_place: MakePlace, messages: int
+) -> None:
+    world = World(tmp_path, make_place, rows=3 * messages)
     line = Line()
     received: list[int] = []
     receive = world.queue.receive

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 from hooked import Killed, Line
-from worlds import World, squares, until
+from run_places import RUN_PLACES, make_run_place
+from worlds import MakePlace, World, squares, until
 
 from hyperscale.suspects import MAX_LOSSES
 
 
+@pytest.fixture(params=RUN_PLACES)
+def make_place(request: pytest.FixtureRequest, tmp_path: Path) -> MakePlace:
+    return make_run_place(request, tmp_path)
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, make_place: MakePlace) -> Iterator[World]:
     """A run whose only message has all of its six rows."""
-    world = World(tmp_path, rows_per_message=6)
+    world = World(tmp_path, make_place, rows_per_message=6)
     yield world
     world.close()
 
@@ -149,8 +155,32 @@ def killed_at(world: World, row: int, name: str) -> None:
     world.end_leases()
 
 
-def test_a_healthy_row_whose_consumers_are_killed_still_succeeds(tmp_path: Path) -> None:
-    world = World(tmp_path, rows=1, rows_per_message=1)
+def test_a_row_that_kills_its_consumers_takes_no_other_suspect_with_it(tmp_path: Path, make_place: MakePlace) -> None:
+    world = World(tmp_path, make_place, rows=2, rows_per_message=1)
+    world.seed()
+    for number in range(MAX_LOSSES + 1):
+        line, begun = Line(), len(world.begun())
+        consumer = world.start(line, name=f"c-{number}", gates=gates(0))
+        until(lambda begun=begun: 0 in [row for row, _ in world.begun()[begun:]])
+        until(lambda number=number: world.queue.depth() == 1 or has_both_rows(world, f"c-{number}"))
+        line.kill()
+        consumer.join()
+        world.end_leases()
+
+    world.consume(name="c-z")
+    world.tear_down(consumers=MAX_LOSSES + 2)
+
+    assert [row["outcome"] for row in world.table()] == ["failed", "succeeded"]
+    world.close()
+
+
+def has_both_rows(world: World, name: str) -> bool:
+    (fields,) = (fields for beat, _, fields in world.store.beats("consumers/") if beat.endswith(name))
+    return fields.get("rows_held", 0) + fields.get("rows_done", 0) == 2
+
+
+def test_a_healthy_row_whose_consumers_are_killed_still_succeeds(tmp_path: Path, make_place: MakePlace) -> None:
+    world = World(tmp_path, make_place, rows=1, rows_per_message=1)
     world.seed()
     for number in range(MAX_LOSSES):
         killed_at(world, 0, f"c-{number}")

@@ -26,6 +26,7 @@ from hyperscale.errors import HyperscaleError
 from hyperscale.ledger import Line, failed_line, merge, succeeded_line
 from hyperscale.node.background import Background
 from hyperscale.node.chain import Chain
+from hyperscale.node.checkpoints import Checkpoints
 from hyperscale.node.control import SeedRecord, write_seed
 from hyperscale.node.custody import Custody
 from hyperscale.node.held import HeldMessage
@@ -76,6 +77,7 @@ class Consumer:
         self.errands = Errands()
         self.custody = Custody(
             run.queue, run.store, self.errands,
+            Checkpoints(run.store, self.errands, run.folder / "scratch", self.name, lease_seconds=LEASE),
             run_id="run", consumer=self.name, lease_seconds=LEASE, clock=lambda: run.now,
         )  # fmt: skip
         self.in_flight: list[tuple[HeldMessage, int]] = []

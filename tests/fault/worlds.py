@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hooked import HookedQueue, HookedStore, Killed, Line
+from run_places import OnThisMachine, RunPlace
 
 from hyperscale import blobs
 from hyperscale.body import Body
@@ -21,6 +22,7 @@ from hyperscale.experiment import NodeExperiment
 from hyperscale.failures import RetryPolicy
 from hyperscale.ledger import Seal
 from hyperscale.node.background import Background
+from hyperscale.node.checkpoints import Checkpoints
 from hyperscale.node.consumer import Consumer, Tools
 from hyperscale.node.control import read_resumes
 from hyperscale.node.counting import RequestCounts
@@ -28,13 +30,13 @@ from hyperscale.node.custody import Custody
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.ledger_reader import part_lines, read_seals
 from hyperscale.node.queues import QueueGoneError
-from hyperscale.node.queues.sqlite import SqliteQueue
 from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.run_results import RunResults
 from hyperscale.node.seed import seed_rows
-from hyperscale.node.stores.folder import FolderStore
 from hyperscale.node.teardown import tear_down
 from hyperscale.node.worker_settings import WorkerSettings
+
+MakePlace = Callable[[Callable[[], float]], RunPlace]
 
 LEASE = 60.0
 #: What two executions of one row may differ in.
@@ -66,12 +68,14 @@ def fit(row, context):
 class World:
     """A run in a folder: its input, queue and store; `ahead` puts consumers' clocks forward, to have them renew."""
 
-    def __init__(self, folder: Path, *, rows: int = 6, rows_per_message: int = 3) -> None:
+    def __init__(
+        self, folder: Path, make_place: MakePlace | None = None, *, rows: int = 6, rows_per_message: int = 3
+    ) -> None:
         self.folder = folder
         self.rows, self.rows_per_message = rows, rows_per_message
         self.ahead = self.waited = 0.0
-        self.queue = SqliteQueue(folder / "run" / "queue.sqlite")
-        self.store = FolderStore(folder / "run", clock=self.wall_clock)
+        self.place = make_place(self.wall_clock) if make_place else OnThisMachine(folder, self.wall_clock)
+        self.run_id, self.queue, self.store = self.place.run_id, self.place.queue, self.place.store
         self._threads: list[Process] = []
         (folder / "code" / "activity").mkdir(parents=True)
         (folder / "code" / "activity" / "activity_of_world.py").write_text(CODE)
@@ -90,14 +94,14 @@ class World:
     def seed(self, line: Line | None = None, *, seed_id: str = "s1") -> None:
         queue, store = self._behind(line)
         seed_rows(
-            run_id="run",
+            run_id=self.run_id,
             queue=queue,
             store=store,
             source=self.experiment.input,
             path=self.input_path,
             rows_per_message=self.rows_per_message,
             seed_id=seed_id,
-            manifest={"run_id": "run", "experiment": "squares", "created_at": 0.0, "plan": {"rows": self.rows}},
+            manifest={"run_id": self.run_id, "experiment": "squares", "created_at": 0.0, "plan": {"rows": self.rows}},
             counts=RequestCounts(),
             clock=self.wall_clock,
         )
@@ -139,7 +143,8 @@ class World:
 
         custody = Custody(
             queue, store, background,
-            run_id="run", consumer=name, lease_seconds=LEASE, clock=clock,
+            Checkpoints(store, background, self.folder / "scratch" / name, name, lease_seconds=LEASE),
+            run_id=self.run_id, consumer=name, lease_seconds=LEASE, clock=clock,
         )  # fmt: skip
         heartbeat = Heartbeat(
             store, background, counts,
@@ -148,7 +153,7 @@ class World:
         )  # fmt: skip
         arguments = {"gates": {str(row): gate for row, gate in (gates or {}).items()}, "fail": list(fail)}
         settings = WorkerSettings(
-            run_id="run", consumer=name, entry="activity_of_world:fit", code_folder=self.folder / "code",
+            run_id=self.run_id, consumer=name, entry="activity_of_world:fit", code_folder=self.folder / "code",
             scratch=self.folder / "scratch" / name, key=None, input_folder=None,
             arguments={**arguments, "large_bytes": large_bytes, "unique": unique},
             mounts={"world": str(self.folder)}, environment_variables={}, rows_per_call=1,
@@ -156,7 +161,7 @@ class World:
             concurrency=1, logs="failed", adopts_orphans=False,
         )  # fmt: skip
         return Consumer(
-            Tools(custody, background, heartbeat, RowLogs(store, background, name), 0.01), settings,
+            Tools(custody, background, heartbeat, RowLogs(store, background, name), patience_seconds=60.0), settings,
             workers=workers, policy=RetryPolicy(max_attempts, 0.01, ()), stop_requested=stop,
         )  # fmt: skip
 
@@ -173,7 +178,7 @@ class World:
         """Run teardown on a clock that is put forward where it would wait."""
         queue, store = self._behind(line)
         return tear_down(
-            run_id="run",
+            run_id=self.run_id,
             queue=queue,
             store=store,
             experiment=self.experiment,
@@ -196,7 +201,7 @@ class World:
 
     def _behind(self, line: Line | None) -> tuple[HookedQueue, HookedStore]:
         line = line or Line()
-        return HookedQueue(self.queue, line), HookedStore(self.store, line)
+        return HookedQueue(self.queue, line), HookedStore(self.store, line, self.place.ahead)
 
     def wall_clock(self) -> float:
         """Run like the machine's clock, and jump forward where teardown waits."""
@@ -223,10 +228,7 @@ class World:
 
     def end_leases(self) -> None:
         """Let every lease run out."""
-        try:
-            self.queue.expire_leases()
-        except QueueGoneError:
-            return
+        self.place.end_leases()
 
     def renew_now(self) -> None:
         """Have consumers think that a third of their lease is over."""
@@ -279,14 +281,8 @@ class World:
         return False
 
     def bodies(self) -> list[Body]:
-        """Return the bodies in the queue, as nobody's lease hides them: from a copy of its file."""
-        import sqlite3
-
-        database = sqlite3.connect(self.folder / "run" / "queue.sqlite")
-        try:
-            return [Body.decode(text) for (text,) in database.execute("select body from messages order by number")]
-        finally:
-            database.close()
+        """Return the bodies in the queue, whoever holds them; none when it is gone."""
+        return self.place.bodies()
 
 
 class Process:

@@ -70,6 +70,21 @@ def test_row_indices_come_back_in_their_order_whatever_it_is(indices: list[int])
     assert [(index, values[0]) for index, values in again.rows.items()] == [(i, str(i)) for i in indices]
 
 
+def test_a_row_whose_values_are_in_the_store_leaves_a_reference_and_no_value() -> None:
+    body = a_body({7: ["x" * 100_000]}, stored=305419896, attempts={7: 2})
+
+    again = Body.decode(body.encode())
+
+    assert len(body.encode()) < 300
+    assert again == a_body({7: []}, stored=305419896, attempts={7: 2})
+
+
+def test_a_message_whose_stored_row_is_finished_still_carries_its_outcome() -> None:
+    body = a_body({}, stored=305419896, outcomes=['{"row_index":7}'])
+
+    assert Body.decode(body.encode()) == body
+
+
 def test_neighbouring_rows_are_named_by_their_first_index_and_their_count() -> None:
     body = a_body({index: ["x"] for index in (*range(3500, 4400), 5000, 5002, 5003)})
 
@@ -198,6 +213,9 @@ def test_a_body_of_another_version_is_refused_and_named(version: Any) -> None:
         {"outcomes": {}},
         {"deliveries": None},
         {"deliveries": float("inf")},
+        {"stored": "305419896"},
+        {"stored": 305419896},
+        {"stored": 1, "indices": [[0, 2]], "rows": [[], []]},
         {"trial": [1, 2]},
         {"trial": 3},
     ],

@@ -72,11 +72,18 @@ def test_each_workspace_has_a_control_cluster_of_its_own():
 
 
 @given(experiment_names, st.datetimes(timezones=st.just(timezone.utc), min_value=datetime(2000, 1, 1)), hexadecimal)
-def test_a_run_id_names_a_queue_and_its_event_queues(experiment: str, now: datetime, random_hex: str):
+def test_a_run_id_names_a_queue(experiment: str, now: datetime, random_hex: str):
     run_id = names.new_run_id(experiment, now, random_hex)
 
-    for name in (run_id, f"{run_id}-success", f"{run_id}-failure"):
-        assert names.QUEUE.problem(name) is None
+    assert names.QUEUE.problem(run_id) is None
+
+
+@given(experiment_names)
+def test_every_experiment_has_two_event_queues(experiment: str):
+    found = [names.event_queue(experiment, outcome) for outcome in ("succeeded", "failed")]
+
+    assert found == [f"{experiment}-success", f"{experiment}-failure"]
+    assert [names.QUEUE.problem(name) for name in found] == [None, None]
 
 
 def test_a_run_id_shows_its_start_in_utc():

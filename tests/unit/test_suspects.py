@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperscale.suspects import MAX_LOSSES, Poison, Trial, after_slice, on_receive
+from hyperscale.suspects import MAX_LOSSES, Poison, Trial, after_slice, may_be_tried, on_receive
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,18 @@ def _work_off(remaining, poison):
             saved = deliveries
             trial = after_slice(trial) if trial else None
     return deaths, updates, failed
+
+
+@pytest.mark.parametrize(
+    ("losses", "others", "may"),
+    [
+        (1, [], True),
+        (3, [], True),
+        (1, [1, 1], True),
+        (2, [1], False),
+        (1, [1, 2], False),
+        (3, [3], False),
+    ],
+)
+def test_suspects_are_tried_side_by_side_until_they_are_lost_in_a_trial(losses, others, may):
+    assert may_be_tried(losses, others) is may

@@ -5,11 +5,15 @@ The semantics are those of Azure Storage queues. Every adapter passes tests/cont
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hyperscale.errors import HyperscaleError
+
+if TYPE_CHECKING:
+    from hyperscale.node.patience import Patience
 
 
 class LeaseLostError(HyperscaleError):
@@ -97,17 +101,30 @@ class Queue(Protocol):
         """Give back what the adapter holds (connections, files)."""
 
 
-def open_queue(url: str, run_id: str) -> Queue:
+def open_queue(url: str, run_id: str, patience: Patience | None = None) -> Queue:
     """Return the queue of the run `run_id` at `url`, made or not.
 
     Args:
-        url: a folder of this machine (an absolute path or file: URL); it then lies in `<url>/<run_id>/`.
+        url: a folder of this machine (an absolute path or file: URL), where it lies in `<url>/<run_id>/`; or a
+            storage account (`https://ACCOUNT.queue.core.windows.net`, `http://127.0.0.1:PORT/ACCOUNT`), where it
+            is named `<run_id>`, or `NAME-<run_id>` if `/NAME` follows.
         run_id: names the queue.
+        patience: with which a storage account is asked; None: without end.
 
     Raises:
-        HyperscaleError: when `url` has a form that is not available.
+        HyperscaleError: when `url` is no such place.
+        AzureError: when nobody is known who may ask it.
     """
-    from hyperscale.node.places import local_folder
+    from hyperscale.node.places import account_place, is_remote, local_folder
+
+    if is_remote(url):
+        # The SDK takes half a second to import, and 50 MB: a run on one machine needs none of it.
+        from hyperscale.node.credentials import access_to
+        from hyperscale.node.patience import Patience, PatientQueue
+        from hyperscale.node.queues.azure import AzureQueue
+
+        place = account_place(url, "queue")
+        return PatientQueue(AzureQueue(place, run_id, access_to(place, os.environ)), patience or Patience())
     from hyperscale.node.queues.sqlite import SqliteQueue
 
     return SqliteQueue(local_folder(url, "queue") / run_id / "queue.sqlite")

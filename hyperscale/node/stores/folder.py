@@ -15,7 +15,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.stores import MissingBlobError, Scalar, Store
+from hyperscale.node.stores import MissingBlobError, Scalar, Store, check_name
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ _HINTS = {
 
 class FolderStore(Store):
     """A store in a folder of this machine; its first write makes it, and none makes it again once it is gone."""
+
+    poll_seconds = 0.2
 
     def __init__(
         self,
@@ -117,6 +119,9 @@ class FolderStore(Store):
                 age_seconds = self._clock() - path.stat().st_mtime
                 yield name, max(0.0, age_seconds), json.loads(path.read_bytes())
 
+    def now(self) -> float:
+        return self._clock()
+
     def remove(self) -> None:
         with self._translated(""), suppress(FileNotFoundError):
             # First the folder that each write begins in: who still writes learns that the store is gone.
@@ -131,8 +136,9 @@ class FolderStore(Store):
         """Nothing is held between two requests."""
 
     def _path(self, name: str) -> Path:
+        check_name(name)
         parts = name.split("/")
-        if parts[0] in _NOT_OURS or "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(parts):
+        if parts[0] in _NOT_OURS:
             raise ValueError(f"{name!r} is not a name in a store")
         return self._folder.joinpath(*parts)
 

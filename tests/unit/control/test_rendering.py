@@ -192,7 +192,11 @@ def test_mounts_are_data_inputs_with_their_mode(tmp_path: Path):
 
 
 @settings(max_examples=50)
-@given(st.text(), st.dictionaries(st.text(min_size=1), st.text(), max_size=3), st.dictionaries(st.text(), st.text()))
+@given(
+    st.text(),
+    st.dictionaries(st.text(min_size=1, max_size=100), st.text(), max_size=3),  # as long as the schema allows
+    st.dictionaries(st.text(), st.text()),
+)
 def test_texts_of_the_user_come_back_from_the_pipeline_file(
     description: str, tags: dict[str, str], arguments: dict[str, str]
 ):

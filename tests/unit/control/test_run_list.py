@@ -75,8 +75,8 @@ def test_without_a_name_the_newest_run_is_meant(runs: Path) -> None:
 def test_a_run_remembers_that_its_store_is_elsewhere(runs: Path, tmp_path: Path) -> None:
     make(runs, "digits-1", 200.0, store=tmp_path / "elsewhere").store().create("x", b"")
 
-    assert find_run(runs, "digits-1").store_file("x") == tmp_path / "elsewhere" / "digits-1" / "x"
-    assert find_run(runs, "digits-1").store_file("x").exists()
+    assert find_run(runs, "digits-1").store_file("x") == str(tmp_path / "elsewhere" / "digits-1" / "x")
+    assert Path(find_run(runs, "digits-1").store_file("x")).exists()
 
 
 def test_an_unknown_run_is_an_error_that_offers_the_nearest_and_the_newest(runs: Path) -> None:

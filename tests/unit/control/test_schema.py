@@ -116,7 +116,7 @@ def test_what_is_not_available_says_so_in_its_description():
     assert refused == {path for path, schema in PROPERTIES.items() if "Not available yet" in schema["description"]}
     assert refused == {
         "input.jsonl", "input.parquet", "input.sweep", "input.group_by", "activity.command", "activity.parallel_script",
-        "activity.secrets", "limits.max_cost_usd", "output.path", "output.event_queues",
+        "limits.max_cost_usd", "output.path",
     }  # fmt: skip
 
 

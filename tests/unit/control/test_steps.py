@@ -154,7 +154,7 @@ def test_later_variables_win_and_every_step_gets_the_lifeline() -> None:
 @pytest.mark.parametrize(
     ("log", "code", "error"),
     [
-        ("some line\nerror: grid.csv is empty\n  hint: add rows\n", 2, "grid.csv is empty"),
+        ("some line\nerror: grid.csv is empty\n  hint: add rows\n", 2, "grid.csv is empty; add rows"),
         ("Traceback (most recent call last):\n  File x\nKeyError: 'x'\n\n", 1, "KeyError: 'x'"),
         ("", -9, "it was killed by SIGKILL"),
         ("12:00 INFO all is well\n", -9, "it was killed by SIGKILL"),

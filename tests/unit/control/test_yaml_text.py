@@ -52,6 +52,13 @@ def test_a_value_comes_back_from_yaml(value: object):
     assert yaml.safe_load(text) == {"key": value}
 
 
+@pytest.mark.parametrize("length", [1_021, 1_022, 1_023, 100_000])
+def test_a_key_may_have_any_length(length: int):
+    value = {"k" * length: {"inner": [1, {"\U0001f600" * length: 2}]}, "short": 3}
+
+    assert yaml.safe_load(f"key: {quoted(value)}\n") == {"key": value}
+
+
 @given(values)
 def test_a_value_is_one_line_of_ascii(value: object):
     text = quoted(value)

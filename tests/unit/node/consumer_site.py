@@ -8,6 +8,7 @@ import time
 from hyperscale.body import Body
 from hyperscale.failures import RetryPolicy
 from hyperscale.node.background import Background
+from hyperscale.node.checkpoints import Checkpoints
 from hyperscale.node.consumer import Consumer, Tools
 from hyperscale.node.control import SeedRecord, write_seed
 from hyperscale.node.counting import RequestCounts
@@ -45,10 +46,11 @@ class Site:
     def consumer(self, source, **options):
         name = options.get("name", NAME)
         (self.activity / "activity_of_test.py").write_text(source)
-        background, counts = Background(2), RequestCounts()
+        background, counts, lease_seconds = Background(2), RequestCounts(), options.get("lease_seconds", 60.0)
         custody = Custody(
             self.queue, self.store, background,
-            run_id="run", consumer=name, lease_seconds=options.get("lease_seconds", 60.0), clock=time.monotonic,
+            Checkpoints(self.store, background, self.folder / "scratch" / name, name, lease_seconds=lease_seconds),
+            run_id="run", consumer=name, lease_seconds=lease_seconds, clock=time.monotonic,
         )  # fmt: skip
         heartbeat = Heartbeat(
             self.store, background, counts,
@@ -64,7 +66,10 @@ class Site:
             concurrency=options.get("concurrency", 1), logs=options.get("logs", "failed"), adopts_orphans=False,
         )  # fmt: skip
         return Consumer(
-            Tools(custody, background, heartbeat, RowLogs(self.store, background, name), 0.01), settings,
+            Tools(
+                custody, background, heartbeat, RowLogs(self.store, background, name),
+                patience_seconds=options.get("patience_seconds", 60.0),
+            ), settings,
             workers=options.get("workers", 2),
             policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
             stop_requested=self.stop.is_set,

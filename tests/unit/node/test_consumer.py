@@ -424,3 +424,18 @@ def test_a_row_that_was_alone_when_consumers_were_lost_fails_as_poison_and_the_r
     assert failed(outcomes) == [0]
     assert outcomes[0][0]["failure"]["kind"] == "poison"
     assert succeeded(outcomes) == [1, 2]
+
+
+def test_of_consumers_that_find_nothing_as_many_stay_as_there_are_messages_left(site):
+    site.seed(2)
+    (message,) = site.queue.receive(1, 60.0)  # somebody else holds it
+    stays = in_thread(site.consumer(SLOW, name="c-1", patience_seconds=0.3))
+    leaves = in_thread(site.consumer(SLOW, name="c-2", patience_seconds=0.3))
+
+    leaves.join(30)
+
+    assert not leaves.is_alive()
+    assert stays.is_alive()
+    site.queue.delete(message.id, message.receipt)
+    stays.join(30)
+    assert not stays.is_alive()

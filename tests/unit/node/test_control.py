@@ -32,6 +32,17 @@ def test_nothing_is_known_of_a_run_that_has_not_begun(store: FolderStore) -> Non
     assert read_resumes(store) == []
 
 
+def test_markers_tell_the_time_by_the_clock_of_the_store(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "run", clock=lambda: 1_000.0)
+
+    write_cancel(store, 0, "user", "")
+
+    assert write_resume(store).created_at == 1_000.0
+    cancel = read_cancel(store, 0)
+    assert cancel is not None
+    assert cancel.created_at == 1_000.0
+
+
 def test_the_first_manifest_stays(store: FolderStore) -> None:
     write_manifest(store, {"run_id": "r", "by": "first"})
     write_manifest(store, {"run_id": "r", "by": "second"})

@@ -47,9 +47,11 @@ def test_the_last_rows_go_out_by_ever_smaller_shares(waiting_rows, workers, queu
     assert most_rows_ahead(waiting_rows, workers, queue_is_empty=queue_is_empty) == rows
 
 
-def test_a_worker_gets_a_full_call_however_few_rows_are_left():
-    assert rows_to_give(0, 0.001, 1, 0) == 1
-    assert rows_to_give(0, 0.001, 32, 0) == 32
+def test_a_worker_gets_a_full_call_or_a_hundredth_of_a_second_however_few_rows_are_left():
+    assert rows_to_give(0, 0.1, 1, 0) == 1
+    assert rows_to_give(0, 0.1, 32, 0) == 32
+    assert rows_to_give(0, 0.001, 1, 0) == 10
+    assert rows_to_give(0, 0.001, 1, 50) == 50
 
 
 @pytest.mark.parametrize(

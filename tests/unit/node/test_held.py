@@ -198,3 +198,19 @@ def test_a_release_in_good_order_is_no_loss():
 
     assert Body.decode(held.write(releases=True).text).trial == (1, 4, 0)
     assert Body.decode(held.write(releases=True).text).deliveries == 4
+
+
+def test_a_row_whose_values_are_in_the_store_is_never_written_back_into_its_message():
+    body = Body("run", "seed", 0, ("x",), {7: ["x" * 100_000]}, stored=305419896)
+    held = HeldMessage(Message("m", "r", "", 1), body, renew_at=0.0)
+
+    order = held.take_order(1, rows_per_call=1)
+    held.charge(7)
+    renewed = Body.decode(held.write().text)
+
+    assert order.rows == [["x" * 100_000]]
+    assert held.spare_rows == 0
+    assert (renewed.rows, renewed.stored, renewed.attempts) == ({7: []}, 305419896, {7: 1})
+    assert Body.decode(held.write(releases=True).text).stored == 305419896
+    held.finish([7], [LINE % 7])
+    assert Body.decode(held.write().text).rows == {}

@@ -11,6 +11,7 @@ from hyperscale.body import FILL_BODY_BYTES, Body
 from hyperscale.errors import ExperimentError
 from hyperscale.ledger import Tally
 from hyperscale.node.packing import numbered, pack, without_outcome
+from hyperscale.node.stored_rows import MAX_ROW_BYTES
 
 COLUMNS = ("id", "text")
 
@@ -66,14 +67,39 @@ def test_every_row_is_packed_once_whatever_the_sizes(sizes: list[list[int]]) -> 
     assert [body.batch for body in bodies] == list(range(len(bodies)))
 
 
-def test_a_row_that_is_too_large_alone_is_named_with_its_size() -> None:
-    with pytest.raises(
-        ExperimentError, match=r"row 2 of the input \(from 0\) takes [0-9]{2,3},[0-9]{3} bytes"
-    ) as caught:
-        packed([[["a", "x"], ["b", "y"]], [["c", noise(150_000)], ["d", "z"]]])
+def test_a_row_that_fits_no_message_travels_alone_and_says_that_its_values_are_stored() -> None:
+    batches = [[["a", "x"], ["b", noise(150_000)], ["c", "z"]]]
+    messages = list(pack(numbered(batches), run_id="run", seed_id="s1", columns=COLUMNS))
 
-    assert "57,344 are allowed" in str(caught.value)
+    bodies = [Body.decode(message.body) for message in messages]
+    assert [(list(body.rows), body.stored is not None) for body in bodies] == [([0], False), ([1], True), ([2], False)]
+    assert [body.batch for body in bodies] == [0, 1, 2]
+    assert [message.stored and message.stored.name for message in messages] == [None, "batches/s1-1.json", None]
+    assert len(messages[1].body) < 300
+
+
+def test_a_row_that_compression_makes_small_is_not_stored() -> None:
+    (message,) = pack(numbered([[["a", "x" * 3_000_000]]]), run_id="run", seed_id="s1", columns=COLUMNS)
+
+    assert message.stored is None
+    assert Body.decode(message.body).rows == {0: ["a", "x" * 3_000_000]}
+
+
+def test_a_row_that_is_too_large_for_the_store_is_named_with_its_size() -> None:
+    rows = [["c", "x" * MAX_ROW_BYTES], ["d", "z"]]
+
+    with pytest.raises(ExperimentError, match=r"row 2 of the input \(from 0\) takes 67,108,8[0-9]{2} bytes") as caught:
+        packed([[["a", "x"], ["b", "y"]], rows])
+
+    assert "67,108,864 are allowed" in str(caught.value)
     assert "files" in str(caught.value.hint)
+
+
+def test_names_of_columns_that_fill_a_message_are_an_error() -> None:
+    columns = tuple(noise(3_000, number) for number in range(50))
+
+    with pytest.raises(ExperimentError, match="the names of the columns take"):
+        list(pack(numbered([[[1] * 50]]), run_id="run", seed_id="s1", columns=columns))
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 7), st.integers(1, 7))

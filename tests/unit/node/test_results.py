@@ -47,7 +47,7 @@ def test_a_result_is_stored_as_json_of_one_line(value, stored):
     [
         (
             {"image": b"\x00\x01"},
-            "the result['image'] is of type bytes, which cannot be stored: return text, or write a file",
+            "the result['image'] is of type bytes, which cannot be stored: use text, or write it to a file",
         ),
         ({"a": [1, {2, 3}]}, "the result['a'][1] is of type set, which cannot be stored"),
         ({(1, 2): "a"}, "the result has the key (1, 2) (tuple): the names of columns are text"),

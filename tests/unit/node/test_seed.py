@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +18,17 @@ from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.queues import Queue, QueueGoneError
 from hyperscale.node.queues.sqlite import SqliteQueue
 from hyperscale.node.seed import seed_rows
+from hyperscale.node.stored_rows import with_values
 from hyperscale.node.stores.folder import FolderStore
 
 ROWS = 10
 ROWS_PER_MESSAGE = 3
 MESSAGES = 4
+
+
+def noise(size: int) -> str:
+    """Return text that compression makes little of."""
+    return random.Random(size).randbytes(size // 2).hex()
 
 
 class Killed(BaseException):
@@ -148,6 +155,36 @@ def test_nothing_is_sealed_before_the_last_put_is_answered(run: Run) -> None:
     run.seed("s1", queue)
 
     assert seals == [None] * MESSAGES
+
+
+def test_a_row_that_fits_no_message_is_in_the_store_before_its_message_is_put(run: Run) -> None:
+    large = noise(300_000)
+    run.write_input(rows=4, name=large)
+    queue, stored = run.queue(), []
+    queue.before = lambda number: stored.append(len(run.store.names(blobs.BATCHES)))
+
+    run.seed("s1", queue)
+
+    bodies = run.bodies()
+    assert stored == [4, 4, 4, 4]
+    assert run.store.names(blobs.BATCHES) == [f"batches/s1-{row}.json" for row in range(4)]
+    rows = [with_values(body, run.store).rows for body in bodies]
+    assert rows == [{row: [row, f"{large} {row}"]} for row in range(4)]
+
+
+def test_a_large_row_that_is_missing_is_seeded_again_under_the_new_seed_id(run: Run) -> None:
+    run.write_input(rows=4, name=noise(300_000))
+    run.seed("s1")
+    run.queue().remove()
+    run.seal(1, succeeded(0), succeeded(2), missing=2)
+    write_resume(run.store, seed_id="s2", seal=1)
+
+    run.seed("ignored")
+
+    bodies = run.bodies()
+    assert [(body.seed_id, list(body.rows)) for body in bodies] == [("s2", [1]), ("s2", [3])]
+    rows = [with_values(body, run.store).rows for body in bodies]
+    assert [values[0] for row in rows for values in row.values()] == [1, 3]
 
 
 def test_an_input_without_rows_is_sealed_as_such(run: Run) -> None:

@@ -220,9 +220,3 @@ def test_a_queue_of_this_machine_is_opened_by_path_or_url(form: str, tmp_path: P
     queue.create()
 
     assert (tmp_path / "run-1" / "queue.sqlite").is_file()
-
-
-@pytest.mark.parametrize("url", ["https://account.queue.core.windows.net", "auto"])
-def test_a_queue_elsewhere_is_not_available_yet(url: str) -> None:
-    with pytest.raises(HyperscaleError, match="not available yet"):
-        open_queue(url, "run-1")

@@ -1,0 +1,65 @@
+"""What becomes of rows that workers have answered: they are finished, repeated, or failed for good."""
+
+from __future__ import annotations
+
+import logging
+import random
+
+from hyperscale.failures import Final, RetryPolicy
+from hyperscale.node.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
+from hyperscale.node.custody import Custody
+
+logger = logging.getLogger(__name__)
+
+
+class Attempts:
+    """Notes what happened to rows in the messages that they belong to.
+
+    Attributes:
+        rows_failed: rows that failed for good so far.
+    """
+
+    def __init__(self, custody: Custody, policy: RetryPolicy, *, consumer: str, key: str | None) -> None:
+        """Decide by `policy`; ledger lines name `consumer`, and files are kept under the value of the column `key`."""
+        self.rows_failed = 0
+        self._custody, self._policy = custody, policy
+        self._consumer, self._key = consumer, key
+        self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
+
+    def note(self, event: Event, now: float) -> None:
+        """Note one event; `now` is monotonic seconds. What is said of a message that is not held counts for nothing."""
+        message = event.message
+        if self._custody.held.get(message.id) is not message:
+            return
+        if isinstance(event, RowsSucceeded):
+            message.finish(event.row_indices, event.lines)
+        elif isinstance(event, RowKeepsFiles):
+            self._keep_files(event)
+        elif isinstance(event, AttemptFailed):
+            self._attempt_failed(event, now)
+        elif isinstance(event, CallFailed):
+            message.repeat_alone(event.row_indices)
+        elif isinstance(event, NotBegun):
+            message.give_back(event.row_indices)
+
+    def _keep_files(self, event: RowKeepsFiles) -> None:
+        message, row_index = event.message, event.row_index
+        name = str(row_index if self._key is None else message.value_of(row_index, self._key))
+        self._custody.keep_files(message, row_index, name, event.files, event.line)
+
+    def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
+        message, row_index = event.message, event.row_index
+        attempts = message.charge(row_index)
+        decision = self._policy.after_failure(event.failure, attempts, self._chance.random())
+        logger.info(
+            "row %d failed, attempt %d: %s: %s",
+            row_index,
+            attempts,
+            event.failure.type,
+            event.failure.message,
+        )
+        if isinstance(decision, Final):
+            self.rows_failed += 1
+            message.finish([row_index], [event.line(attempts, self._consumer)])
+        else:
+            message.delay(row_index, now + decision.delay_seconds)
