@@ -50,6 +50,7 @@ row's start to the last row's end."""
 def measure(folder: Path) -> Section:
     with Azurite(folder / "azurite", account="devstoreaccount1") as azurite:
         requests = {events: _requests(folder, azurite, events=events) for events in (False, True)}
+        many = _many(folder)
         rates = medians(ROUNDS, lambda: _rates(folder, azurite))
         with Proxy(azurite, {Delay(ANSWER_SECONDS): 1.0}) as proxy:
             busy = medians(ROUNDS, lambda: {"busy": _busy(folder, proxy)})["busy"]
@@ -57,7 +58,7 @@ def measure(folder: Path) -> Section:
     lines = [
         Line("requests per 1,000 rows, event queues off", f"{off:.2f}", target="6", reached=off <= 6),
         Line("requests per 1,000 rows, event queues on", f"{on:.2f}", target="8", reached=on <= 8),
-        Line(f"requests per 1,000 rows, {MANY_WORKERS} workers, calculated", f"{_many(folder):.1f}"),
+        Line(f"requests per 1,000 rows, {MANY_WORKERS} workers, calculated", f"{many:.1f}"),
         *(
             Line(
                 f"consume, beside {title}",

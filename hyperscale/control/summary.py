@@ -106,22 +106,24 @@ def verdict(ending: Ending, results: Results | None, folder: RunFolder) -> int:
 
     Raises:
         ExperimentError: when seed says that the experiment or its input is wrong.
-        AzureError: when seed says that the storage account refused it.
+        AzureError: when the storage account refused seed or teardown.
         HyperscaleError: when seed failed for another reason, or there are no results.
     """
-    if code := ending.exits.get(SEED):
-        kinds = {kind.exit_code: kind for kind in (ExperimentError, AzureError)}
-        raise kinds.get(code, HyperscaleError)(
-            ending.errors[SEED], hint=f"all that seed said is in {folder.step_log(SEED)}"
-        )
+    if SEED in ending.errors:  # not if it was asked to leave, because others had failed before it
+        raise _kind(ending.exits[SEED])(ending.errors[SEED], hint=f"all that seed said is in {folder.step_log(SEED)}")
     if results is not None:
         return exit_code(results)
     if TEARDOWN in ending.errors:
-        raise HyperscaleError(
+        raise _kind(ending.exits[TEARDOWN])(
             f"teardown failed, the results are not collected: {ending.errors[TEARDOWN]}",
             hint=f"all that it said is in {folder.step_log(TEARDOWN)}; what was done is kept, resume the run",
         )
     raise HyperscaleError(f"the run left no {blobs.RUN_RESULTS}", hint=f"see the logs in {folder.path / 'steps'}")
+
+
+def _kind(code: int) -> type[HyperscaleError]:
+    """Return the error that a step's exit code stands for."""
+    return {kind.exit_code: kind for kind in (ExperimentError, AzureError)}.get(code, HyperscaleError)
 
 
 def _reason(group: Mapping[str, Any]) -> str:

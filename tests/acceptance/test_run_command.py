@@ -310,7 +310,7 @@ def test_a_storage_account_that_nobody_is_logged_in_to_ends_the_run_with_what_to
 
     assert ran.returncode == 5, ran.stderr
     (error,) = [line for line in ran.stderr.splitlines() if line.startswith("error: ")]
-    assert "could not make the queue at https://account.queue.core.windows.net/rows-squares-" in error
+    assert "at https://account.queue.core.windows.net/rows-squares-" in error
     assert "log in with `az login`" in error
 
 

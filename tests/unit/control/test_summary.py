@@ -115,20 +115,23 @@ def test_a_seed_that_refuses_the_input_ends_the_run_as_a_wrong_experiment(folder
 
 
 @pytest.mark.parametrize(
-    ("exits", "errors", "message"),
+    ("exits", "errors", "message", "code"),
     [
-        ({"seed": -9, "teardown": 0}, {"seed": "killed by SIGKILL"}, "killed by SIGKILL"),
-        ({"seed": 0, "teardown": 70}, {"teardown": "KeyError: 'x'"}, "teardown failed, .* KeyError"),
-        ({"seed": 0}, {}, "left no run_results.json"),
+        ({"seed": -9, "teardown": 0}, {"seed": "killed by SIGKILL"}, "killed by SIGKILL", 1),
+        ({"seed": 5, "teardown": 5}, {"seed": "no token", "teardown": "no token either"}, "^no token", 5),
+        ({"seed": 0, "teardown": 70}, {"teardown": "KeyError: 'x'"}, "teardown failed, .* KeyError", 1),
+        # Teardown was the first to fail, and the seed was asked to leave.
+        ({"seed": -15, "teardown": 5}, {"teardown": "no token"}, "teardown failed, .* no token", 5),
+        ({"seed": 0}, {}, "left no run_results.json", 1),
     ],
 )
 def test_a_run_without_results_is_an_error(
-    exits: dict[str, int], errors: dict[str, str], message: str, folder: RunFolder
+    exits: dict[str, int], errors: dict[str, str], message: str, code: int, folder: RunFolder
 ) -> None:
     with pytest.raises(HyperscaleError, match=message) as caught:
         summary.verdict(ending(exits, errors), None, folder)
 
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == code
 
 
 def test_a_step_that_failed_is_named_with_its_log_but_not_after_a_stop(folder: RunFolder) -> None:
