@@ -108,6 +108,8 @@ class LocalRun:
                 if time.monotonic() >= self._next_show:
                     self._try(lambda: self._show(time.monotonic()))
                 time.sleep(TICK_SECONDS)
+            if self._errors:  # whoever could not start has said why since the last look, perhaps
+                self._try(lambda: self._show(time.monotonic()))
         finally:
             for step in self._steps.values():
                 step.kill()

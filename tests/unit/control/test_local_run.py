@@ -24,7 +24,8 @@ from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.step_plans import plan_steps
 from hyperscale.control.stopping import StopRequests
 from hyperscale.errors import ExperimentError, RunStateError
-from hyperscale.node.control import read_cancel, write_manifest
+from hyperscale.node.control import SeedRecord, read_cancel, write_manifest, write_seed
+from hyperscale.node.stores.folder import FolderStore
 
 NEEDS = {"seed": (), "consume_0": ("seed",), "consume_1": ("seed",), "teardown": ()}
 WORDS: dict[str, State] = {"w": "waiting", "r": "running", "s": "succeeded", "f": "failed", "k": "skipped"}
@@ -224,6 +225,30 @@ def test_a_failed_step_skips_those_below_it_and_no_others(pipeline: Pipeline, ru
 
     assert ending.exits == {"seed": 2, "other": 0}
     assert ending.errors == {"seed": "grid.csv is empty"}
+
+
+BREAK = """
+import pathlib, sys
+from hyperscale.node.stores.folder import FolderStore
+fields = {"role": "consume", "state": "broken", "life": 0, "message": "no module named sweep"}
+FolderStore(pathlib.Path(sys.argv[1])).beat("consumers/c-1", fields)
+raise SystemExit(1)
+"""
+
+
+def test_why_a_consumer_cannot_start_is_said_though_it_was_not_looked_at_again(
+    pipeline: Pipeline, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FolderStore, "poll_seconds", 3_600.0)
+    pipeline.inputs["name"] = str(run.path)
+    write_seed(run.store(), SeedRecord("s-1", 3, 1, ("id",), {"id": "string"}, None, "hash", 0.0))
+    pipeline.job("consume_0", BREAK)
+    listener = Listener()
+
+    ending = execute(pipeline, run, listener=listener)
+
+    assert listener.said == ["error: no module named sweep"]
+    assert ending.broken == "no module named sweep"
 
 
 WAIT_FOR_CANCEL = """
