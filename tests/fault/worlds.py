@@ -310,6 +310,10 @@ class Process:
         if self.error:
             raise self.error
 
+    @property
+    def has_ended(self) -> bool:
+        return not self._thread.is_alive()
+
     def await_frozen(self) -> None:
         until(self.line.frozen.is_set)
 
