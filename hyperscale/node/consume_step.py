@@ -45,13 +45,12 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
     patience = Patience.until(stop)
     queue = CountingQueue(open_queue(values.queue, run_id, patience), "consume", counts)
     store = CountingStore(open_store(values.store, run_id, patience), "consume", counts)
-    poll_seconds = _poll_seconds(queue, store)
     name = f"c-{secrets.token_hex(8)}"
     background = Background(REQUEST_THREADS)
     heartbeat = Heartbeat(
         store, background, counts,
         process=name, life=len(read_resumes(store)),
-        interval_seconds=_beat_seconds(poll_seconds, values.lease_seconds),
+        interval_seconds=_beat_seconds(queue, store, values.lease_seconds),
         clock=time.monotonic, started_at=store.now(),
     )  # fmt: skip
     settings = replace(
@@ -85,15 +84,11 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
     return 0
 
 
-def _poll_seconds(queue: Queue, store: Store) -> float:
-    """Return how often this consumer looks for messages at least: with the run on one machine, somebody waits."""
-    is_watched = os.environ.get("HYPERSCALE_LIFELINE") == "stdin"
-    return min(queue.poll_seconds, store.poll_seconds) if is_watched else queue.poll_seconds
-
-
-def _beat_seconds(poll_seconds: float, lease_seconds: float) -> float:
+def _beat_seconds(queue: Queue, store: Store, lease_seconds: float) -> float:
     """Return how often this consumer beats: two silent leases are taken for its death (rule 21)."""
-    return max(LEAST_BEAT_SECONDS, min(poll_seconds, lease_seconds / 2))
+    is_watched = os.environ.get("HYPERSCALE_LIFELINE") == "stdin"  # with the run on one machine, somebody looks
+    wanted = min(queue.poll_seconds, store.poll_seconds) if is_watched else queue.poll_seconds
+    return max(LEAST_BEAT_SECONDS, min(wanted, lease_seconds / 2))
 
 
 def _fetch_secrets(experiment: NodeExperiment, heartbeat: Heartbeat, stop: threading.Event) -> dict[str, str]:
