@@ -1,0 +1,184 @@
+"""What Azure Machine Learning says of workspaces, computes, jobs and steps, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: A job that is in one of these does nothing any more.
+FINAL_STATES = frozenset({"Completed", "Failed", "Canceled", "NotResponding"})
+
+
+@dataclass(frozen=True)
+class WorkspaceFacts:
+    """What a workspace says of itself.
+
+    Attributes:
+        location: its region, such as westeurope.
+        workspace_id: a GUID.
+        storage_account: name of its own storage account.
+        key_vault, container_registry: resource ids; empty when it has none.
+        discovery_url: where the address of run history is told.
+        public_network: whether it takes requests from outside of its network.
+    """
+
+    location: str
+    workspace_id: str
+    storage_account: str
+    key_vault: str
+    container_registry: str
+    discovery_url: str
+    public_network: bool
+
+
+@dataclass(frozen=True)
+class ComputeFacts:
+    """A compute of a workspace.
+
+    Attributes:
+        name: of it.
+        kind: AmlCompute, ComputeInstance, ...
+        location: its region, which need not be the workspace's.
+        size: such as Standard_F4s_v2; empty for what has none.
+        tier: dedicated or low_priority.
+        state: Creating, Updating, Succeeded, Failed, Deleting ...
+        errors: why provisioning failed, and why nodes cannot be had.
+        min_nodes, max_nodes: it scales between.
+        nodes: how many it has now.
+        node_states: how many are idle, running, preparing, unusable, leaving, preempted.
+        tags: of it.
+    """
+
+    name: str
+    kind: str
+    location: str
+    size: str
+    tier: str
+    state: str
+    errors: tuple[str, ...]
+    min_nodes: int
+    max_nodes: int
+    nodes: int
+    node_states: Mapping[str, int]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """A job of a workspace.
+
+    Attributes:
+        name: of it.
+        status: as Azure ML says it: Running, Completed, Failed, Canceled ...
+        tags: of it.
+        experiment: its experiment's name.
+        created_at: as Azure tells it (ISO 8601); empty when it does not.
+        studio_url: where people look at it; empty when that is not told.
+    """
+
+    name: str
+    status: str
+    tags: Mapping[str, str]
+    experiment: str
+    created_at: str
+    studio_url: str
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether it does nothing any more."""
+        return self.status in FINAL_STATES
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """A step of a pipeline job, as run history tells it.
+
+    Attributes:
+        run_id: the job's own name.
+        name: of the pipeline's job, or of its component: seed, consume_3, consume, teardown.
+        status: NotStarted, Queued, Preparing, Provisioning, Starting, Running, Finalizing, or a final one.
+        error: why it failed; empty when it did not, or nobody knows.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    error: str
+
+    @property
+    def role(self) -> str:
+        """Return seed, consume or teardown: run history may name the step, or its component."""
+        return next((role for role in ("seed", "teardown") if self.name.startswith(role)), "consume")
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether it does nothing any more."""
+        return self.status in FINAL_STATES
+
+
+def workspace_facts(document: Mapping[str, Any]) -> WorkspaceFacts:
+    """Return what a workspace says of itself."""
+    properties = document.get("properties") or {}
+    return WorkspaceFacts(
+        location=str(document.get("location") or ""),
+        workspace_id=str(properties.get("workspaceId") or ""),
+        storage_account=str(properties.get("storageAccount") or "").rpartition("/")[2],
+        key_vault=str(properties.get("keyVault") or ""),
+        container_registry=str(properties.get("containerRegistry") or ""),
+        discovery_url=str(properties.get("discoveryUrl") or ""),
+        public_network=properties.get("publicNetworkAccess") != "Disabled",
+    )
+
+
+def compute_facts(document: Mapping[str, Any]) -> ComputeFacts:
+    """Return what a compute is; those that are no clusters lack most of it."""
+    properties = document.get("properties") or {}
+    inner = properties.get("properties") or {}
+    scale = inner.get("scaleSettings") or {}
+    states = inner.get("nodeStateCounts") or {}
+    errors = [*(properties.get("provisioningErrors") or ()), *(inner.get("errors") or ())]
+    return ComputeFacts(
+        name=str(document["name"]),
+        kind=str(properties.get("computeType") or ""),
+        location=str(properties.get("computeLocation") or document.get("location") or ""),
+        size=str(inner.get("vmSize") or ""),
+        tier="low_priority" if inner.get("vmPriority") == "LowPriority" else "dedicated",
+        state=str(properties.get("provisioningState") or ""),
+        errors=tuple(_error(error) for error in errors),
+        min_nodes=int(scale.get("minNodeCount") or 0),
+        max_nodes=int(scale.get("maxNodeCount") or 0),
+        nodes=int(inner.get("currentNodeCount") or 0),
+        node_states={name.removesuffix("NodeCount"): int(count or 0) for name, count in states.items()},
+        tags=dict(document.get("tags") or {}),
+    )
+
+
+def job_facts(document: Mapping[str, Any]) -> JobFacts:
+    """Return what a job is."""
+    properties = document.get("properties") or {}
+    studio = (properties.get("services") or {}).get("Studio") or {}
+    return JobFacts(
+        name=str(document["name"]),
+        status=str(properties.get("status") or ""),
+        tags=dict(properties.get("tags") or {}),
+        experiment=str(properties.get("experimentName") or ""),
+        created_at=str((document.get("systemData") or {}).get("createdAt") or ""),
+        studio_url=str(studio.get("endpoint") or ""),
+    )
+
+
+def step_facts(document: Mapping[str, Any]) -> StepFacts:
+    """Return what a step is, from its record in run history."""
+    return StepFacts(
+        run_id=str(document.get("runId") or ""),
+        name=str(document.get("displayName") or ""),
+        status=str(document.get("status") or ""),
+        error=_error(document.get("error") or {}),
+    )
+
+
+def _error(error: Mapping[str, Any]) -> str:
+    """Return the words of an error, however deep Azure has packed them."""
+    inner = error.get("error") or error
+    return ": ".join(str(inner[key]) for key in ("code", "message") if inner.get(key))
