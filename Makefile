@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint bench render reference
+.PHONY: help run test lint bench render reference azure-emulator azure-smoke
 
 help:
 	@echo 'make run        run experiment.yaml on this machine'
@@ -14,6 +14,8 @@ help:
 	@echo 'make lint       ruff and mypy'
 	@echo 'make bench      measure hyperscale beside its peers: ten minutes on an idle machine'
 	@echo 'make render     write components/, pipelines/ and compute/ from experiment.yaml'
+	@echo 'make azure-emulator  an Azure on this machine, to try everything against'
+	@echo 'make azure-smoke  one small run in a workspace of yours: HYPERSCALE_SMOKE_FILE names the experiment'
 	@echo 'make reference  write docs/experiment-file.md from schema.json'
 
 run: $(VENV)/.has-examples
@@ -35,6 +37,12 @@ render: $(VENV)/.has-examples
 
 reference: $(VENV)/.has-examples
 	$(BIN)/python docs/make_reference.py
+
+azure-emulator: $(VENV)/.has-test $(VENV)/.has-azurite
+	PYTHONPATH=tests $(BIN)/python -m emulator
+
+azure-smoke: $(VENV)/.has-test
+	$(BIN)/python -m pytest -s tests/smoke/azure_workspace.py
 
 # An extra of pyproject.toml is installed once, and again when that file changes.
 $(VENV)/.has-%: pyproject.toml | $(BIN)/python

@@ -15,6 +15,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from azurite import Azurite
+    from emulator import Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")
@@ -110,3 +111,17 @@ def new_azurite(folder: Path, *, with_tokens: bool) -> Azurite:
         return Azurite(folder, with_tokens=with_tokens)
     except NotInstalledError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[Emulator]:
+    """An Azure of the test's own; the test fails if the product breaks a rule of it."""
+    from azurite import NotInstalledError
+    from emulator import Emulator
+
+    try:
+        emulated = Emulator(tmp_path / "azure")
+    except NotInstalledError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    with emulated as running:
+        yield running

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from azurite.certificates import make_certificate
+from azurite.certificates import Certificate, make_certificate
 from azurite.install import NODE, PROGRAM
 
 HOST = "127.0.0.1"
@@ -56,12 +56,22 @@ class Azurite:
         authority: the file that clients have to trust, where it talks https.
     """
 
-    def __init__(self, folder: Path, *, account: str = "hyperscale", with_tokens: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        account: str = "hyperscale",
+        with_tokens: bool = False,
+        certificate: Certificate | None = None,
+        other_accounts: tuple[str, ...] = (),
+    ) -> None:
         """Take two ports, and remember to keep everything in `folder`.
 
         Args:
             account: its name.
             with_tokens: talk https, and take tokens of tokens.FakeCredential besides the key.
+            certificate: what it shows with_tokens; None makes one for 127.0.0.1.
+            other_accounts: names of more accounts, with the same key.
 
         Raises:
             NotInstalledError: when Azurite is not there.
@@ -71,8 +81,9 @@ class Azurite:
                 f"Azurite is not installed in {sys.prefix}: `make test` installs it and runs the tests"
             )
         self.account = account
+        self._accounts = (account, *other_accounts)
         self.key = base64.b64encode(secrets.token_bytes(64)).decode()
-        self._certificate = make_certificate(folder) if with_tokens else None
+        self._certificate = certificate or (make_certificate(folder) if with_tokens else None)
         self.authority = self._certificate.authority if self._certificate else None
         self._folder = folder
         self._log = folder / "azurite.log"
@@ -137,7 +148,7 @@ class Azurite:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
-                env={**os.environ, "AZURITE_ACCOUNTS": f"{self.account}:{self.key}"},
+                env={**os.environ, "AZURITE_ACCOUNTS": ";".join(f"{name}:{self.key}" for name in self._accounts)},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,138 @@
+"""Where data of jobs is, and how it comes to a node and back: the service's addresses, and blobs of the account."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from emulator.world import World
+
+_DATASTORE = re.compile(r"azureml://(?:subscriptions/.+?/)?datastores/([^/]+)/paths/(.*)", re.IGNORECASE)
+_WASBS = re.compile(r"wasbs?://([^@]+)@([^.]+)\.blob\.core\.windows\.net/?(.*)")
+_HTTPS = re.compile(r"https://([^.]+)\.blob\.core\.windows\.net(?::\d+)?/([^/?]+)/?([^?]*)")
+DEFAULT_DATASTORE = "workspaceblobstore"
+
+
+class DataError(Exception):
+    """Data is not where a job says that it is."""
+
+
+@dataclass(frozen=True)
+class BlobPlace:
+    """A blob, or all blobs below a folder, in a container of the storage account."""
+
+    container: str
+    path: str
+
+
+class Storage:
+    """Brings blobs to this machine, each address once for each user of it, and takes folders back."""
+
+    def __init__(self, service: Any, world: World, datastore_container: Callable[[str], str], folder: Path) -> None:
+        """Use `service`, a BlobServiceClient; keep what is fetched in `folder`."""
+        self._service, self._world, self._datastore_container, self._folder = (
+            service, world, datastore_container, folder,
+        )  # fmt: skip
+        self._lock = threading.Lock()
+        self._places: dict[tuple[str, str, str], tuple[threading.Lock, Path]] = {}
+
+    def place_of(self, uri: str) -> BlobPlace:
+        """Return where `uri` points.
+
+        Raises:
+            DataError: when it points to nothing that the emulated service has.
+        """
+        with self._world.lock:
+            asset = self._world.asset_of(uri)
+            account = self._world.workspace.storage_account
+        if asset:
+            uri = str(asset.properties.get("dataUri") or asset.properties.get("codeUri"))
+        if found := _DATASTORE.fullmatch(uri):
+            return BlobPlace(self._datastore_container(found.group(1)), unquote(found.group(2)))
+        if found := _WASBS.fullmatch(uri):
+            container, its_account, path = found.groups()
+        elif found := _HTTPS.fullmatch(uri):
+            its_account, container, path = found.groups()
+        else:
+            raise DataError(f"{uri} is no place of data that the emulator knows")
+        if its_account != account:
+            raise DataError(f"{uri} is in another storage account than {account}")
+        return BlobPlace(container, unquote(path))
+
+    def fetch_file(self, user: str, uri: str) -> Path:
+        """Return a copy of one blob; `user` (a job) gets the same copy each time."""
+        place = self.place_of(uri)
+
+        def bring(folder: Path) -> None:
+            client = self._service.get_blob_client(place.container, place.path)
+            self._download(client, folder / place.path.rpartition("/")[2], uri)
+
+        return self._once(user, uri, "file", bring) / place.path.rpartition("/")[2]
+
+    def fetch_folder(self, user: str, uri: str, prepare: Callable[[Path], None] = lambda folder: None) -> Path:
+        """Return a folder with a copy of all blobs below an address; `user` gets the same folder each time.
+
+        Args:
+            user: who gets it.
+            uri: where it is.
+            prepare: is called once, with the folder when all is in it.
+        """
+        place = self.place_of(uri)
+        prefix = f"{place.path.rstrip('/')}/" if place.path.strip("/") else ""
+
+        def bring(folder: Path) -> None:
+            from azure.core.exceptions import ResourceNotFoundError
+
+            container = self._service.get_container_client(place.container)
+            try:
+                names = list(container.list_blob_names(name_starts_with=prefix))
+            except ResourceNotFoundError:
+                raise DataError(f"{uri}: there is no container {place.container}") from None
+            for name in names:
+                self._download(container.get_blob_client(name), folder / name.removeprefix(prefix), uri)
+            prepare(folder)
+
+        return self._once(user, uri, "folder", bring)
+
+    def put(self, folder: Path, uri: str) -> None:
+        """Copy all files of `folder` to below an address."""
+        place = self.place_of(uri)
+        container = self._service.get_container_client(place.container)
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = f"{place.path.rstrip('/')}/{file.relative_to(folder).as_posix()}"
+            with file.open("rb") as content:
+                container.upload_blob(name.lstrip("/"), content, overwrite=True)
+
+    def put_file(self, file: Path, uri: str) -> None:
+        """Copy a file to an address."""
+        place = self.place_of(uri)
+        with file.open("rb") as content:
+            self._service.get_blob_client(place.container, place.path).upload_blob(content, overwrite=True)
+
+    def _once(self, user: str, uri: str, kind: str, bring: Callable[[Path], None]) -> Path:
+        with self._lock:
+            key = (user, uri, kind)
+            lock, folder = self._places.setdefault(key, (threading.Lock(), self._folder / f"{len(self._places):05d}"))
+        with lock:
+            if not folder.exists():
+                coming = folder.with_suffix(".coming")
+                coming.mkdir(parents=True, exist_ok=True)
+                bring(coming)
+                coming.rename(folder)
+        return folder
+
+    def _download(self, client: Any, target: Path, uri: str) -> None:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            stream = client.download_blob()
+        except ResourceNotFoundError:
+            raise DataError(f"{uri}: there is no such blob ({client.container_name}/{client.blob_name})") from None
+        with target.open("wb") as file:
+            stream.readinto(file)
