@@ -1,0 +1,121 @@
+"""Any program as an activity: its arguments are the row's values, and what it leaves is the outcome."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from conftest import Command
+
+ROWS = [
+    ("plain", "a b"),
+    ("dollar", "$(touch PWNED)"),
+    ("quotes", "'; touch PWNED; '\"`touch PWNED`"),
+    ("fails", "3"),
+    ("dies", "x"),
+]
+PROGRAM = """
+import json, os, signal, sys
+name, text, folder, index, key = sys.argv[1:]
+if name == "fails":
+    print("line one", "the disk of the moon is full", sep="\\n", file=sys.stderr)
+    sys.exit(int(text))
+if name == "dies":
+    os.kill(os.getpid(), signal.SIGSEGV)
+open(f"{folder}/{name}.txt", "w").write(text)
+print(json.dumps({"text": text, "index": int(index), "key": key}))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "show.py").write_text(PROGRAM)
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("name", "text"), *ROWS])
+    return tmp_path
+
+
+def write_experiment(folder: Path, command: str, *, more: str = "") -> None:
+    (folder / "experiment.yaml").write_text(
+        "name: words\n"
+        "input: {csv: rows.csv, key: name}\n"
+        f"activity:\n  command: {json.dumps(command)}\n  max_attempts: 1\n{more}"
+        "parallelism: {workers: 2}\n"
+    )
+
+
+def test_columns_are_data_and_what_the_program_prints_is_the_result(folder: Path, hyperscale: Command) -> None:
+    write_experiment(folder, f"{sys.executable} show.py {{name}} \"{{text}}\" '{{outputs}}' {{row_index}} {{key}}")
+
+    done = hyperscale("run", folder=folder)
+
+    assert done.returncode == 6, done.stderr
+    assert not list(folder.rglob("PWNED"))
+    (run,) = (folder / ".hyperscale" / "runs").iterdir()
+    table = pyarrow.parquet.read_table(run / "results.parquet").to_pylist()
+    good = [row for row in table if row["outcome"] == "succeeded"]
+    assert [(row["result_text"], row["index"], row["result_key"]) for row in good] == [
+        (text, index, name) for index, (name, text) in enumerate(ROWS[:3])
+    ]
+    kept = {file.name: file.read_text() for file in (run / "outputs").rglob("*.txt")}
+    assert kept == {f"{name}.txt": text for name, text in ROWS[:3]}
+
+
+def test_exit_codes_signals_and_the_last_words_are_in_the_failure(folder: Path, hyperscale: Command) -> None:
+    write_experiment(folder, f"{sys.executable} show.py {{name}} {{text}} {{outputs}} {{row_index}} {{key}}")
+
+    hyperscale("run", folder=folder)
+
+    (run,) = (folder / ".hyperscale" / "runs").iterdir()
+    with (run / "failures.csv").open(newline="") as file:
+        failures = {row["key"]: row for row in csv.DictReader(file)}
+    assert failures.keys() == {"fails", "dies"}
+    assert failures["fails"]["type"] == "ExitCode3"
+    assert "ended with exit code 3" in failures["fails"]["message"]
+    assert "the disk of the moon is full" in failures["fails"]["message"]
+    assert failures["dies"]["kind"] == "killed"
+    assert "SIGSEGV" in failures["dies"]["message"]
+
+
+def test_a_pipe_of_programs_works_and_output_that_is_no_json_is_a_log(folder: Path, hyperscale: Command) -> None:
+    write_experiment(folder, "printf '%s' {text} | wc -c | tr -d ' '", more="  timeout_seconds: 30\n")
+
+    done = hyperscale("run", folder=folder)
+
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / ".hyperscale" / "runs").iterdir()
+    table = pyarrow.parquet.read_table(run / "results.parquet").to_pylist()
+    assert [row["result"] for row in table] == [len(text) for _, text in ROWS]
+
+
+def test_a_program_that_takes_too_long_is_ended_with_all_it_started(folder: Path, hyperscale: Command) -> None:
+    write_experiment(folder, "sleep 1000 | sleep 1000; echo {text}", more="  timeout_seconds: 1\n")
+
+    done = hyperscale("run", "--set", "input.limit=1", folder=folder)
+
+    assert done.returncode == 6, done.stderr
+    assert "failed=1" in done.stdout
+    left = [file for file in Path("/proc").glob("[0-9]*/cwd") if file.exists() and _is_below(file, folder)]
+    assert left == []
+
+
+def _is_below(link: Path, folder: Path) -> bool:
+    try:
+        return link.resolve().is_relative_to(folder)
+    except OSError:  # of another user, or gone
+        return False
+
+
+def test_a_column_that_does_not_exist_is_found_before_anything_runs(folder: Path, hyperscale: Command) -> None:
+    write_experiment(folder, "show {nmae} {text}", more="  rows_per_call: 4\n")
+
+    done = hyperscale("validate", folder=folder)
+
+    assert done.returncode == 2
+    assert "activity.command: {nmae} is no column of the input (did you mean 'name'?)" in done.stderr
+    assert "activity.rows_per_call: a command is run for one row at a time" in done.stderr

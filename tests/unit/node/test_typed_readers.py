@@ -1,0 +1,175 @@
+"""JSON lines and Parquet files as rows, and files that are compressed."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperscale.documents import build
+from hyperscale.errors import ExperimentError, Problem
+from hyperscale.experiment import Input
+from hyperscale.node.readers import Rows, input_hash, open_rows
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def rows_of(path: Path, **parts: Any) -> Rows:
+    source = build(Input, {"columns": {}, "group_by": [], path.name.split(".")[1]: path.name, **parts})
+    return open_rows(source, path)
+
+
+def listed(rows: Rows, size: int = 2) -> list[list[Any]]:
+    return [row for batch in rows.batches(size) for row in batch]
+
+
+def problems_of(rows: Rows) -> list[str]:
+    problems: list[Problem] = []
+    for _ in rows.checked_batches(3, problems.append):
+        pass
+    return [str(problem) for problem in problems]
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["id", "depth", "path name"]), VALUES), min_size=1, max_size=7))
+@settings(max_examples=50)
+def test_objects_are_read_back_as_they_were_written(tmp_path_factory, objects):
+    file = written(tmp_path_factory.mktemp("x") / "rows.jsonl", "".join(f"{json.dumps(row)}\n" for row in objects))
+
+    rows = rows_of(file)
+
+    names = list(dict.fromkeys(name for row in objects for name in row))
+    assert rows.columns == tuple(names)
+    assert listed(rows) == [[row.get(name) for name in names] for row in objects]
+
+
+def test_columns_of_json_have_the_types_of_their_values(tmp_path):
+    lines = ['{"a": 1, "b": 1, "c": true, "d": "x", "e": [1], "f": null}', "", '{"a": 2, "b": 0.5, "d": 1}']
+    rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
+
+    assert rows.types == {
+        "a": "integer", "b": "number", "c": "boolean", "d": "string", "e": "string", "f": "string"
+    }  # fmt: skip
+    assert listed(rows) == [[1, 1, True, "x", [1], None], [2, 0.5, None, 1, None, None]]
+
+
+def test_lines_that_are_no_objects_are_named(tmp_path):
+    lines = ['{"id": 1}', "[1]", '{"id": 2', '{"id": NaN}', "", '{"id": 3}']
+    rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
+
+    assert problems_of(rows) == [
+        'rows.jsonl:2: is a list, expected an object such as {"id": 1}',
+        "rows.jsonl:3:9: is not JSON: Expecting ',' delimiter",
+        "rows.jsonl:4: is not JSON: NaN is no number of JSON; write null",
+    ]
+
+
+def test_a_limit_counts_objects(tmp_path):
+    rows = rows_of(written(tmp_path / "rows.jsonl", '{"id": 1}\n\n{"id": 2}\n{"id": 3}\n'), limit=2)
+
+    assert listed(rows) == [[1], [2]]
+
+
+def test_a_table_is_read_back_with_its_types(tmp_path):
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+    columns = {
+        "id": pa.array([1, 2, 3]),
+        "rate": pa.array([0.5, None, float("nan")]),
+        "is_new": pa.array([True, False, None]),
+        "name": pa.array(["a", "ä", None]),
+        "at": pa.array([moment, moment, None]),
+        "price": pa.array([decimal.Decimal("1.10"), None, None]),
+        "tags": pa.array([["x"], [], None]),
+        "box": pa.array([{"w": 1.5, "on": datetime.date(2026, 1, 2)}, None, None]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+
+    rows = rows_of(tmp_path / "rows.parquet")
+
+    assert rows.types == {
+        "id": "integer", "rate": "number", "is_new": "boolean", "name": "string", "at": "string", "price": "string",
+        "tags": "string", "box": "string",
+    }  # fmt: skip
+    assert listed(rows) == [
+        [1, 0.5, True, "a", "2026-01-02T03:04:05+00:00", "1.10", ["x"], {"w": 1.5, "on": "2026-01-02"}],
+        [2, None, False, "ä", "2026-01-02T03:04:05+00:00", None, [], None],
+        [3, None, None, None, None, None, None, None],
+    ]
+    assert listed(rows_of(tmp_path / "rows.parquet", limit=1)) == [listed(rows)[0]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [({"blob": [b"\0"]}, "holds bytes"), ({"blobs": [[b"\0"]]}, "holds bytes")],
+)
+def test_columns_of_bytes_are_refused(tmp_path, columns, expected):
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+
+    with pytest.raises(ExperimentError) as caught:
+        rows_of(tmp_path / "rows.parquet")
+
+    assert expected in str(caught.value.problems[0])
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_a_file_that_is_not_there_and_a_column_that_is_not_there_are_named(tmp_path, name):
+    with pytest.raises(ExperimentError, match=f"{name} cannot be read"):
+        rows_of(tmp_path / name)
+
+    written(tmp_path / "rows.jsonl", '{"id": 1}\n')
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "rows.parquet")
+    with pytest.raises(ExperimentError) as caught:
+        rows_of(tmp_path / name, key="idd")
+    assert "has no column 'idd'" in caught.value.problems[0].message
+
+
+def test_what_is_no_parquet_file_is_said(tmp_path):
+    with pytest.raises(ExperimentError) as caught:
+        rows_of(written(tmp_path / "rows.parquet", "id\n1\n"))
+
+    assert str(caught.value.problems[0]) == "rows.parquet: is not a Parquet file"
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("packing", ["gz", "zst"])
+def test_compressed_files_are_expanded(tmp_path, form, packing):
+    text = "id\n1\n2\n" if form == "csv" else '{"id": "1"}\n{"id": "2"}\n'
+    file = tmp_path / f"rows.{form}.{packing}"
+    with gzip.open(file, "w") if packing == "gz" else pa.CompressedOutputStream(str(file), "zstd") as stream:
+        stream.write(text.encode())
+
+    rows = rows_of(file)
+
+    assert listed(rows) == [["1"], ["2"]]
+    assert listed(rows) == [["1"], ["2"]]
+    assert input_hash(build(Input, {"columns": {}, form: file.name}), file)
+
+
+@pytest.mark.parametrize("packing", ["gz", "zst"])
+def test_a_file_that_is_cut_off_is_said(tmp_path, packing):
+    file = tmp_path / f"rows.jsonl.{packing}"
+    with gzip.open(file, "w") if packing == "gz" else pa.CompressedOutputStream(str(file), "zstd") as stream:
+        stream.write(b"".join(b'{"id": %d}\n' % number for number in range(100_000)))
+    file.write_bytes(file.read_bytes()[:-50])
+
+    (problem,) = problems_of(rows_of(file))
+
+    assert "cannot be read further" in problem
