@@ -54,7 +54,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         prog="hyperscale",
         description="Run one function over many rows: on this machine, or on Azure Machine Learning.",
         epilog="Exit codes: 0 every row succeeded, 1 something else is wrong, 2 the experiment or its input is wrong, "
-        "3 it cannot be placed, 4 unknown run, 6 rows failed or are missing, 130 interrupted, 70 a bug.",
+        "3 it cannot be placed, 4 unknown run, 5 Azure refused or did not answer, 6 rows failed or are missing, "
+        "7 something still holds quota, 130 interrupted, 70 a bug.",
     )
     parser.add_argument("--version", action="version", version=f"hyperscale {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hyperscale.experiment import build
+from hyperscale.documents import build
 
 #: Tags of jobs and clusters. A run owns the clusters whose tag is its id (submit) or the render id of its files (az).
 TAG_RUN = "hyperscale_run"
@@ -17,6 +17,11 @@ TAG_OWNER = "hyperscale_owner"
 TAG_EXPIRES_AT = "hyperscale_expires_at"
 #: The cluster of seeds and teardowns: shared, and never deleted by a run.
 TAG_CONTROL = "hyperscale_control"
+
+#: What the pipeline's inputs `clusters` and `usd_per_node_hour` hold when there is nothing to say: the SDK drops an
+#: empty text.
+NO_CLUSTERS = "none"
+UNKNOWN_PRICE = "unknown"
 
 
 @dataclass(frozen=True)

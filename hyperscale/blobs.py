@@ -6,11 +6,13 @@ from urllib.parse import quote
 
 MANIFEST = "run.json"
 SEED = "seed.json"
+SELECTED_ROWS = "selected_rows.bin"
 BATCHES = "batches/"
 LEDGER = "ledger/"
 SEALS = "seals/"
 CONTROL = "control/"
 CONSUMERS = "consumers/"
+JOBS = "jobs/"
 CHECKPOINTS = "checkpoints/"
 OUTPUTS = "outputs/"
 FOREIGN = "foreign/"

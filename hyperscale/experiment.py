@@ -8,14 +8,13 @@ by the plan.
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
+
+from hyperscale.documents import build
 
 Auto = Literal["auto"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,11 @@ class Input:
     def form(self) -> str:
         """Return which form is given: "csv", "jsonl", "parquet", "files" or "sweep"."""
         return next(form for form in ("csv", "jsonl", "parquet", "files", "sweep") if getattr(self, form) is not None)
+
+    @property
+    def place(self) -> str:
+        """Return the path of the rows' file, or the pattern of `files`, as the user wrote it; a sweep has none."""
+        return "" if self.form == "sweep" else str(getattr(self, self.form))
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class Compute:
     locations: tuple[str, ...]
     idle_seconds: int
     spare_consumers: int | str
+    consumers_per_pipeline: int
     identity: str | None
     identity_client_id: str | None
     network: Network | None
@@ -221,25 +226,3 @@ class NodeExperiment:
     def to_document(self) -> dict[str, Any]:
         """Return what `from_document` takes, ready for JSON."""
         return dataclasses.asdict(self)
-
-
-def build(cls: type[T], document: Mapping[str, Any]) -> T:
-    """Return the dataclass `cls` filled from `document`: lists become tuples, absent keys None."""
-    hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    return cls(**{name: _value(hints[name], document.get(name)) for name in names})
-
-
-def _value(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next((kind for kind in typing.get_args(hint) if dataclasses.is_dataclass(kind)), hint)
-    if dataclasses.is_dataclass(hint):
-        return build(typing.cast("type[Any]", hint), value)
-    if typing.get_origin(hint) is tuple:
-        return tuple(value)
-    if isinstance(value, Mapping):
-        of_value = (typing.get_args(hint) or (Any, Any))[1]
-        return {key: _value(of_value, item) for key, item in value.items()}
-    return value

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
 from hyperscale.errors import HyperscaleError
+from hyperscale.row_set import RowSet
 
 SUCCEEDED = "succeeded"
 FAILED = "failed"
@@ -134,51 +135,68 @@ class Seal:
 
 
 class Line(NamedTuple):
-    """One ledger line on its way through the merge: the seal that holds its part, and what it says."""
+    """One ledger line on its way through the merge: the seal that holds its part, and what it says.
+
+    `run` counts the runs of a lineage from the oldest; it is 0 where there is one run alone.
+    """
 
     seal: int
     row_index: int
     succeeded: bool
     content: Any
+    run: int = 0
 
 
 def merge(lines: Iterable[Line]) -> dict[int, Line]:
-    """Return which line decides each row (protocol rule 24).
+    """Return which line decides each row (protocol rules 24 and 28).
 
     Args:
-        lines: in the order of their seals; in a seal by the names of parts; in a part as they stand.
+        lines: in the order of their runs; in a run in that of its seals; in a seal by the names of parts; in a
+            part as they stand.
 
     Returns:
-        row_index to the line that decides it: in the first seal that has any, the first that succeeded, else
-        the first.
+        row_index to the line that decides it: in the first seal of a run that has any, the first that succeeded,
+        else the first; the outcome of a retry in place of a failed one.
     """
     decided: dict[int, Line] = {}
     for line in lines:
         first = decided.get(line.row_index)
-        if first is None or (line.seal == first.seal and line.succeeded and not first.succeeded):
+        if first is None or (not first.succeeded and _replaces(line, first)):
             decided[line.row_index] = line
     return decided
+
+
+def _replaces(line: Line, failed: Line) -> bool:
+    """Return whether `line` counts in place of the failed line that came before it."""
+    return line.run != failed.run or (line.seal == failed.seal and line.succeeded)
 
 
 class Tally:
     """Counts rows by the merge rule, in one byte a row; feed it lines in the order that `merge` takes."""
 
-    _FAILED, _SUCCEEDED, _SEALED = 1, 2, 4
+    _FAILED, _SUCCEEDED, _SEALED, _NOT_OURS = 1, 2, 4, 8
 
-    def __init__(self, rows: int) -> None:
-        """Start with all of `rows` missing."""
-        self._state = bytearray(rows)
-        self.rows = rows
+    def __init__(self, rows: int | RowSet) -> None:
+        """Start with all of the run's rows missing: so many, or those of a set."""
+        if isinstance(rows, int):
+            self._state, self.rows = bytearray(rows), rows
+        else:
+            # Missing is 0, as for all rows.
+            self._state, self.rows = (
+                bytearray(rows.marks.translate(bytes([self._NOT_OURS, 0]) + bytes(254))),
+                rows.count,
+            )
         self.succeeded = self.failed = self.lines = 0
 
     def add(self, row_index: int, succeeded: bool) -> None:
         """Count one line.
 
         Raises:
-            DamagedPartError: when `row_index` is not one of 0..rows-1.
+            DamagedPartError: when `row_index` is not a row of the run.
         """
-        if not 0 <= row_index < self.rows:
-            raise DamagedPartError(f"the ledger has an outcome of row {row_index}, the run has rows 0..{self.rows - 1}")
+        if not 0 <= row_index < len(self._state) or self._state[row_index] == self._NOT_OURS:
+            which = f"rows 0..{self.rows - 1}" if self.rows == len(self._state) else f"{self.rows} rows, not this one"
+            raise DamagedPartError(f"the ledger has an outcome of row {row_index}, the run has {which}")
         self.lines += 1
         state = self._state[row_index]
         if not state:
@@ -194,12 +212,16 @@ class Tally:
 
     def seal(self) -> None:
         """Make what was counted so far final: later lines change nothing about these rows."""
-        final = bytes((state | self._SEALED) if state else 0 for state in range(256))
+        final = bytes(state if state in (0, self._NOT_OURS) else state | self._SEALED for state in range(256))
         self._state = self._state.translate(final)
 
     def missing_rows(self, start: int = 0, stop: int | None = None) -> list[int]:
         """Return the rows of start..stop-1 (all, unless told) that have no outcome, in order."""
         return [index for index, state in enumerate(self._state[start:stop], start) if not state]
+
+    def succeeded_rows(self) -> RowSet:
+        """Return the rows that succeeded."""
+        return RowSet(self._state.translate(bytes(bool(state & self._SUCCEEDED) for state in range(256))))
 
     @property
     def missing(self) -> int:

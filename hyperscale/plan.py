@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperscale import names
-from hyperscale.body import FILL_BODY_BYTES
+from hyperscale.batching import rows_per_message
+from hyperscale.documents import build
 from hyperscale.errors import PlanError
-from hyperscale.experiment import Experiment, build
+from hyperscale.experiment import Experiment
+from hyperscale.input_facts import InputFacts
 from hyperscale.placement import Cluster, clusters_for, control_cluster, node_count, spare_consumers
 
-#: Messages a worker: enough that the last ones to finish are short, few enough that requests stay cheap.
-MESSAGES_PER_WORKER = 20
-#: What the head of a message takes beside its rows and column names, in bytes.
-BODY_HEAD_BYTES = 512
 #: A lost node's rows wait so long; renewals, one each third of it, are what a shorter one costs.
 AZURE_LEASE_SECONDS = 300
 #: On one machine renewals are free, and `run --resume` after a crash should not wait for minutes.
@@ -26,29 +24,6 @@ LOCAL_LEASE_SECONDS = 30
 JOB_LIFE_HOURS = {"dedicated": 504, "low_priority": 168}
 #: What `compute:` says for every step of a local run.
 THIS_MACHINE = "this-machine"
-
-
-@dataclass(frozen=True)
-class InputFacts:
-    """What is known of an experiment's input before it runs.
-
-    Attributes:
-        rows: how many, at most `input.limit`.
-        estimated: whether `rows` is an estimate.
-        row_bytes: mean size of a row's values in a message, in bytes.
-        columns: names, in order.
-        input_hash: SHA-256 of the input, hexadecimal; None when it was not read.
-        upload_bytes: size of the local files (input and mounts) that a submitted run uploads.
-        upload_files: how many they are.
-    """
-
-    rows: int
-    estimated: bool
-    row_bytes: float
-    columns: tuple[str, ...]
-    input_hash: str | None
-    upload_bytes: int
-    upload_files: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +44,7 @@ class Plan:
         render_id: 6 hexadecimal digits, the same for the same experiment, plan, templates and workspace.
         control_cluster: where seed and teardown run.
         notes: what was changed or should be known, one sentence each.
+        usd_per_node_hour: list price of a node that works; None when nobody has looked it up.
     """
 
     rows: int
@@ -85,6 +61,7 @@ class Plan:
     render_id: str
     control_cluster: str
     notes: tuple[str, ...]
+    usd_per_node_hour: float | None = None
 
     @property
     def owned_clusters(self) -> tuple[Cluster, ...]:
@@ -97,6 +74,11 @@ class Plan:
         regular = [cluster.name for cluster in self.clusters for _ in range(cluster.nodes)]
         spare = [self.clusters[number % len(self.clusters)].name for number in range(self.spare_consumers)]
         return (*regular, *spare)
+
+    @property
+    def rows_text(self) -> str:
+        """Return the number of rows for people, with a ~ when it is an estimate."""
+        return f"{'~' * self.rows_estimated}{self.rows:,}"
 
     def to_document(self) -> dict[str, Any]:
         """Return what `from_document` takes, ready for JSON."""
@@ -127,7 +109,7 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
     workers_per_node = min(experiment.parallelism.workers_per_node, workers)
     nodes = node_count(experiment, workers, workers_per_node, notes)
     spare = spare_consumers(experiment, nodes)
-    rows_per_message = _rows_per_message(experiment, facts, workers, notes)
+    per_message = rows_per_message(experiment, facts, workers, notes)
     lease_seconds = experiment.parallelism.lease_seconds
     azure = experiment.azure
     place = (azure.subscription_id, azure.resource_group, azure.workspace_name)
@@ -135,7 +117,7 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
         notes.append(
             "no workspace is given (azure.workspace_name): others in the region may have clusters of the same names"
         )
-    shape = (facts.rows, workers, workers_per_node, nodes, spare, rows_per_message, lease_seconds)
+    shape = (facts.rows, workers, workers_per_node, nodes, spare, per_message, lease_seconds)
     render = names.render_id(experiment.to_document(), shape, version, templates_hash, place)
     return Plan(
         rows=facts.rows,
@@ -146,8 +128,8 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
         clusters=clusters_for(experiment, nodes, render, notes),
         consumers=nodes + spare,
         spare_consumers=spare,
-        rows_per_message=rows_per_message,
-        messages=math.ceil(facts.rows / rows_per_message),
+        rows_per_message=per_message,
+        messages=math.ceil(facts.rows / per_message),
         lease_seconds=AZURE_LEASE_SECONDS if lease_seconds == "auto" else lease_seconds,
         render_id=render,
         control_cluster=control_cluster(experiment, place, notes),
@@ -174,7 +156,7 @@ def plan_for_this_machine(
     asked = min(experiment.parallelism.workers, cores) if workers is None else workers
     workers = _workers(asked, facts, notes)
     nodes = min(nodes, workers)
-    rows_per_message = _rows_per_message(experiment, facts, workers, notes)
+    per_message = rows_per_message(experiment, facts, workers, notes)
     lease_seconds = experiment.parallelism.lease_seconds
     return Plan(
         rows=facts.rows,
@@ -185,8 +167,8 @@ def plan_for_this_machine(
         clusters=(Cluster(THIS_MACHINE, None, nodes, owned=False),),
         consumers=nodes,
         spare_consumers=0,
-        rows_per_message=rows_per_message,
-        messages=math.ceil(facts.rows / rows_per_message),
+        rows_per_message=per_message,
+        messages=math.ceil(facts.rows / per_message),
         lease_seconds=LOCAL_LEASE_SECONDS if lease_seconds == "auto" else lease_seconds,
         render_id=names.render_id(experiment.to_document(), THIS_MACHINE, facts.rows, workers, nodes),
         control_cluster=THIS_MACHINE,
@@ -211,39 +193,5 @@ def _workers(asked: int, facts: InputFacts, notes: list[str]) -> int:
     if asked <= facts.rows:
         return asked
     are, s = ("is", "") if facts.rows == 1 else ("are", "s")
-    notes.append(f"workers trimmed from {asked:,} to {facts.rows:,}: there {are} {rows_text(facts)} row{s}")
+    notes.append(f"workers trimmed from {asked:,} to {facts.rows:,}: there {are} {facts.rows_text} row{s}")
     return facts.rows
-
-
-def rows_text(facts: InputFacts | Plan) -> str:
-    """Return the number of rows for people, with a ~ when it is an estimate."""
-    estimated = facts.estimated if isinstance(facts, InputFacts) else facts.rows_estimated
-    return f"{'~' if estimated else ''}{facts.rows:,}"
-
-
-def _rows_per_message(experiment: Experiment, facts: InputFacts, workers: int, notes: list[str]) -> int:
-    room = FILL_BODY_BYTES - BODY_HEAD_BYTES - sum(len(column) + 3 for column in facts.columns)
-    # Each row brings a comma.
-    fitting = max(1, int(room / (facts.row_bytes + 1)))
-    share = facts.rows // workers
-    asked = experiment.parallelism.rows_per_message
-    if asked == "auto":
-        # A call takes its rows from one message: a message of less than a call would never fill one. But fewer
-        # messages than workers would leave nodes without work that are paid for.
-        per_call = experiment.activity.rows_per_call
-        calls = math.ceil(max(1, round(facts.rows / (workers * MESSAGES_PER_WORKER))) / per_call)
-        chosen = min(calls * per_call, fitting, share)
-        if chosen < per_call:
-            why = (
-                f"{workers:,} workers share {rows_text(facts)} rows" if chosen == share else "no more fit in a message"
-            )
-            notes.append(f"calls get up to {chosen:,} rows, not {per_call:,}: {why}")
-        return chosen
-    if asked > fitting:
-        size = f"so many rows of about {facts.row_bytes:,.0f} bytes fit"
-        notes.append(f"rows per message lowered from {asked:,} to {fitting:,}: {size}")
-    messages = math.ceil(facts.rows / min(asked, fitting))
-    if messages < workers:
-        idle = f"the others have nothing to do; lower parallelism.rows_per_message to {share:,}"
-        notes.append(f"{messages:,} message{'s' * (messages > 1)} for {workers:,} workers: {idle}")
-    return min(asked, fitting)

@@ -80,10 +80,12 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--seeded", required=True, help="output folder that consumers bind to")
         if step == "consume":
             command.add_argument("--workers", type=int, required=True)
-            command.add_argument("--seeded", required=True)
             command.add_argument("--mount", action="append", default=[], metavar="NAME=PATH")
-        if step == "teardown":
-            command.add_argument("--clusters", default="", help="that the run owns, separated by commas")
+        if step != "consume":
+            command.add_argument("--clusters", default="none", help="that the run owns, separated by commas")
+            command.add_argument("--owner-tag", default="", help="NAME=VALUE that those clusters are tagged with")
+            command.add_argument("--control-cluster", default="", help="where this step runs")
+            command.add_argument("--usd-per-node-hour", default="unknown", help="list price of a consumer's node")
     return parser
 
 

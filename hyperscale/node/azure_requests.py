@@ -17,7 +17,7 @@ from azure.core import exceptions as sdk
 
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.credentials import CONNECTION_STRING, Access
-from hyperscale.node.patience import StorageUnavailableError
+from hyperscale.node.patience import StorageUnavailableError, retry_after
 
 T = TypeVar("T")
 
@@ -107,7 +107,8 @@ class AzureRequests:
             return self._unanswered(where, error)
         said = f"{where}: the service answered {status} {code}".rstrip()
         if self._passes(status, code):
-            return StorageUnavailableError(said, retry_after_seconds=_retry_after(response, self.now()))
+            asked = response.headers.get("Retry-After") if response is not None else None
+            return StorageUnavailableError(said, retry_after_seconds=retry_after(asked, self.now()))
         if status in (401, 403):
             return AzureError(f"{said}: it does not let {self._access.who} in", hint=self._hint(code))
         return AzureError(said)
@@ -124,14 +125,14 @@ class AzureRequests:
             # As above: the service of identities has its outages, too.
             kind = StorageUnavailableError if self._has_worked else AzureError
             return kind(f"{where}: there is no token for {self._access.who}", hint=self._access.unknown)
-        causes = list(_causes(error))
-        if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in causes):
+        found = list(causes(error))
+        if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in found):
             return AzureError(
                 f"{where}: the certificate of the service is not trusted here",
                 hint="set REQUESTS_CA_BUNDLE to the file of the authority that signed it (a proxy may have its own)",
             )
-        told = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-        return StorageUnavailableError(f"{where}: {told[-1] if told else type(causes[-1]).__name__}")
+        told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
+        return StorageUnavailableError(f"{where}: {told[-1] if told else type(found[-1]).__name__}")
 
     def _hint(self, code: str) -> str:
         if code == "KeyBasedAuthenticationNotPermitted":
@@ -149,20 +150,7 @@ def error_code(error: Exception) -> str:
     return str(getattr(code, "value", code) or "")
 
 
-def _retry_after(response: Any, now: float | None) -> float | None:
-    """Return what the service asks for: seconds, or a date."""
-    text = response.headers.get("Retry-After")
-    if not text:
-        return None
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - (time.time() if now is None else now))
-    except ValueError:
-        return None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """Yield `error` and what it came from, outermost first: the SDK wraps several libraries."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]

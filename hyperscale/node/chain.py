@@ -6,6 +6,7 @@ from hyperscale import blobs
 from hyperscale.ledger import Seal
 from hyperscale.node.ledger_reader import part_lines, read_seals, tally_of, unsealed_parts
 from hyperscale.node.stores import Store
+from hyperscale.row_set import RowSet
 
 
 class Chain:
@@ -16,8 +17,8 @@ class Chain:
         tally: the count so far: provisional but for what is sealed.
     """
 
-    def __init__(self, store: Store, rows: int) -> None:
-        """Read the seals and what they made final, of a run of `rows`."""
+    def __init__(self, store: Store, rows: int | RowSet) -> None:
+        """Read the seals and what they made final, of a run of so many rows, or of those of a set."""
         self._store = store
         self.seals = read_seals(store)
         self.tally = tally_of(store, rows, self.seals)

@@ -1,4 +1,4 @@
-"""Makes the tables of a run from its seals and parts: the same ones whoever collects, and whenever (rule 24).
+"""Makes the tables of a run from its seals and parts: the same ones whoever collects, and whenever (rules 24, 28).
 
 Three passes, memory flat: lines go into buckets of neighbouring rows; bucket by bucket one line a row is
 chosen, and columns and types are found; then rows are written beside their input. A row without an outcome
@@ -9,41 +9,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.ledger import SUCCEEDED, Seal
+from hyperscale.ledger import SUCCEEDED
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.failure_table import FailureGroup
 from hyperscale.node.ledger_reader import part_lines
+from hyperscale.node.lineage import Generation
 from hyperscale.node.outcome_lines import read_outcome
 from hyperscale.node.readers import Rows
 from hyperscale.node.result_columns import Column, ResultColumns
 from hyperscale.node.run_tables import RunTables
 from hyperscale.node.spill_files import Spill
-from hyperscale.node.stores import Store
 
 INPUT_BATCH_ROWS = 1_024
 
 
+@dataclass(frozen=True)
+class Collected:
+    """What is in the tables: rows by outcome, and the groups of the failed ones."""
+
+    succeeded: int
+    failed: int
+    groups: tuple[FailureGroup, ...]
+
+
 def collect(
     *,
-    store: Store,
-    seals: Sequence[Seal],
-    seed: SeedRecord,
+    lineage: Sequence[Generation],
     experiment: NodeExperiment,
     rows: Rows,
     work_folder: Path,
-) -> tuple[FailureGroup, ...]:
-    """Write the tables of what `seals` made final into the store, and return the groups of failed rows.
+) -> Collected:
+    """Write the tables of what a run's seals made final into its store, and return what is in them.
 
     Args:
-        store: of the run; takes results.parquet, results.csv, failures.csv and joblog.tsv.
-        seals: all of them, oldest first.
-        seed: what was seeded.
+        lineage: the run, behind those that it is a retry of: their rows are in the tables too. Its store takes
+            results.parquet, results.csv, failures.csv and joblog.tsv.
         experiment: says which formats, and whether input columns stand beside results.
         rows: the input, to be read once more.
         work_folder: an empty folder with room for the ledger and the tables.
@@ -52,24 +59,31 @@ def collect(
         RunStateError: when the input has fewer rows than were seeded.
         DamagedPartError: when a sealed part is damaged.
     """
-    spill = _spill(store, seals, work_folder)
-    tables = RunTables(work_folder, seed, experiment, _columns(spill))
+    own = lineage[-1]
+    spill = _spill(lineage, work_folder)
+    tables = RunTables(work_folder, own.seed, experiment, _columns(spill))
+    succeeded = failed = 0
     with closing(tables):
-        for outcome, values, size_bytes in _beside_input(spill, rows, seed):
+        for outcome, values, size_bytes in _beside_input(spill, rows, lineage[0].seed):
             tables.add(outcome, values, size_bytes)
+            if outcome["outcome"] == SUCCEEDED:
+                succeeded += 1
+            else:
+                failed += 1
     for name in tables.names:
-        store.upload(name, work_folder / name)
-    return tables.groups.largest()
+        own.store.upload(name, work_folder / name)
+    return Collected(succeeded, failed, tables.groups.largest())
 
 
-def _spill(store: Store, seals: Sequence[Seal], work_folder: Path) -> Spill:
+def _spill(lineage: Sequence[Generation], work_folder: Path) -> Spill:
     folder = work_folder / "spill"
     folder.mkdir()
     spill = Spill(folder)
-    for seal in seals:
-        for name in seal.parts:
-            for row_index, succeeded, line in part_lines(store, name):
-                spill.add(seal.number, row_index, succeeded, line)
+    for number, generation in enumerate(lineage):
+        for seal in generation.seals:
+            for name in seal.parts:
+                for row_index, succeeded, line in part_lines(generation.store, name):
+                    spill.add(seal.number, row_index, succeeded, line, run=number)
     return spill
 
 

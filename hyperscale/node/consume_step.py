@@ -15,6 +15,8 @@ from pathlib import Path
 from hyperscale.errors import HyperscaleError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.failures import RetryPolicy
+from hyperscale.node.arriving import LOOK_SECONDS, await_rows
+from hyperscale.node.azure_job import step_name
 from hyperscale.node.background import Background
 from hyperscale.node.checkpoints import Checkpoints
 from hyperscale.node.consumer import REQUEST_THREADS, Consumer, Tools
@@ -22,10 +24,12 @@ from hyperscale.node.control import read_resumes
 from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.credentials import worker_client_id
 from hyperscale.node.custody import Custody
+from hyperscale.node.deputy import Deputy
 from hyperscale.node.event_queues import open_events
 from hyperscale.node.heartbeat import Counts, Heartbeat
 from hyperscale.node.key_vault import fetch_secrets, patience_of
 from hyperscale.node.patience import Patience
+from hyperscale.node.places import resolved
 from hyperscale.node.queues import Queue, open_queue
 from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.run_id import resolve_run_id
@@ -43,20 +47,26 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
     patience = Patience.until(stop)
-    queue = CountingQueue(open_queue(values.queue, run_id, patience), "consume", counts)
-    store = CountingStore(open_store(values.store, run_id, patience), "consume", counts)
+    queue_url, store_url = resolved(values.queue, values.store, os.environ)
+    queue = CountingQueue(open_queue(queue_url, run_id, patience), "consume", counts)
+    store = CountingStore(open_store(store_url, run_id, patience), "consume", counts)
     name = f"c-{secrets.token_hex(8)}"
     background = Background(REQUEST_THREADS)
+    life = len(read_resumes(store))
+    beat_seconds = _beat_seconds(queue, store, values.lease_seconds)
     heartbeat = Heartbeat(
         store, background, counts,
-        process=name, life=len(read_resumes(store)),
-        interval_seconds=_beat_seconds(queue, store, values.lease_seconds),
-        clock=time.monotonic, started_at=store.now(),
+        process=name, life=life, interval_seconds=beat_seconds,
+        clock=time.monotonic, started_at=store.now(), step=step_name(os.environ),
+        deputy=Deputy(store, life=life, limits=experiment.limits, clock=time.monotonic),
     )  # fmt: skip
+    if not _has_rows(queue, store, life, heartbeat, stop, min(LOOK_SECONDS, beat_seconds)):
+        background.close()
+        return 0
     settings = replace(
         _worker_settings(experiment, values, run_id, name), secrets=_fetch_secrets(experiment, heartbeat, stop)
     )
-    events = open_events(values.queue, experiment, run_id, counts)
+    events = open_events(queue_url, experiment, run_id, counts)
     custody = Custody(
         queue, store, background,
         Checkpoints(store, background, settings.scratch, name, lease_seconds=values.lease_seconds),
@@ -82,6 +92,22 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
     if broken:
         raise HyperscaleError(broken)
     return 0
+
+
+def _has_rows(
+    queue: Queue, store: Store, life: int, heartbeat: Heartbeat, stop: threading.Event, look_seconds: float
+) -> bool:
+    """Wait until all rows are in the queue; return False, and leave, when the run is over."""
+
+    def wait(seconds: float) -> None:
+        stop.wait(seconds)
+
+    has_rows = await_rows(
+        queue, store, life, look_seconds=look_seconds, stop_requested=stop.is_set, wait=wait, tell=heartbeat.waits
+    )
+    if not has_rows:
+        heartbeat.last("left", "", Counts())
+    return has_rows
 
 
 def _beat_seconds(queue: Queue, store: Store, lease_seconds: float) -> float:
@@ -110,12 +136,13 @@ def _worker_settings(
     experiment: NodeExperiment, values: argparse.Namespace, run_id: str, consumer: str
 ) -> WorkerSettings:
     activity = experiment.activity
-    if activity.entry is None:
-        raise HyperscaleError("activity.entry is not given; other forms of activity are not available yet")
+    if activity.parallel_script is not None:
+        raise HyperscaleError("activity.parallel_script is not available yet")
     return WorkerSettings(
         run_id=run_id,
         consumer=consumer,
         entry=activity.entry,
+        command=activity.command,
         code_folder=Path.cwd(),
         scratch=Path(tempfile.mkdtemp(prefix="hyperscale-", dir=os.environ.get("HYPERSCALE_SCRATCH"))),
         key=experiment.input.key,

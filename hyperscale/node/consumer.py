@@ -23,6 +23,7 @@ from hyperscale.node.handing import most_rows_ahead, rows_to_give, rows_to_hand_
 from hyperscale.node.heartbeat import Counts, Heartbeat
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.row_logs import RowLogs
+from hyperscale.node.worker_end import worker_memory_mb
 from hyperscale.node.worker_settings import WorkerSettings
 
 #: How long rows in flight may go on when the consumer is told to stop; then they are given back.
@@ -210,8 +211,9 @@ class Consumer:
     def _counts(self, *, idle_workers: int) -> Counts:
         custody = self._custody
         return Counts(
-            custody.rows_done, self._attempts.rows_failed, custody.unfinished_rows, self._workers, idle_workers
-        )
+            custody.rows_done, self._attempts.rows_failed, custody.unfinished_rows, self._workers, idle_workers,
+            round(self._crew.set_up_seconds, 3), worker_memory_mb(),
+        )  # fmt: skip
 
     def _wait(self, now: float) -> None:
         """Wait until a worker or a request has something to say, or a clock is to be looked at."""

@@ -7,11 +7,37 @@ and none is read late.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from hyperscale import blobs
+from hyperscale.azure_run import AzureRun
+from hyperscale.documents import build
+from hyperscale.errors import HyperscaleError
 from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.row_set import RowSet
+
+_RESTORE = "restore the file from a copy: it says which rows this run has"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of the input a run has, when not all: what `run.json` and `seed.json` say of it.
+
+    Attributes:
+        rows: how many; `selected_rows.bin` in the run's store says which ones.
+        input_hash: of the input whose row indices they are.
+        where: the conditions of `--where`, for people.
+        retry_of: the run whose failed and missing rows they are; None when it is a trial.
+        seal: of that run; what it has come to since does not count (rule 28).
+    """
+
+    rows: int
+    input_hash: str
+    where: tuple[str, ...]
+    retry_of: str | None
+    seal: int | None
 
 
 @dataclass(frozen=True)
@@ -26,6 +52,7 @@ class SeedRecord:
         key: the column that names rows, or None.
         input_hash: SHA-256 of the input, hexadecimal.
         seconds: how long seeding took.
+        selection: which rows, when not all of the input.
     """
 
     seed_id: str
@@ -36,6 +63,7 @@ class SeedRecord:
     key: str | None
     input_hash: str
     seconds: float
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -73,10 +101,48 @@ def write_manifest(store: Store, manifest: dict[str, Any]) -> None:
     store.create(blobs.MANIFEST, json.dumps(manifest, indent=1).encode())
 
 
+def azure_run_of(manifest: Mapping[str, Any] | None) -> AzureRun | None:
+    """Return where the run of `manifest` is on Azure ML; None when it is not there."""
+    document = (manifest or {}).get("azure")
+    return AzureRun.from_document(document) if document else None
+
+
+def selection_of(manifest: dict[str, Any] | None) -> Selection | None:
+    """Return which rows the run of `manifest` has; None when it has all of its input."""
+    document = (manifest or {}).get("selection")
+    return build(Selection, document) if document else None
+
+
+def write_selected_rows(store: Store, rows: RowSet) -> None:
+    """Say which rows the run has; before its manifest, which counts them."""
+    store.create(blobs.SELECTED_ROWS, rows.encode())
+
+
+def read_selected_rows(store: Store, selection: Selection) -> RowSet:
+    """Return the rows of `selection`.
+
+    Raises:
+        HyperscaleError: when they are not what was selected.
+    """
+    try:
+        rows = RowSet.decode(store.read(blobs.SELECTED_ROWS))
+    except (MissingBlobError, ValueError) as error:
+        raise HyperscaleError(f"{blobs.SELECTED_ROWS} cannot be read: {error}", hint=_RESTORE) from error
+    if rows.count != selection.rows:
+        said = f"{blobs.SELECTED_ROWS} has {rows.count:,} rows, {selection.rows:,} were selected"
+        raise HyperscaleError(said, hint=_RESTORE)
+    return rows
+
+
+def rows_of_run(store: Store, seed: SeedRecord) -> int | RowSet:
+    """Return which rows the run in `store` has: so many from the first on, or a set of them."""
+    return seed.rows if seed.selection is None else read_selected_rows(store, seed.selection)
+
+
 def read_seed(store: Store) -> SeedRecord | None:
     """Return seed.json, or None while seeding is not done."""
     document = _read(store, blobs.SEED)
-    return SeedRecord(**{**document, "columns": tuple(document["columns"])}) if document else None
+    return build(SeedRecord, document) if document else None
 
 
 def write_seed(store: Store, record: SeedRecord) -> bool:

@@ -98,6 +98,7 @@ class Crew:
         workers: as they are now.
         selector: says when one of them has something to say; others may be registered too.
         broken: why no worker can start, for people; None while they can.
+        set_up_seconds: of the worker that took longest to start; 0 while none is ready.
     """
 
     def __init__(self, settings: WorkerSettings, count: int, logs: RowLogs, now: float) -> None:
@@ -107,6 +108,7 @@ class Crew:
         self._strays = Strays(settings.adopts_orphans)
         self._starts = self._failed_starts = 0
         self.broken: str | None = None
+        self.set_up_seconds = 0.0
         self.selector = selectors.DefaultSelector()
         self.workers = [self._start(index, now) for index in range(count)]
 
@@ -153,6 +155,7 @@ class Crew:
                     yield self._event(worker, answer)
             if worker.was_ready:
                 self._failed_starts = 0
+                self.set_up_seconds = max(self.set_up_seconds, worker.set_up_seconds)
             timed_out = not worker.is_dead and worker.overdue_seconds(now) > 0
             if timed_out:
                 worker.tell_frames()
@@ -213,12 +216,12 @@ class Crew:
         yield AttemptFailed(message, row_index, failure, seconds, wall_now - seconds, worker.index)
 
     def _why_no_start(self, worker: WorkerProcess, timed_out: bool) -> str:
-        entry = self._settings.entry
+        named = self._settings.named
         if timed_out:
             limit = self._settings.set_up_timeout_seconds
-            return f"activity.entry {entry}: import and set_up took longer than {limit:g} s"
+            return f"{named}: import and set_up took longer than {limit:g} s"
         failure = worker.failure()
-        return f"activity.entry {entry}: {failure.message} while it was set up\n{failure.last_output or ''}".rstrip()
+        return f"{named}: {failure.message} while it was set up\n{failure.last_output or ''}".rstrip()
 
     def stop(self) -> None:
         """Let all workers tear down and leave; end those that do not."""

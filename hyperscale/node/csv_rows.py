@@ -13,6 +13,7 @@ from typing import Any
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.cells import CONVERSIONS, CellError
+from hyperscale.node.compressed import open_bytes
 from hyperscale.node.rows import Batch, Report, Rows, column_problems, listed
 
 #: Longer cells are refused: most often somebody forgot to close a quotation mark. Python's own bound is 128 KiB.
@@ -111,14 +112,14 @@ class CsvRows(Rows):
 
     def _open(self) -> io.TextIOWrapper:
         try:
-            stream = self._path.open("rb")
+            stream = open_bytes(self._path)
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             message = "the file does not exist" if missing else f"cannot be read: {error.strerror}"
             raise _cannot_read(self._file, [Problem(self._file, 0, 0, "", message)]) from error
         # Python's utf-8-sig decodes in Python; skipping the mark here leaves decoding to C.
-        if stream.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
-            stream.seek(0)
+        if stream.peek(len(_BYTE_ORDER_MARK)).startswith(_BYTE_ORDER_MARK):
+            stream.read(len(_BYTE_ORDER_MARK))
         return io.TextIOWrapper(stream, encoding="utf-8", newline="")
 
     def _unreadable(self, error: csv.Error | UnicodeDecodeError, record_line: int, line: int) -> Problem:
@@ -138,7 +139,7 @@ class CsvRows(Rows):
 
     def _undecodable(self) -> Problem:
         """Return the problem of the first line that is not UTF-8; the decoder itself reads ahead of the lines."""
-        with self._path.open("rb") as stream:
+        with open_bytes(self._path) as stream:
             for number, line in enumerate(stream, start=1):
                 try:
                     line.decode("utf-8")

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperscale.experiment import Limits
+from hyperscale.node.limits import passed_limit
+from hyperscale.node.step_states import all_over, has_ended, may_come, never_started, seed_failure
+from hyperscale.node.workspace_facts import StepFacts
 
 #: A seed that was not heard of for so long is dead: it beats twice a minute.
 SEED_SILENCE_SECONDS = 300.0
@@ -22,8 +25,6 @@ LEAST_SILENCE_SECONDS = 10.0
 STOPPING_SECONDS = 5.0
 #: So many consumers that cannot start the activity are proof that it cannot be started.
 BROKEN_CONSUMERS = 3
-#: A share of failed rows says nothing before so many outcomes.
-OUTCOMES_OF_A_SHARE = 100
 #: A complete ledger waits so long for consumers to leave: their last heartbeats hold all of their figures.
 SETTLE_SECONDS = 5.0
 
@@ -39,6 +40,7 @@ class Beat:
         age_seconds: since it was written, by the store's clock.
         message: for people; why it is broken.
         succeeded, failed: rows with an outcome by this process.
+        step: the job of Azure ML that it is; empty elsewhere.
     """
 
     process: str
@@ -48,6 +50,7 @@ class Beat:
     message: str = ""
     succeeded: int = 0
     failed: int = 0
+    step: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -74,6 +77,8 @@ class View:
             heartbeat tells when it is done, for seed.json is of an earlier life.
         complete_seconds: since a look found the ledger complete; None while rows are missing.
         cancelled_seconds: since a cancel marker was first seen; None while there is none.
+        cost_usd: of the nodes so far; None where nobody knows a price.
+        steps: of the run's jobs on Azure ML, as they were seen before everything else; empty where they cannot be.
     """
 
     rows: int | None
@@ -88,6 +93,8 @@ class View:
     seeds_again: bool = False
     complete_seconds: float | None = None
     cancelled_seconds: float | None = None
+    cost_usd: float | None = None
+    steps: tuple[StepFacts, ...] = ()
 
     @property
     def silence_seconds(self) -> float:
@@ -101,7 +108,7 @@ class View:
 
     def is_gone(self, beat: Beat) -> bool:
         """Return whether nothing is to be expected of the process any more."""
-        return beat.has_ended or beat.age_seconds > self.silence_seconds
+        return beat.has_ended or beat.age_seconds > self.silence_seconds or has_ended(beat.role, beat.step, self.steps)
 
 
 @dataclass(frozen=True)
@@ -141,25 +148,6 @@ def decide(view: View) -> Decision:
     return _limit(view) or _broken(view) or _seeding(view) or _draining(view)
 
 
-def passes_max_failed(max_failed: int | str | None, *, rows: int, succeeded: int, failed: int) -> bool:
-    """Return whether more rows failed than the limit allows.
-
-    Args:
-        max_failed: a number of rows; or a share of all rows, such as "5%", which says nothing before the
-            100th outcome (or the last one); or None.
-        rows: of the run.
-        succeeded: rows that have.
-        failed: rows that have.
-    """
-    if max_failed is None:
-        return False
-    text = str(max_failed).strip()
-    if not text.endswith("%"):
-        return failed > int(text)
-    is_told = succeeded + failed >= min(OUTCOMES_OF_A_SHARE, rows)
-    return is_told and failed > rows * float(text[:-1]) / 100
-
-
 def beat_of(process: str, age_seconds: float, fields: Mapping[str, Any]) -> Beat:
     """Return the heartbeat `fields`, whatever of it is there."""
     return Beat(
@@ -170,6 +158,7 @@ def beat_of(process: str, age_seconds: float, fields: Mapping[str, Any]) -> Beat
         message=str(fields.get("message") or ""),
         succeeded=int(fields.get("rows_done") or 0) - int(fields.get("rows_failed") or 0),
         failed=int(fields.get("rows_failed") or 0),
+        step=str(fields.get("step") or ""),
     )
 
 
@@ -178,26 +167,30 @@ def _all_gone(view: View) -> bool:
 
 
 def _limit(view: View) -> Cancel | None:
-    hours = view.seconds / 3600
-    if hours >= view.limits.max_hours:
-        return Cancel("limit", f"limits.max_hours is {view.limits.max_hours:g}, the run has taken {hours:.1f} hours")
     succeeded, failed = (sum(getattr(beat, name) for beat in view.beats) for name in ("succeeded", "failed"))
-    rows = view.rows or 0
-    if passes_max_failed(view.limits.max_failed, rows=rows, succeeded=succeeded, failed=failed):
-        return Cancel(
-            "limit", f"limits.max_failed is {view.limits.max_failed}, {failed:,} of {rows:,} rows have failed"
-        )
-    return None
+    passed = passed_limit(
+        view.limits,
+        seconds=view.seconds,
+        rows=view.rows or 0,
+        succeeded=succeeded,
+        failed=failed,
+        cost_usd=view.cost_usd,
+    )
+    return Cancel("limit", passed) if passed else None
 
 
 def _broken(view: View) -> Cancel | None:
-    """Return the end of a run whose activity cannot be started; no row is charged for that."""
-    broken = [beat for beat in view.consume_beats if beat.state == "broken"]
-    if not broken or any(beat.succeeded for beat in view.consume_beats):
+    """Return the end of a run whose activity, or image, cannot be started; no row is charged for that."""
+    beats = view.consume_beats
+    reasons = [beat.message for beat in beats if beat.state == "broken"]
+    if len(reasons) == len(beats):
+        # An image that does not start never sends a heartbeat; while one consumer works, it is not the image.
+        reasons += never_started(view.steps, {beat.step for beat in beats})
+    if not reasons or any(beat.succeeded for beat in beats):
         return None
-    if len(broken) < min(BROKEN_CONSUMERS, view.consumers):
+    if len(reasons) < min(BROKEN_CONSUMERS, view.consumers):
         return None
-    return Cancel("broken", broken[0].message or "the activity cannot be started")
+    return Cancel("broken", reasons[0] or "the activity cannot be started")
 
 
 def _seeding(view: View) -> Cancel | Wait | None:
@@ -205,6 +198,9 @@ def _seeding(view: View) -> Cancel | Wait | None:
     if view.rows is not None and not view.seeds_again:
         return None
     seeds = [beat for beat in view.beats if beat.role == "seed"]
+    failed = seed_failure(view.steps) if view.rows is None else None
+    if failed:
+        return Cancel("seed_failed", next((beat.message for beat in seeds if beat.message), failed))
     if not seeds or any(not beat.has_ended and beat.age_seconds <= SEED_SILENCE_SECONDS for beat in seeds):
         return Wait()
     newest = min(seeds, key=lambda beat: beat.age_seconds)
@@ -229,8 +225,11 @@ def _stall(view: View) -> Cancel | None:
     """Return the end of a run whose messages nobody works on any more."""
     beats = view.consume_beats
     quiet_seconds = min((beat.age_seconds for beat in beats), default=0.0)
-    are_gone = len(beats) >= view.consumers and all(view.is_gone(beat) for beat in beats)
-    if are_gone and quiet_seconds >= STOPPING_SECONDS:
+    are_gone = all(view.is_gone(beat) for beat in beats)
+    over = all_over(view.steps, view.consumers)
+    if over and are_gone:
+        what = over
+    elif are_gone and len(beats) >= view.consumers and quiet_seconds >= STOPPING_SECONDS and not may_come(view.steps):
         what = f"each of {len(beats)} consumers has left or fallen silent"
     elif quiet_seconds > CONSUMER_SILENCE_SECONDS:
         what = f"no consumer was heard of for {CONSUMER_SILENCE_SECONDS / 60:.0f} minutes"

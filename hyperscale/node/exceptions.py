@@ -7,9 +7,11 @@ import linecache
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hyperscale.failures import Failure, shorten
+from hyperscale.node.command_failure import CommandFailedError
 from hyperscale.node.hidden_values import NOTHING_HIDDEN, HiddenValues
 from hyperscale.node.results import ResultError
 
@@ -30,6 +32,8 @@ def failure_of(error: BaseException, folder: Path, hidden: HiddenValues = NOTHIN
         hidden: values that must not be seen.
     """
     message = _said(lambda: hidden.hide(str(error)))
+    if isinstance(error, CommandFailedError):
+        return replace(error.failure, message=message)
     if isinstance(error, ResultError):
         return Failure("result", "ResultError", message)
     if isinstance(error, SystemExit):

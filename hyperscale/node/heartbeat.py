@@ -9,6 +9,7 @@ from hyperscale import blobs
 from hyperscale.node.background import Background
 from hyperscale.node.control import Cancel, read_cancel
 from hyperscale.node.counting import RequestCounts
+from hyperscale.node.deputy import Deputy
 from hyperscale.node.leaving import may_leave
 from hyperscale.node.stores import Scalar, Store
 
@@ -25,6 +26,8 @@ class Counts(NamedTuple):
         rows_held: rows without an outcome.
         workers: how many.
         idle_workers: those that find nothing to do.
+        set_up_seconds: what a worker took to start; of the slowest one.
+        worker_memory_mb: the most that a worker that has ended had in memory; 0 until one has.
     """
 
     rows_done: int = 0
@@ -32,6 +35,8 @@ class Counts(NamedTuple):
     rows_held: int = 0
     workers: int = 0
     idle_workers: int = 0
+    set_up_seconds: float = 0.0
+    worker_memory_mb: float = 0.0
 
 
 class Heartbeat:
@@ -54,8 +59,23 @@ class Heartbeat:
         interval_seconds: float,
         clock: Callable[[], float],
         started_at: float,
+        step: str = "",
+        deputy: Deputy | None = None,
     ) -> None:
-        """Prepare the heartbeat of `process`; `life` counts the resumes so far, `started_at` is Unix seconds."""
+        """Prepare the heartbeat of a consumer.
+
+        Args:
+            store: of the run.
+            background: carries out the requests.
+            requests: so far, which heartbeats tell.
+            process: name of the consumer.
+            life: counts the resumes so far.
+            interval_seconds: between two heartbeats.
+            clock: returns seconds.
+            started_at: Unix seconds.
+            step: the job of Azure ML that this process is; empty elsewhere.
+            deputy: looks after the run when its teardown is lost; None: nobody does.
+        """
         self.cancel: Cancel | None = None
         self.idle_elsewhere = 0
         self.living: frozenset[str] = frozenset()
@@ -66,7 +86,8 @@ class Heartbeat:
         self._clock = clock
         self._next = clock()
         self._counts_said = Counts()
-        self._always: dict[str, Scalar] = {"role": "consume", "life": life, "started_at": started_at}
+        self._began, self._deputy = self._next, deputy
+        self._always: dict[str, Scalar] = {"role": "consume", "life": life, "started_at": started_at, "step": step}
 
     def tend(self, counts: Counts, *, is_ready: bool, looks_around: bool) -> None:
         """Beat if it is time to, or if the first worker has nothing to do: others may hand rows back.
@@ -85,6 +106,7 @@ class Heartbeat:
 
         def request() -> tuple[Cancel | None, dict[str, int]]:
             self._store.beat(self._name, fields)
+            self.look_after_run()
             return read_cancel(self._store, self._life), self._look_around() if looks_around else {}
 
         def then(answer: Callable[[], tuple[Cancel | None, dict[str, int]]]) -> None:
@@ -115,6 +137,16 @@ class Heartbeat:
             living=self.living,
         )
 
+    def look_after_run(self) -> None:
+        """Stand in for a teardown that is lost."""
+        if self._deputy:
+            self._deputy.tend()
+
+    def waits(self) -> None:
+        """Beat at once, while the rows are not in the queue yet."""
+        self._store.beat(self._name, self._fields("starting", Counts(), "waits until all rows are in the queue"))
+        self.look_after_run()
+
     def look_for_cancel(self) -> Cancel | None:
         """Return the marker that ended this life of the run, if there is one now."""
         self.cancel = self.cancel or read_cancel(self._store, self._life)
@@ -126,4 +158,5 @@ class Heartbeat:
 
     def _fields(self, state: str, counts: Counts, message: str = "") -> dict[str, Scalar]:
         self._counts_said = counts
-        return {**self._always, **counts._asdict(), "state": state, "message": message, **self._requests.as_fields()}
+        told = {"state": state, "message": message, "seconds": round(self._clock() - self._began, 3)}
+        return {**self._always, **counts._asdict(), **told, **self._requests.as_fields()}

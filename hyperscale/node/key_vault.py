@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.credentials import is_node, node_credential
-from hyperscale.node.patience import Patience, StorageUnavailableError
+from hyperscale.node.patience import Patience, StorageUnavailableError, retry_after
 
 API_VERSION = "7.4"
 ROLE = "Key Vault Secrets User"
@@ -172,13 +172,11 @@ def _fetch(opener: urllib.request.OpenerDirector, place: SecretPlace, token: str
     return value
 
 
-def _refused(place: SecretPlace, status: int, retry_after: str | None) -> HyperscaleError:
+def _refused(place: SecretPlace, status: int, asked: str | None) -> HyperscaleError:
     """Return the error for an answer other than 200."""
     if status in (408, 429) or status >= 500:
-        seconds = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else None
-        return StorageUnavailableError(
-            f"{place} cannot be fetched: the vault answers {status}", retry_after_seconds=seconds
-        )
+        said = f"{place} cannot be fetched: the vault answers {status}"
+        return StorageUnavailableError(said, retry_after_seconds=retry_after(asked, None))
     if status in (401, 403):
         return AzureError(
             f"{place} may not be read by the node's identity (status {status})",

@@ -10,6 +10,7 @@ from hyperscale import blobs
 from hyperscale.errors import HyperscaleError
 from hyperscale.ledger import FAILED, SUCCEEDED, DamagedPartError, Seal, Tally, read_part
 from hyperscale.node.stores import Store
+from hyperscale.row_set import RowSet
 
 #: How `ledger.succeeded_line` and `failed_line` begin; five times faster than reading the whole line as JSON.
 _OUR_LINE = re.compile(rb'\{"row_index":(\d{1,18}),"outcome":"(succeeded|failed)",')
@@ -75,12 +76,12 @@ def unsealed_parts(store: Store, seals: Sequence[Seal]) -> list[str]:
     return [name for name in store.names(blobs.LEDGER) if name not in sealed]
 
 
-def tally_of(store: Store, rows: int, seals: Sequence[Seal]) -> Tally:
+def tally_of(store: Store, rows: int | RowSet, seals: Sequence[Seal]) -> Tally:
     """Return the count of what `seals` made final, by the merge rule (rule 24).
 
     Args:
         store: of the run.
-        rows: how many the run has.
+        rows: how many the run has, or which.
         seals: the first so many of the chain, oldest first; every part in them is read.
 
     Raises:

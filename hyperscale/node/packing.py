@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
 from hyperscale.body import FILL_BODY_BYTES, Body
-from hyperscale.ledger import Tally
 from hyperscale.node.stored_rows import Stored, stored_apart
 
 #: row_index to values, in order.
 NumberedRows = Mapping[int, Sequence[Any]]
+#: Returns those of the rows start..stop-1 that are wanted: `Tally.missing_rows`, `RowSet.rows_between`.
+RowsBetween = Callable[[int, int], Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ def numbered(batches: Iterable[Sequence[Sequence[Any]]]) -> Iterator[NumberedRow
         start += len(rows)
 
 
-def without_outcome(batches: Iterable[NumberedRows], tally: Tally, *, size: int) -> Iterator[NumberedRows]:
-    """Yield the rows that are missing in `tally`, `size` at a time, under the row indices that they have."""
+def chosen(batches: Iterable[NumberedRows], rows_between: RowsBetween, *, size: int) -> Iterator[NumberedRows]:
+    """Yield the rows that `rows_between` names, `size` at a time, under the row indices that they have."""
     gathered: dict[int, Sequence[Any]] = {}
     for batch in batches:
         start = next(iter(batch))
-        gathered.update((index, batch[index]) for index in tally.missing_rows(start, start + len(batch)))
+        gathered.update((index, batch[index]) for index in rows_between(start, start + len(batch)))
         while len(gathered) >= size:
             full = dict(islice(gathered.items(), size))
             yield full

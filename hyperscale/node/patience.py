@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +64,23 @@ def seconds_until_next(
         # Never sooner than asked, and not all at the same moment.
         wait = max(wait, min(retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS) * (1 + chance / 4))
     return wait if seconds_left is None else min(wait, seconds_left)
+
+
+def retry_after(text: str | None, now: float | None) -> float | None:
+    """Return for how many seconds the header Retry-After, `text`, asks for peace; it holds seconds, or a date.
+
+    Args:
+        text: of the header; None when there is none.
+        now: Unix seconds, by the clock of the service; None when that is not known.
+    """
+    if not text:
+        return None
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - (time.time() if now is None else now))
+    except ValueError:
+        return None
 
 
 class Patience:

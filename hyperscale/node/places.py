@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,8 @@ from hyperscale.errors import HyperscaleError
 SERVICES = {"queue": "queue", "store": "blob"}
 #: Where blobs go when the URL of a store names an account alone: the default of azure.container.
 DEFAULT_CONTAINER = "hyperscale"
+#: The storage account of the workspace that a job is part of; with `auto/CONTAINER`, that container of it.
+AUTO = "auto"
 _EXAMPLES = {
     "queue": "https://ACCOUNT.queue.core.windows.net",
     "store": "https://ACCOUNT.blob.core.windows.net/CONTAINER",
@@ -46,12 +49,27 @@ def local_folder(url: str, what: str) -> Path:
         return Path(unquote(urlsplit(url).path))
     if is_remote(url):
         raise HyperscaleError(f"the {what} {url!r} is not a folder of this machine")
-    if url == "auto":
+    if is_auto(url):
         raise HyperscaleError(
-            f"the {what} 'auto' is not available yet: nobody looks up the storage account of a workspace",
-            hint=f"give its URL as --{what}, such as {_EXAMPLES[what]}, or azure.storage_account in experiment.yaml",
+            f"the {what} {url!r} is in the storage account of a workspace, and this is no job of Azure ML",
+            hint=f"give a folder, or its URL, such as {_EXAMPLES[what]}",
         )
     return Path(url)
+
+
+def is_auto(url: str) -> bool:
+    """Return whether `url` names the storage account of the workspace that a job is part of."""
+    return url.partition("/")[0] == AUTO
+
+
+def resolved(queue: str, store: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return `queue` and `store` as they are, or looked up where one of them is `auto`; see `auto_places`."""
+    if not (is_auto(queue) or is_auto(store)):
+        return queue, store
+    # The SDK takes half a second to import: a run on one machine needs none of it.
+    from hyperscale.node.auto_places import resolve_places
+
+    return resolve_places(queue, store, environ)
 
 
 def is_remote(url: str) -> bool:

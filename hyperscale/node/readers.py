@@ -9,6 +9,7 @@ from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Input
 from hyperscale.node.csv_rows import CsvRows
 from hyperscale.node.file_rows import FileRows, split_glob
+from hyperscale.node.json_rows import JsonRows
 from hyperscale.node.rows import Rows
 
 __all__ = ["Rows", "input_hash", "open_rows", "split_glob"]
@@ -21,7 +22,7 @@ def open_rows(source: Input, path: Path) -> Rows:
 
     Args:
         source: what experiment.yaml says of the input.
-        path: of the CSV file, or of the fixed folder of the pattern of `files` (`split_glob`).
+        path: of the file, or of the fixed folder of the pattern of `files` (`split_glob`).
 
     Raises:
         ExperimentError: when there is nothing to read, or its columns are not those that `source` names.
@@ -30,13 +31,19 @@ def open_rows(source: Input, path: Path) -> Rows:
         return CsvRows(source, path)
     if source.form == "files":
         return FileRows(source, path)
+    if source.form == "jsonl":
+        return JsonRows(source, path)
+    if source.form == "parquet":
+        from hyperscale.node.parquet_rows import ParquetRows  # pyarrow takes a while: only who needs it
+
+        return ParquetRows(source, path)
     raise ExperimentError(f"input.{source.form} is not available yet in this version")
 
 
 def input_hash(source: Input, path: Path) -> str:
     """Return the SHA-256 of what `open_rows` reads, hexadecimal.
 
-    Of a CSV file it is that of its bytes; of files, that of the lines `path<tab>size`, sorted by path.
+    Of a file it is that of its bytes; of `files`, that of the lines `path<tab>size`, sorted by path.
 
     Raises:
         ExperimentError: when there is nothing to read.
@@ -51,5 +58,5 @@ def input_hash(source: Input, path: Path) -> str:
             while content := stream.read(_READ_BYTES):
                 digest.update(content)
     except OSError as error:
-        raise ExperimentError(f"the input {source.csv} cannot be read: {error.strerror}") from error
+        raise ExperimentError(f"the input {source.place} cannot be read: {error.strerror}") from error
     return digest.hexdigest()

@@ -13,6 +13,11 @@ from azure.core.pipeline import policies
 from azure.core.rest import HttpRequest
 
 from hyperscale.errors import AzureError
+from hyperscale.node.azure_requests import causes
+from hyperscale.node.refusals import RefusedError, refusal
+from hyperscale.node.sign_in import LOG_IN, no_token
+
+__all__ = ["RefusedError", "ResourceManager"]
 
 T = TypeVar("T")
 
@@ -24,16 +29,8 @@ RETRIES = 6
 LONGEST_WAIT_SECONDS = 60
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
-_MAX_SAID = 400
-
-
-class RefusedError(AzureError):
-    """Azure answered, and said no; `status` and `code` are its own."""
-
-    def __init__(self, message: str, *, status: int, code: str, hint: str | None = None) -> None:
-        """Keep what Azure answered beside the message."""
-        super().__init__(message, hint=hint)
-        self.status, self.code = status, code
+#: Every request of ours may be made twice; the SDK would not repeat a POST, which cancels jobs.
+_REPEATED = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE"})
 
 
 class ResourceManager:
@@ -45,21 +42,32 @@ class ResourceManager:
         requests: how many answers it has had.
     """
 
-    def __init__(self, credential: Any, *, who: str, retries: int = RETRIES) -> None:
-        """Ask as `credential`; `who` it is, for messages."""
+    def __init__(self, credential: Any, *, who: str, retries: int = RETRIES, advice: str = LOG_IN) -> None:
+        """Ask as `credential`.
+
+        Args:
+            credential: of azure-identity.
+            who: it is, for messages.
+            retries: how often a request is made again.
+            advice: what to do when there is no token at all.
+        """
         self.requests = 0
-        self._who = who
+        self._who, self._advice = who, advice
         # At INFO the SDK writes several lines for each request.
         logging.getLogger("azure").setLevel(logging.WARNING)
-        self._client: PipelineClient[Any, Any] = PipelineClient(
+        told = policies.BearerTokenCredentialPolicy(credential, SCOPE)
+        self._client = self._new_client(retries, told, policies.CustomHookPolicy(raw_response_hook=self._count))
+        self._client_without_token = self._new_client(retries)
+
+    @staticmethod
+    def _new_client(retries: int, *more: Any) -> PipelineClient[Any, Any]:
+        # Of one kind the SDK repeats 3, whatever the total says.
+        kinds = dict.fromkeys(("retry_total", "retry_connect", "retry_read", "retry_status"), retries)
+        first = (policies.RequestIdPolicy(), policies.UserAgentPolicy("hyperscale"))
+        repeat = policies.RetryPolicy(retry_backoff_max=LONGEST_WAIT_SECONDS, **kinds)
+        return PipelineClient(
             URL,
-            policies=[
-                policies.RequestIdPolicy(),
-                policies.UserAgentPolicy("hyperscale"),
-                policies.RetryPolicy(retry_total=retries, retry_backoff_max=LONGEST_WAIT_SECONDS),
-                policies.BearerTokenCredentialPolicy(credential, SCOPE),
-                policies.CustomHookPolicy(raw_response_hook=self._count),
-            ],
+            policies=[*first, repeat, *more],
             connection_timeout=CONNECT_SECONDS,
             read_timeout=ANSWER_SECONDS,
         )
@@ -95,17 +103,36 @@ class ResourceManager:
     ) -> dict[str, Any] | None:
         """Return the answer's document, empty when it has none; None when its status is one of `missing`."""
         said = f"{method} {path.partition('?')[0].removeprefix(URL)}"
-        request = HttpRequest(method, _with_query(path, query), json=body)
-        response = self._ask(said, lambda: self._client.send_request(request))
+        request = HttpRequest(method, self._client.format_url(_with_query(path, query)), json=body)
+        response = self._ask(said, lambda: self._client.send_request(request, retry_on_methods=_REPEATED))
         if response.status_code in missing:
             return None
         if response.status_code >= 400:
-            raise self._refused(said, response)
-        return response.json() if response.content else {}
+            code, message = _error_of(response)
+            raise refusal(said, response.status_code, code, message, self._who)
+        return _document(said, response)
+
+    def signed_text(self, url: str) -> str | None:
+        """Return the text at a signed address of a blob, None when it is gone; no message repeats the address.
+
+        Raises:
+            RefusedError: when the storage account refuses.
+            AzureError: when it cannot be asked.
+        """
+        said = "GET a file of a job"
+        # Without a token: the signature says enough, and a token is for Azure Resource Manager alone.
+        response = self._ask(said, lambda: self._client_without_token.send_request(HttpRequest("GET", url)))
+        if response.status_code == 404:
+            return None
+        if response.status_code >= 400:
+            raise refusal(said, response.status_code, response.headers.get("x-ms-error-code", ""), "", self._who)
+        text: str = response.content.decode(errors="replace")
+        return text
 
     def close(self) -> None:
         """Close its connections."""
         self._client.close()
+        self._client_without_token.close()
 
     def _count(self, _: Any) -> None:
         self.requests += 1
@@ -113,18 +140,12 @@ class ResourceManager:
     def _ask(self, said: str, request: Callable[[], T]) -> T:
         try:
             return request()
-        except sdk.ClientAuthenticationError:
-            problem = f"{said}: there is no token for {self._who}"
-        except (sdk.ServiceRequestError, sdk.ServiceResponseError) as error:
-            problem = f"{said}: no answer: {type(error).__name__}"
+        except sdk.ClientAuthenticationError as error:
+            problem = no_token(said, error, self._who, self._advice)
+        except sdk.AzureError as error:
+            problem = _unanswered(said, error)
         # Outside of the block above: the SDK's error may hold what it sent.
-        raise AzureError(problem, hint="see `hyperscale doctor`")
-
-    def _refused(self, said: str, response: Any) -> RefusedError:
-        code, message = _error_of(response)
-        hint = f"{self._who} may not do this: see `hyperscale doctor`" if response.status_code in (401, 403) else None
-        text = f"{said}: Azure answered {response.status_code} {code}: {message}".rstrip(": ")
-        return RefusedError(text, status=response.status_code, code=code, hint=hint)
+        raise problem
 
 
 def _with_query(path: str, query: Mapping[str, str]) -> str:
@@ -132,9 +153,38 @@ def _with_query(path: str, query: Mapping[str, str]) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(named)}" if named else path
 
 
+def _document(said: str, response: Any) -> dict[str, Any]:
+    if not response.content:
+        return {}
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise AzureError(
+            f"{said}: the answer is none of Azure Resource Manager",
+            hint="if a proxy stands between, have it pass management.azure.com",
+        )
+    return document
+
+
+def _unanswered(said: str, error: Exception) -> AzureError:
+    found = list(causes(error))
+    if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in found):
+        return AzureError(
+            f"{said}: the certificate of Azure is not trusted here",
+            hint="set REQUESTS_CA_BUNDLE to the file of the authority that signed it (a proxy may have its own)",
+        )
+    told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
+    return AzureError(
+        f"{said}: no answer ({told[-1] if told else type(found[-1]).__name__})",
+        hint="see that this machine reaches management.azure.com, then try again",
+    )
+
+
 def _error_of(response: Any) -> tuple[str, str]:
     try:
         error = response.json().get("error") or {}
+        return str(error.get("code") or ""), str(error.get("message") or "")
     except (ValueError, AttributeError):
-        error = {}
-    return str(error.get("code") or ""), str(error.get("message") or "")[:_MAX_SAID]
+        return "", ""

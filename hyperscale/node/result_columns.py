@@ -39,7 +39,7 @@ class ResultColumns:
         """Take in the names and types of one result."""
         for row in rows_of(result):
             for name, value in row.items():
-                kind = _kind_of(value)
+                kind = kind_of(value)
                 kinds = self._kinds.get(name)
                 if kinds is None:
                     kinds = self._kinds[name] = set()
@@ -48,7 +48,7 @@ class ResultColumns:
 
     def columns(self) -> tuple[Column, ...]:
         """Return the columns, in order of first appearance."""
-        return tuple(Column(name, _widest(kinds)) for name, kinds in self._kinds.items())
+        return tuple(Column(name, widest(kinds)) for name, kinds in self._kinds.items())
 
 
 def rows_of(result: Any) -> Sequence[dict[str, Any]]:
@@ -110,7 +110,8 @@ def _number(value: Any) -> float | None:
     return None
 
 
-def _kind_of(value: Any) -> str | None:
+def kind_of(value: Any) -> str | None:
+    """Return the type of a column that holds `value` alone; None for None."""
     if isinstance(value, str):
         return "string"
     if value is None:
@@ -124,7 +125,8 @@ def _kind_of(value: Any) -> str | None:
     return "string"
 
 
-def _widest(kinds: set[str]) -> str:
+def widest(kinds: set[str]) -> str:
+    """Return the type of a column that holds values of all of these `kinds`."""
     if len(kinds) == 1:
         return next(iter(kinds))
     return "number" if kinds == {"integer", "number"} else "string"

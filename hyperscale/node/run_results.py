@@ -9,13 +9,16 @@ from typing import Any, Literal
 
 from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
 from hyperscale.ledger import Seal
-from hyperscale.node.drain import passes_max_failed
 from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.limits import cost_usd, passes_max_failed
+from hyperscale.node.lineage import Generation, all_rows
 
 Outcome = Literal["succeeded", "incomplete", "cancelled", "limit"]
 #: What the storage was asked for, by purpose.
 REQUEST_KINDS = ("seed", "consume", "ledger", "logs", "heartbeat")
 _REQUESTS = "requests."
+#: Why rows are missing in a complete retry.
+NOT_RETRIED = "they were missing before, and are not among the rows of this retry"
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,12 @@ class RunResults:
         rows_per_second: outcomes in that time.
         workers: that were planned.
         storage_requests: by purpose, as far as heartbeats told.
-        cost_usd: list price of the nodes; None on this machine.
+        cost_usd: list price of the nodes while consumers were heard of; None where nobody knows one.
         reason: why rows are missing, for people; empty when none is.
         failure_groups: the largest groups of failed rows.
+        lineage: ids of the runs whose outcomes are counted in `rows`, oldest first: this run, behind those that it
+            is a retry of.
+        retried: of a retry, the rows that it ran itself; None of another run.
     """
 
     run_id: str
@@ -59,6 +65,8 @@ class RunResults:
     cost_usd: float | None
     reason: str
     failure_groups: tuple[FailureGroup, ...]
+    lineage: tuple[str, ...]
+    retried: RowCounts | None
 
     @property
     def exit_code(self) -> int:
@@ -75,12 +83,24 @@ def sealed_reason(reason: str, message: str) -> str:
     return f"{reason}: {message}" if message else reason
 
 
-def outcome_of(seal: Seal, max_failed: int | str | None) -> Outcome:
-    """Return what a run came to by its newest seal."""
-    if seal.state == "complete" and seal.failed == 0:
+def counts_of(seal: Seal) -> RowCounts:
+    """Return what the seal says of its run."""
+    return RowCounts(seal.rows, seal.succeeded, seal.failed, seal.missing, seal.duplicates)
+
+
+def counts_of_lineage(lineage: Sequence[Generation], *, succeeded: int, failed: int) -> RowCounts:
+    """Return the counts of a run together with those that it is a retry of, from the rows in its tables."""
+    total = all_rows(lineage).count
+    duplicates = sum(generation.seals[-1].duplicates for generation in lineage)
+    return RowCounts(total, succeeded, failed, total - succeeded - failed, duplicates)
+
+
+def outcome_of(seal: Seal, rows: RowCounts, max_failed: int | str | None) -> Outcome:
+    """Return what a run came to by its newest seal; `rows` are those of its lineage."""
+    if seal.state == "complete" and not rows.failed and not rows.missing:
         return "succeeded"
     reason = seal.reason.partition(":")[0]
-    too_many = passes_max_failed(max_failed, rows=seal.rows, succeeded=seal.succeeded, failed=seal.failed)
+    too_many = passes_max_failed(max_failed, rows=rows.total, succeeded=rows.succeeded, failed=rows.failed)
     if reason == "limit" or too_many:
         return "limit"
     return "cancelled" if reason in ("user", "broken") else "incomplete"
@@ -95,6 +115,8 @@ def results_of(
     manifest: Mapping[str, Any],
     beats: Iterable[Mapping[str, Any]],
     groups: tuple[FailureGroup, ...],
+    rows: RowCounts,
+    ancestors: Sequence[str],
 ) -> RunResults:
     """Return the figures of a run.
 
@@ -106,22 +128,29 @@ def results_of(
         manifest: run.json.
         beats: fields of every heartbeat.
         groups: of failed rows.
+        rows: the count of them, with those of `ancestors`.
+        ancestors: ids of the runs that this one is a retry of, oldest first.
     """
     seal = seals[-1]
-    plan = manifest.get("plan") or {}
+    reason = seal.reason.partition(": ")[2] or seal.reason
+    if rows.missing and not reason:
+        reason = NOT_RETRIED
+    plan, told = manifest.get("plan") or {}, list(beats)
     seconds = max(0.0, seal.sealed_at - float(manifest.get("created_at") or seal.sealed_at))
     return RunResults(
         run_id=run_id,
         experiment=experiment,
-        outcome=outcome_of(seal, max_failed),
-        rows=RowCounts(seal.rows, seal.succeeded, seal.failed, seal.missing, seal.duplicates),
+        outcome=outcome_of(seal, rows, max_failed),
+        rows=rows,
         seconds=round(seconds, 3),
         rows_per_second=round((seal.succeeded + seal.failed) / seconds, 3) if seconds else 0.0,
         workers=int(plan.get("consumers") or 0) * int(plan.get("workers_per_node") or 0),
-        storage_requests=_requests(beats),
-        cost_usd=None,
-        reason=seal.reason.partition(": ")[2] or seal.reason,
+        storage_requests=_requests(told),
+        cost_usd=cost_usd(told, (manifest.get("azure") or {}).get("usd_per_node_hour")),
+        reason=reason,
         failure_groups=groups,
+        lineage=(*ancestors, run_id),
+        retried=counts_of(seal) if ancestors else None,
     )
 
 

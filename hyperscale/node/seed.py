@@ -15,14 +15,19 @@ from hyperscale.experiment import Input
 from hyperscale.node.control import (
     Resume,
     SeedRecord,
+    Selection,
+    read_manifest,
     read_resumes,
     read_seed,
+    read_selected_rows,
+    rows_of_run,
+    selection_of,
     write_manifest,
     write_seed,
 )
 from hyperscale.node.counting import RequestCounts
 from hyperscale.node.ledger_reader import read_seals, tally_of
-from hyperscale.node.packing import Packed, numbered, pack, without_outcome
+from hyperscale.node.packing import NumberedRows, Packed, chosen, numbered, pack
 from hyperscale.node.queues import Queue
 from hyperscale.node.readers import Rows, input_hash, open_rows
 from hyperscale.node.stores import Store
@@ -46,9 +51,9 @@ def seed_rows(
     counts: RequestCounts,
     clock: Callable[[], float],
 ) -> SeedRecord:
-    """Put the rows of the input that still have to be put, and return seed.json.
+    """Put the rows of the run that still have to be put, and return seed.json.
 
-    Those are all rows when there is no seed.json; the rows that were missing when the run was resumed, if its
+    Those are all of them when there is no seed.json; the rows that were missing when the run was resumed, if its
     newest resume names them; else none. Another seed of the run may be at work at the same time.
 
     Args:
@@ -64,11 +69,12 @@ def seed_rows(
         clock: Unix seconds.
 
     Raises:
-        RunStateError: when the input is another than the one that was seeded.
+        RunStateError: when the input is another than the one that was seeded, or that rows were selected from.
         ExperimentError: when the input cannot be read, or a row is too large.
         QueueGoneError: when the queue was removed while it was being filled: the run is over.
     """
     write_manifest(store, dict(manifest))
+    selection = selection_of(read_manifest(store))
     resumes = read_resumes(store)
     pulse = _Pulse(store, counts, clock, seed_id=seed_id, life=len(resumes))
     try:
@@ -77,7 +83,7 @@ def seed_rows(
         digest = input_hash(source, path)
         record = read_seed(store)
         if record is None:
-            record = _seed_all(job, seed_id, source.key, digest, clock)
+            record = _seed_all(job, seed_id, source.key, digest, clock, selection)
         else:
             _check_same_input(record, digest)
             if resumes and resumes[-1].seed_id is not None:
@@ -92,7 +98,7 @@ def seed_rows(
 
 @dataclass(frozen=True)
 class _Job:
-    """What both ways of seeding work with."""
+    """What all ways of seeding work with."""
 
     run_id: str
     queue: Queue
@@ -102,13 +108,29 @@ class _Job:
     pulse: _Pulse
 
 
-def _seed_all(job: _Job, seed_id: str, key: str | None, digest: str, clock: Callable[[], float]) -> SeedRecord:
-    """Put all rows under `seed_id`, then seal; return what is sealed, by whichever seed was first."""
+def _seed_all(
+    job: _Job,
+    seed_id: str,
+    key: str | None,
+    digest: str,
+    clock: Callable[[], float],
+    selection: Selection | None,
+) -> SeedRecord:
+    """Put all rows of the run under `seed_id`, then seal; return what is sealed, by whichever seed was first."""
     started_at = clock()
+    batches: Iterable[NumberedRows] = numbered(job.rows.batches(job.rows_per_message))
+    if selection is not None:
+        _check_selected_input(selection, digest)
+        selected = read_selected_rows(job.store, selection)
+        batches = chosen(batches, selected.rows_between, size=job.rows_per_message)
     job.queue.create()
-    batches = numbered(job.rows.batches(job.rows_per_message))
     messages = pack(batches, run_id=job.run_id, seed_id=seed_id, columns=tuple(job.rows.columns))
     rows, batch_count = _put(job, messages)
+    if selection is not None and rows != selection.rows:
+        raise RunStateError(
+            f"the input ends before the last of {selection.rows:,} selected rows: {rows:,} of them are in it",
+            hint="input.limit must let in all rows that were selected",
+        )
     record = SeedRecord(
         seed_id=seed_id,
         rows=rows,
@@ -118,6 +140,7 @@ def _seed_all(job: _Job, seed_id: str, key: str | None, digest: str, clock: Call
         key=key,
         input_hash=digest,
         seconds=clock() - started_at,
+        selection=selection,
     )
     if write_seed(job.store, record):
         return record
@@ -132,10 +155,10 @@ def _seed_all(job: _Job, seed_id: str, key: str | None, digest: str, clock: Call
 def _seed_missing(job: _Job, record: SeedRecord, resume: Resume, seed_id: str) -> None:
     """Put the rows that are missing by the seal that `resume` names, under the seed_id that it names."""
     seals = [seal for seal in read_seals(job.store) if seal.number <= (resume.seal or 0)]
-    tally = tally_of(job.store, record.rows, seals)
+    tally = tally_of(job.store, rows_of_run(job.store, record), seals)
     job.queue.create()
     batches = numbered(job.rows.batches(job.rows_per_message))
-    missing = without_outcome(batches, tally, size=job.rows_per_message)
+    missing = chosen(batches, tally.missing_rows, size=job.rows_per_message)
     _put(job, pack(missing, run_id=job.run_id, seed_id=seed_id, columns=record.columns))
 
 
@@ -168,6 +191,15 @@ def _check_same_input(record: SeedRecord, digest: str) -> None:
             f"the input has changed since the run was seeded: its SHA-256 is {digest[:12]}..., "
             f"{blobs.SEED} says {record.input_hash[:12]}...",
             hint="put the input back as it was to go on with this run, or start a new run",
+        )
+
+
+def _check_selected_input(selection: Selection, digest: str) -> None:
+    if selection.input_hash != digest:
+        raise RunStateError(
+            f"the input has changed since the rows of this run were selected: its SHA-256 is {digest[:12]}..., "
+            f"it was {selection.input_hash[:12]}...",
+            hint="put the input back as it was, or start a new run of all its rows",
         )
 
 

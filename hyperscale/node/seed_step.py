@@ -13,8 +13,10 @@ from typing import Any
 import hyperscale
 from hyperscale import blobs
 from hyperscale.experiment import NodeExperiment
+from hyperscale.node.azure_job import find_job, inputs_of, run_of
 from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.event_queues import make_event_queues
+from hyperscale.node.places import resolved
 from hyperscale.node.queues import open_queue
 from hyperscale.node.run_id import resolve_run_id
 from hyperscale.node.seed import seed_rows
@@ -26,11 +28,12 @@ def run_seed(values: argparse.Namespace) -> int:
     run_id = resolve_run_id(values.run_id, os.environ)
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
-    store = CountingStore(open_store(values.store, run_id), "seed", counts)
-    make_event_queues(values.queue, experiment, counts)
+    queue_url, store_url = resolved(values.queue, values.store, os.environ)
+    store = CountingStore(open_store(store_url, run_id), "seed", counts)
+    make_event_queues(queue_url, experiment, counts)
     record = seed_rows(
         run_id=run_id,
-        queue=CountingQueue(open_queue(values.queue, run_id), "seed", counts),
+        queue=CountingQueue(open_queue(queue_url, run_id), "seed", counts),
         store=store,
         source=experiment.input,
         path=Path(values.input),
@@ -58,4 +61,10 @@ def _manifest(run_id: str, experiment: NodeExperiment, values: argparse.Namespac
         "plan": {"rows": None, **{name: getattr(values, name) for name in plan}},
         "hashes": {"experiment": None, "input": None, "code": None},
         "experiment_file": None,
+        "azure": _azure(values),
     }
+
+
+def _azure(values: argparse.Namespace) -> dict[str, Any] | None:
+    job = find_job(os.environ)
+    return run_of(job, **inputs_of(values)).to_document() if job else None

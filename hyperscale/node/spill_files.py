@@ -31,9 +31,9 @@ class Spill:
         self._waiting: defaultdict[int, list[bytes]] = defaultdict(list)
         self._waiting_bytes = 0
 
-    def add(self, seal: int, row_index: int, succeeded: bool, line: bytes) -> None:
-        """Take in a line; lines come in the order of `hyperscale.ledger.merge`."""
-        entry = b"%d %d %d %s\n" % (seal, row_index, succeeded, line)
+    def add(self, seal: int, row_index: int, succeeded: bool, line: bytes, *, run: int = 0) -> None:
+        """Take in a line of the `run`-th run of a lineage; lines come in the order of `hyperscale.ledger.merge`."""
+        entry = b"%d %d %d %d %s\n" % (run, seal, row_index, succeeded, line)
         self._waiting[row_index // self._rows_per_bucket].append(entry)
         self._waiting_bytes += len(entry)
         if self._waiting_bytes >= self._buffer_bytes:
@@ -76,6 +76,6 @@ def _positions(content: mmap.mmap) -> Iterator[Line]:
     """Yield each line of a bucket with where it stands in place of what it says."""
     end = 0
     while entry := content.readline():
-        seal, row_index, succeeded, line = entry.split(b" ", 3)
+        run, seal, row_index, succeeded, line = entry.split(b" ", 4)
         end += len(entry)
-        yield Line(int(seal), int(row_index), succeeded == b"1", (end - len(line), end))
+        yield Line(int(seal), int(row_index), succeeded == b"1", (end - len(line), end), int(run))

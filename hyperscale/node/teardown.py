@@ -1,98 +1,150 @@
-"""Teardown: waits until a run is over, makes its outcomes final, and publishes what it came to.
+"""Teardown: waits until a run is over, makes its outcomes final, publishes what it came to, and deletes its clusters.
 
-`drain` decides, `chain` seals, `collect` makes the tables; here it is carried out. A teardown that comes
+`drain` decides, `publishing` seals and collects, `clusters` deletes; here it is carried out. A teardown that comes
 after one that was killed does all of it again, to the same bytes.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hyperscale import blobs
-from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.errors import HyperscaleError, TeardownError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.ledger import Seal
 from hyperscale.node import drain
-from hyperscale.node.collect import collect
-from hyperscale.node.control import Cancel, SeedRecord, read_manifest, write_cancel
-from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.clusters import check_deleted
+from hyperscale.node.control import write_cancel
+from hyperscale.node.fleet import Fleet, NoFleet
+from hyperscale.node.lineage import OpenRun
+from hyperscale.node.publishing import seal_and_publish
 from hyperscale.node.queues import Queue
-from hyperscale.node.readers import input_hash, open_rows
-from hyperscale.node.run_results import RunResults, results_of, sealed_reason
+from hyperscale.node.run_results import RunResults
 from hyperscale.node.stores import Scalar, Store
 from hyperscale.node.watch import Watch
 
 BEAT_SECONDS = 20.0
+#: Who is told to stop on Azure ML may be killed soon: consumers get so long to write what they know, then the clusters
+#: are deleted before anything else.
+STOPPED_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
 
 
-def tear_down(
-    *,
-    run_id: str,
-    queue: Queue,
-    store: Store,
-    experiment: NodeExperiment,
-    input_path: Path,
-    consumers: int,
-    lease_seconds: float,
-    resumes: int,
-    clock: Callable[[], float],
-    wait: Callable[[float], None],
-    stop_requested: Callable[[], bool],
-    scratch: Path | None = None,
-) -> RunResults:
-    """Wait for the end of a run, seal its ledger, write its results, and return its figures.
+@dataclass(frozen=True, kw_only=True)
+class Teardown:
+    """The end of one life of a run; `run` waits for it and does what is to be done then.
 
-    The queue is removed when every row has its outcome, and kept otherwise (rule 29).
-
-    Args:
-        run_id: of the run.
-        queue: of the run.
-        store: of the run; takes the results.
-        experiment: its limits end the run, its output says what is collected.
+    Attributes:
+        run_id, queue, store, experiment: of the run; its store takes the results.
         input_path: the input, which is read once more.
-        consumers: how many were planned.
-        lease_seconds: of a message.
-        resumes: how many resume markers there are: the life of the run that is waited for.
+        consumers, lease_seconds: as planned.
+        life: how many resume markers there are.
         clock: returns Unix seconds.
         wait: waits so many seconds, or less.
         stop_requested: whether this process was asked to leave in good order; the run is then cancelled.
+        open_run: opens the store of another run: of those that this one is a retry of.
         scratch: folder for what is only needed on the way; None: the system's for temporary files.
-
-    Raises:
-        DamagedPartError: when the ledger cannot be counted.
-        RunStateError: when the input is not what was seeded; outcomes are sealed all the same.
+        fleet: the machines of the run.
+        observe: is told what is seen at each look.
     """
-    pulse = Pulse(store, life=resumes, clock=clock)
-    try:
-        watch = Watch(
-            queue,
-            store,
-            life=resumes,
-            consumers=consumers,
-            lease_seconds=lease_seconds,
-            limits=experiment.limits,
-            clock=clock,
+
+    run_id: str
+    queue: Queue
+    store: Store
+    experiment: NodeExperiment
+    input_path: Path
+    consumers: int
+    lease_seconds: float
+    life: int
+    clock: Callable[[], float]
+    wait: Callable[[float], None]
+    stop_requested: Callable[[], bool]
+    open_run: OpenRun
+    scratch: Path | None = None
+    fleet: Fleet = field(default_factory=NoFleet)
+    observe: Callable[[drain.View], None] = lambda _: None
+
+    def run(self) -> RunResults:
+        """Wait for the end of the run, seal its ledger, write its results, delete its clusters; return its figures.
+
+        The queue is removed when every row has its outcome, and kept otherwise (rule 29); the clusters go in any
+        case.
+
+        Raises:
+            DamagedPartError: when the ledger cannot be counted.
+            RunStateError: when the input is not what was seeded; outcomes are sealed all the same.
+            TeardownError: when clusters of the run are left; its results are written all the same.
+        """
+        pulse = Pulse(self.store, life=self.life, clock=self.clock)
+        with _clusters_deleted_on_failure(pulse, self.fleet, self.run_id, self.wait):
+            watch = self._watch()
+            self._wait_for_end(watch, pulse)
+            pulse.beat("collecting")
+            results = seal_and_publish(
+                run_id=self.run_id,
+                store=self.store,
+                experiment=self.experiment,
+                input_path=self.input_path,
+                cancel=watch.cancel,
+                sealed_at=self.clock(),
+                open_run=self.open_run,
+                ledger=watch.chain,
+                scratch=self.scratch,
+            )
+            if watch.chain and watch.chain.is_complete:
+                self.queue.remove()
+        _delete(self.fleet, results, pulse, self.wait)
+        return results
+
+    def _watch(self) -> Watch:
+        return Watch(
+            self.queue,
+            self.store,
+            life=self.life,
+            consumers=self.consumers,
+            lease_seconds=self.lease_seconds,
+            limits=self.experiment.limits,
+            clock=self.clock,
+            usd_per_node_hour=self.fleet.usd_per_node_hour,
+            steps=self.fleet.steps,
         )
-        look_seconds = min(queue.poll_seconds, store.poll_seconds)  # it is alone, and may look more often
-        _await_end(watch, store, pulse, life=resumes, pause=lambda: wait(look_seconds), stop=stop_requested)
-        pulse.beat("collecting")
-        results = _publish(watch, store, experiment, input_path, scratch, run_id=run_id, sealed_at=clock())
-        if watch.chain and watch.chain.is_complete:
-            queue.remove()
-    except BaseException as error:
-        with suppress(HyperscaleError):  # the store itself may be what is broken
-            pulse.beat("broken", f"{type(error).__name__}: {error}")
-        raise
-    pulse.beat("left")
-    return results
+
+    def _wait_for_end(self, watch: Watch, pulse: Pulse) -> None:
+        """Return when the ledger is to be sealed."""
+        look_seconds = min(self.queue.poll_seconds, self.store.poll_seconds)  # it is alone, and may look more often
+        stopped_at: float | None = None
+        while True:
+            if stopped_at is None and self.stop_requested():
+                stopped_at = self.clock()
+            decision = self._decide(watch, pulse, is_stopped=stopped_at is not None)
+            if isinstance(decision, drain.Look):
+                watch.look()
+            elif isinstance(decision, drain.Cancel):
+                logger.info("no more rows are handed out: %s", decision.message)
+                write_cancel(self.store, self.life, decision.reason, decision.message)
+            elif isinstance(decision, drain.Seal) or self._has_no_more_time(stopped_at):
+                break
+            else:
+                self.wait(look_seconds)
+        if stopped_at is not None:
+            self.fleet.begin_deletion()
+
+    def _decide(self, watch: Watch, pulse: Pulse, *, is_stopped: bool) -> drain.Decision:
+        view = watch.view()
+        self.observe(view)
+        is_handing_out = watch.cancel is None and view.complete_seconds is None
+        pulse.tend("running" if is_handing_out else "draining")
+        if is_stopped and is_handing_out:
+            return drain.Cancel("user", "stopped by a signal")
+        return drain.decide(view)
+
+    def _has_no_more_time(self, stopped_at: float | None) -> bool:
+        return self.fleet.is_ours and stopped_at is not None and self.clock() - stopped_at >= STOPPED_SECONDS
 
 
 class Pulse:
@@ -118,114 +170,45 @@ class Pulse:
         self._store.beat(self._name, {**self._fields, "state": state, "message": message})
 
 
-def _await_end(
-    watch: Watch,
-    store: Store,
-    pulse: Pulse,
-    *,
-    life: int,
-    pause: Callable[[], None],
-    stop: Callable[[], bool],
-) -> None:
-    """Return when the ledger is to be sealed."""
-    while True:
-        view = watch.view()
-        pulse.tend("running" if watch.cancel is None and view.complete_seconds is None else "draining")
-        decision = drain.decide(view)
-        if stop() and watch.cancel is None and view.complete_seconds is None:
-            decision = drain.Cancel("user", "stopped by a signal")
-        if isinstance(decision, drain.Seal):
-            return
-        if isinstance(decision, drain.Look):
-            watch.look()
-        elif isinstance(decision, drain.Cancel):
-            logger.info("no more rows are handed out: %s", decision.message)
-            write_cancel(store, life, decision.reason, decision.message)
-        else:
-            pause()
-
-
-def _publish(
-    watch: Watch,
-    store: Store,
-    experiment: NodeExperiment,
-    input_path: Path,
-    scratch: Path | None,
-    *,
-    run_id: str,
-    sealed_at: float,
-) -> RunResults:
-    manifest = read_manifest(store) or {}
-    reason = _reason(watch.cancel)
-    with _work_folder(scratch) as work_folder:
-        groups: tuple[FailureGroup, ...] = ()
-        if watch.seed is None:
-            seals = [_unseeded(int((manifest.get("plan") or {}).get("rows") or 0), reason, sealed_at)]
-        else:
-            seals = watch.ledger().seal(reason, sealed_at)
-            groups = _collect(store, seals, watch.seed, experiment, input_path, Path(work_folder))
-        results = results_of(
-            seals,
-            run_id=run_id,
-            experiment=experiment.name,
-            max_failed=experiment.limits.max_failed,
-            manifest=manifest,
-            beats=(fields for _, _, fields in store.beats(blobs.CONSUMERS)),
-            groups=groups,
-        )
-        path = Path(work_folder) / blobs.RUN_RESULTS
-        path.write_text(json.dumps(results.to_document(), indent=1) + "\n", encoding="utf-8")
-        store.upload(blobs.RUN_RESULTS, path)  # last: who finds it finds the tables too
-    return results
-
-
 @contextmanager
-def _work_folder(scratch: Path | None) -> Iterator[str]:
-    """Give an empty folder that goes when the block ends; what cannot be written there is said in our words."""
+def _clusters_deleted_on_failure(
+    pulse: Pulse, fleet: Fleet, run_id: str, wait: Callable[[float], None]
+) -> Iterator[None]:
     try:
-        with tempfile.TemporaryDirectory(prefix="hyperscale-", dir=scratch) as folder:
-            yield folder
-    except OSError as error:
-        place = scratch or f"the folder for temporary files {tempfile.gettempdir()}"
-        another = "" if scratch else ", or set TMPDIR to another folder"
-        raise HyperscaleError(
-            f"results cannot be collected in {place}: {error}",
-            hint=f"free some space there{another}; then go on with --resume",
+        yield
+    except BaseException as error:
+        with suppress(HyperscaleError):  # the store itself may be what is broken
+            pulse.beat("broken", f"{type(error).__name__}: {error}")
+        delete_after(error, fleet, run_id, wait)
+        raise
+
+
+def delete_after(error: BaseException, fleet: Fleet, run_id: str, wait: Callable[[float], None]) -> None:
+    """Delete the clusters of a run whose teardown fails with `error`.
+
+    Raises:
+        TeardownError: when some are left; it tells of the error too.
+    """
+    try:
+        check_deleted(fleet.delete(wait), run_id)
+    except TeardownError as left:
+        hint = getattr(error, "hint", None)
+        raise TeardownError(
+            f"{left}; before that: {error or type(error).__name__}" + (f" ({hint})" if hint else ""), hint=left.hint
         ) from error
 
 
-def _collect(
-    store: Store,
-    seals: list[Seal],
-    seed: SeedRecord,
-    experiment: NodeExperiment,
-    input_path: Path,
-    work_folder: Path,
-) -> tuple[FailureGroup, ...]:
-    if input_hash(experiment.input, input_path) != seed.input_hash:
-        raise RunStateError(
-            "the input has changed since its rows were seeded: results cannot be put beside their rows",
-            hint="put the input back as it was, then go on with --resume: no row that is done is lost",
-        )
-    rows = open_rows(experiment.input, input_path)
-    return collect(store=store, seals=seals, seed=seed, experiment=experiment, rows=rows, work_folder=work_folder)
+def _delete(fleet: Fleet, results: RunResults, pulse: Pulse, wait: Callable[[float], None]) -> None:
+    def wait_and_beat(seconds: float) -> None:
+        pulse.tend("deleting")
+        wait(seconds)
 
-
-def _reason(cancel: Cancel | None) -> str:
-    return sealed_reason(cancel.reason, cancel.message) if cancel else "incomplete"
-
-
-def _unseeded(rows: int, reason: str, ended_at: float) -> Seal:
-    """Return what stands in for a seal when nothing was seeded; it is not stored: resume seeds first."""
-    return Seal(
-        number=0,
-        state="incomplete",
-        reason=reason,
-        rows=rows,
-        parts=(),
-        succeeded=0,
-        failed=0,
-        missing=rows,
-        duplicates=0,
-        sealed_at=ended_at,
-    )
+    if fleet.is_ours:
+        pulse.beat("deleting")
+    fleet.tell(results)
+    try:
+        check_deleted(fleet.delete(wait_and_beat), results.run_id)
+    except TeardownError as error:
+        pulse.beat("broken", str(error))
+        raise
+    pulse.beat("left")

@@ -10,27 +10,48 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from hyperscale.errors import TeardownError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.node.control import read_resumes
+from hyperscale.node.azure_job import WORKSPACE_VARIABLES, find_job, inputs_of, named_clusters, run_of
+from hyperscale.node.control import azure_run_of, read_manifest, read_resumes
 from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.credentials import is_node
+from hyperscale.node.fleet import Fleet, NoFleet
+from hyperscale.node.joins import read_joins
 from hyperscale.node.kept_parts import PartKeepingStore
+from hyperscale.node.metrics import Metrics, mlflow_log
 from hyperscale.node.patience import Patience
-from hyperscale.node.places import is_remote
+from hyperscale.node.places import is_remote, resolved
 from hyperscale.node.queues import open_queue
 from hyperscale.node.run_id import resolve_run_id
+from hyperscale.node.run_results import RunResults
 from hyperscale.node.stores import open_store
-from hyperscale.node.teardown import tear_down
+from hyperscale.node.teardown import Teardown, delete_after
 
 
 def run_teardown(values: argparse.Namespace, stop: threading.Event) -> int:
-    """Run teardown; its step is red for missing rows and passed limits alone, not for failed rows."""
+    """Run teardown; its step is red for missing rows, passed limits and clusters that are left, not for failed rows."""
     run_id = resolve_run_id(values.run_id, os.environ)
+    fleet = _fleet(values)
+    try:
+        return _tear_down(values, run_id, fleet, stop).exit_code
+    except TeardownError:
+        raise
+    except BaseException as error:  # before the run could even be looked at: its clusters go all the same
+        delete_after(error, fleet, run_id, lambda seconds: _wait(stop, seconds))
+        raise
+
+
+def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: threading.Event) -> RunResults:
     counts = RequestCounts()
     patience = Patience.until(stop)
     scratch = Path(os.environ["HYPERSCALE_SCRATCH"]) if "HYPERSCALE_SCRATCH" in os.environ else None
-    queue = CountingQueue(open_queue(values.queue, run_id, patience), "teardown", counts)
-    with closing(_store(values.store, run_id, patience, counts, scratch)) as store:
-        results = tear_down(
+    queue_url, store_url = resolved(values.queue, values.store, os.environ)
+    queue = CountingQueue(open_queue(queue_url, run_id, patience), "teardown", counts)
+    with closing(_store(store_url, run_id, patience, counts, scratch)) as store, closing(fleet):
+        named = azure_run_of(read_manifest(store))
+        fleet.follow(named.jobs if named else (), lambda: read_joins(store))
+        return Teardown(
             run_id=run_id,
             queue=queue,
             store=store,
@@ -38,13 +59,29 @@ def run_teardown(values: argparse.Namespace, stop: threading.Event) -> int:
             input_path=Path(values.input),
             consumers=values.consumers,
             lease_seconds=values.lease_seconds,
-            resumes=len(read_resumes(store)),
+            life=len(read_resumes(store)),
             clock=time.time,
             wait=lambda seconds: _wait(stop, seconds),
             stop_requested=stop.is_set,
+            open_run=lambda name: _store(store_url, name, patience, counts, scratch),
             scratch=scratch,
-        )
-    return results.exit_code
+            fleet=fleet,
+            observe=Metrics(mlflow_log(os.environ) or fleet.log, clock=time.monotonic).observe,
+        ).run()
+
+
+def _fleet(values: argparse.Namespace) -> Fleet:
+    """Return the machines of the run, as far as this process can do something about them."""
+    job = find_job(os.environ)
+    if job is None:
+        named = named_clusters(values.clusters) if is_node(os.environ) else ()
+        unset = f"the workspace of this job is not known: not all of {', '.join(WORKSPACE_VARIABLES)} are set"
+        return NoFleet(named, unset)
+    # The SDK takes half a second to import: a run on one machine needs none of it.
+    from hyperscale.node.auto_places import open_workspace
+    from hyperscale.node.azure_fleet import AzureFleet
+
+    return AzureFleet(open_workspace(job, os.environ), run_of(job, **inputs_of(values)), clock=time.monotonic)
 
 
 def _store(url: str, run_id: str, patience: Patience, counts: RequestCounts, scratch: Path | None) -> CountingStore:

@@ -8,10 +8,12 @@ from typing import Any
 from hyperscale import blobs
 from hyperscale.experiment import Limits
 from hyperscale.node.chain import Chain
-from hyperscale.node.control import Cancel, SeedRecord, read_cancel, read_resumes, read_seed
-from hyperscale.node.drain import Beat, View, beat_of
+from hyperscale.node.control import Cancel, SeedRecord, read_cancel, read_resumes, read_seed, rows_of_run
+from hyperscale.node.drain import View, beat_of
+from hyperscale.node.limits import cost_usd
 from hyperscale.node.queues import Queue, QueueGoneError
 from hyperscale.node.stores import Store
+from hyperscale.node.workspace_facts import StepFacts
 
 
 class Watch:
@@ -33,12 +35,27 @@ class Watch:
         lease_seconds: float,
         limits: Limits,
         clock: Callable[[], float],
+        usd_per_node_hour: float | None = None,
+        steps: Callable[[], tuple[StepFacts, ...]] = tuple,
     ) -> None:
-        """Watch the `life`-th life of a run; `consumers` were planned for it; `clock` gives Unix seconds."""
+        """Watch one life of a run.
+
+        Args:
+            queue: of the run.
+            store: of the run.
+            life: number of resumes when it began.
+            consumers: how many were planned for it.
+            lease_seconds: of a message.
+            limits: of the run.
+            clock: gives Unix seconds.
+            usd_per_node_hour: list price of a consumer's node; None when nobody knows it.
+            steps: says at once what was seen last of the run's jobs on Azure ML.
+        """
         self.seed: SeedRecord | None = None
         self.cancel: Cancel | None = None
         self.chain: Chain | None = None
         self._queue, self._store, self._clock = queue, store, clock
+        self._usd_per_node_hour, self._steps = usd_per_node_hour, steps
         self._life, self._consumers, self._lease_seconds, self._limits = (
             life,
             consumers,
@@ -46,7 +63,6 @@ class Watch:
             limits,
         )
         resume = read_resumes(store)[life - 1] if life else None
-        self._life_began_at = resume.created_at if resume else 0.0
         self._seeds_again = resume is not None and resume.seed_id is not None
         self._started_at = clock()
         self._empty_since: float | None = None
@@ -56,7 +72,8 @@ class Watch:
 
     def view(self) -> View:
         """Return what is to be seen now."""
-        beats = self._beats()  # first: who says "left" has sealed or deleted before it said so
+        # First: who says "left", or is over, has sealed or deleted before.
+        steps, beats = self._steps(), self._beats()
         if self.seed is None:
             self.seed = read_seed(self._store)
         if self.cancel is None:
@@ -71,7 +88,7 @@ class Watch:
         return View(
             rows=self.seed.rows if self.seed else None,
             depth=depth,
-            beats=beats,
+            beats=tuple(beat_of(*beat) for beat in beats),
             consumers=self._consumers,
             lease_seconds=self._lease_seconds,
             seconds=now - self._started_at,
@@ -81,6 +98,8 @@ class Watch:
             seeds_again=self._seeds_again,
             complete_seconds=_age(self._complete_since, now),
             cancelled_seconds=_age(self._cancelled_since, now),
+            cost_usd=cost_usd((fields for _, _, fields in beats), self._usd_per_node_hour),
+            steps=steps,
         )
 
     def look(self) -> None:
@@ -93,7 +112,7 @@ class Watch:
         """Return the chain of seals; seed.json must have been seen."""
         if self.chain is None:
             assert self.seed is not None, "the ledger is looked at before seed.json is there"
-            self.chain = Chain(self._store, self.seed.rows)
+            self.chain = Chain(self._store, rows_of_run(self._store, self.seed))
         return self.chain
 
     def _depth(self) -> int | None:
@@ -102,18 +121,13 @@ class Watch:
         except QueueGoneError:
             return None
 
-    def _beats(self) -> tuple[Beat, ...]:
+    def _beats(self) -> list[tuple[str, float, Mapping[str, Any]]]:
         """Return the heartbeats of seed and consumers; those of earlier lives are zombies at most."""
-        return tuple(
-            beat_of(name.removeprefix(blobs.CONSUMERS), age_seconds, fields)
+        return [
+            (name.removeprefix(blobs.CONSUMERS), age_seconds, fields)
             for name, age_seconds, fields in self._store.beats(blobs.CONSUMERS)
-            if fields.get("role") in ("seed", "consume") and self._is_of_this_life(fields)
-        )
-
-    def _is_of_this_life(self, fields: Mapping[str, Any]) -> bool:
-        if "life" in fields:
-            return bool(fields["life"] == self._life)
-        return float(fields.get("started_at") or 0) >= self._life_began_at
+            if fields.get("role") in ("seed", "consume") and fields.get("life") == self._life
+        ]
 
 
 def _since(since: float | None, holds: bool, now: float) -> float | None:

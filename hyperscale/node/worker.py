@@ -61,7 +61,7 @@ def _serve() -> int:
     answering = Answering(start, outbox, folder)
     between.hidden = answering.hidden
     context = _context(start)
-    activity = _set_up(start["entry"], folder, context, answering, between)
+    activity = _set_up(start, folder, context, answering, between)
     if activity is None:
         return 1
     between.settle()
@@ -132,12 +132,14 @@ def _context(start: dict[str, Any]) -> Context:
     )
 
 
-def _set_up(entry: str, folder: Path, context: Context, answering: Answering, between: BetweenRows) -> Activity | None:
+def _set_up(
+    start: dict[str, Any], folder: Path, context: Context, answering: Answering, between: BetweenRows
+) -> Activity | None:
     """Import the activity and call its set_up; say so if that does not go well."""
     activity = None
     try:
         os.chdir(folder)
-        activity = load_activity(entry, folder)
+        activity = _load(start, folder)
         activity.wait_for(activity.set_up(context))
     except BaseException as error:
         between.end_forked_child()
@@ -145,6 +147,14 @@ def _set_up(entry: str, folder: Path, context: Context, answering: Answering, be
         return None
     between.end_forked_child()
     return activity
+
+
+def _load(start: dict[str, Any], folder: Path) -> Activity:
+    if start["entry"]:
+        return load_activity(start["entry"], folder)
+    from hyperscale.node.command_activity import load_command
+
+    return load_command(start["command"])
 
 
 def _tear_down(activity: Activity) -> None:

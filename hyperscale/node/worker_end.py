@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import signal
+import sys
 from pathlib import Path
 
 from hyperscale.failures import Failure
@@ -56,17 +58,32 @@ def frames_of_crash(text: str, folder: Path) -> tuple[str, ...]:
     return user_frames(places[::-1], folder)
 
 
-def broken_message(text: str, entry: str) -> str:
-    """Return what a worker that could not start says, for people: the module first."""
-    module = entry.partition(":")[0]
+def broken_message(text: str, named: str) -> str:
+    """Return what a worker that could not start says, for people: the module first.
+
+    Args:
+        text: what it sent.
+        named: what its activity is called, such as `activity.entry sweep:fit`.
+    """
+    subject = named.rpartition(" ")[2]
+    module = subject.partition(":")[0]
     try:
         document = json.loads(text)
         failure = document["failure"]
-        what = f"{module} cannot be imported" if document["where"] == "import" else f"set_up of {entry} failed"
+        what = f"{module} cannot be imported" if document["where"] == "import" else f"set_up of {subject} failed"
         frames = "".join(f"\n    {place}" for place in failure["frames"])
-        return f"activity.entry {entry}: {what}: {failure['type']}: {failure['message']}{frames}"
+        return f"{named}: {what}: {failure['type']}: {failure['message']}{frames}"
     except (ValueError, TypeError, KeyError):  # somebody else wrote into the pipe
-        return f"activity.entry {entry}: {garbled_failure(None).message}"
+        return f"{named}: {garbled_failure(None).message}"
+
+
+def worker_memory_mb() -> float:
+    """Return the most that one of our workers that have ended, or a process that one waited for, had in memory.
+
+    It is no less than what this process has itself: the system counts a child from before it runs a program of its own.
+    """
+    unit_bytes = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit_bytes / 1e6, 1)
 
 
 def _signal_name(number: int) -> str:

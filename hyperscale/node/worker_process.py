@@ -48,6 +48,7 @@ class WorkerProcess:
         descriptor: becomes readable when the worker says something or ends.
         was_ready: whether its set_up ever was done.
         is_unfit: it makes room for a new worker, and no row is charged with its end.
+        set_up_seconds: from its start until its set_up was done; 0 until then.
         why_broken: what it said of its import or set_up, if that failed.
         orders: what it has been given and has not answered.
         pace: how long its rows take.
@@ -61,6 +62,7 @@ class WorkerProcess:
         self.orders = OrdersInFlight(settings.concurrency) if settings.concurrency > 1 else Orders()
         self.pace = Pace()
         self.was_ready = self.is_unfit = False
+        self.set_up_seconds = 0.0
         self.why_broken: str | None = None
         self._settings = settings
         self._busy_since = now
@@ -144,7 +146,7 @@ class WorkerProcess:
 
     def _answers(self, lines: list[str], now: float) -> list[Answer]:
         if lines and not self.was_ready:
-            self._note_start(lines.pop(0))
+            self._note_start(lines.pop(0), now)
         if lines and lines[-1] == wire.UNFIT:
             lines.pop()
             self.is_unfit = True
@@ -164,12 +166,12 @@ class WorkerProcess:
         except ChildProcessError:
             return True
 
-    def _note_start(self, line: str) -> None:
+    def _note_start(self, line: str, now: float) -> None:
         """Note the first line of a worker: whether its set_up went well."""
         if line.startswith(wire.READY):
-            self.state, self.was_ready = "ready", True
+            self.state, self.was_ready, self.set_up_seconds = "ready", True, now - self._busy_since
         else:
-            self.why_broken = broken_message(line[1:], self._settings.entry)
+            self.why_broken = broken_message(line[1:], self._settings.named)
 
     def seconds_on_call(self, now: float) -> float:
         """Return for how long it has been on its present call."""

@@ -17,6 +17,7 @@ class WorkerSettings:
     """How workers are started; see `Context` for the fields that reach the activity.
 
     Attributes:
+        entry, command: which of the two the activity is; the other one is None.
         code_folder: the staged code: `hyperscale/` and `activity/`.
         scratch: each worker makes a folder of its own in it.
         key: the column that names rows, if any.
@@ -30,7 +31,8 @@ class WorkerSettings:
 
     run_id: str
     consumer: str
-    entry: str
+    entry: str | None
+    command: str | None
     code_folder: Path
     scratch: Path
     key: str | None
@@ -67,12 +69,18 @@ class WorkerSettings:
         """Return the folder of the user's code."""
         return self.code_folder / "activity"
 
+    @property
+    def named(self) -> str:
+        """Return what the activity is called in messages."""
+        return f"activity.entry {self.entry}" if self.entry else "activity.command"
+
     def start_order(self) -> dict[str, Any]:
         """Return what every worker is told first; it learns its own place beside."""
         return {
             "run_id": self.run_id,
             "consumer": self.consumer,
             "entry": self.entry,
+            "command": self.command,
             "activity_folder": str(self.activity_folder),
             "input_folder": None if self.input_folder is None else str(self.input_folder),
             "key": self.key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -48,7 +48,7 @@ class Workspace:
     def __init__(self, azure: ResourceManager, name: WorkspaceName) -> None:
         """Ask `azure` about the workspace `name`."""
         self.azure, self.name = azure, name
-        self._history_url: str | None = None
+        self._api_url: str | None = None
         self._facts: WorkspaceFacts | None = None
 
     def facts(self) -> WorkspaceFacts | None:
@@ -88,10 +88,46 @@ class Workspace:
         path = f"{self._of('jobs', name)}/cancel"
         self.azure.send("POST", path, {"api_version": API_VERSION}, missing=(404, 409))
 
+    def tag_job(self, name: str, tags: Mapping[str, str]) -> None:
+        """Give a job further tags; those that it has stay. One that is gone is no error."""
+        job = self.job(name)
+        if job:
+            path = f"{self._history()}/experiments/{quote(job.experiment)}/runs/{quote(name)}"
+            self.azure.send("PATCH", path, {}, body={"tags": dict(tags)})
+
+    def log_metrics(self, name: str, figures: Mapping[str, float], at: float) -> None:
+        """Add a point to the metrics of a job, which the studio shows as curves.
+
+        Azure ML takes them as MLflow's REST API has them (Log Batch); no library is needed for that.
+
+        Args:
+            name: of the job.
+            figures: metric to value.
+            at: Unix seconds.
+        """
+        path = f"{self._api()}/mlflow/v1.0{self.name.path}/api/2.0/mlflow/runs/log-batch"
+        milliseconds = int(at * 1000)
+        metrics = [
+            {"key": key, "value": value, "timestamp": milliseconds, "step": int(at)} for key, value in figures.items()
+        ]
+        self.azure.send("POST", path, {}, body={"run_id": name, "metrics": metrics})
+
     def steps(self, job: str) -> list[StepFacts]:
         """Return the steps of the pipeline job `job`, as far as they exist yet."""
         found = self.azure.pages(f"{self._history()}/runs/{quote(job)}/children")
         return [step_facts(document) for document in found]
+
+    def step_log(self, run_id: str, name: str) -> str | None:
+        """Return the log of a step whose file is called `name`, such as 20_image_build_log.txt; None without one."""
+        details = self.azure.get(f"{self._history()}/runs/{quote(run_id)}/details") or {}
+        logs = details.get("logFiles") or {}
+        url = next((logs[file] for file in logs if file.rpartition("/")[2] == name), None)
+        return self.azure.signed_text(url) if url else None
+
+    def has_component(self, name: str, version: str) -> bool:
+        """Return whether the component `name` is registered in that version."""
+        path = f"{self._of('components', name)}/versions/{quote(version)}"
+        return self.azure.get(path, api_version=API_VERSION) is not None
 
     def usages(self, location: str) -> list[dict[str, Any]]:
         """Return quota and usage in `location`, in Azure's words: currentValue, limit, name {value, localizedValue}."""
@@ -111,10 +147,14 @@ class Workspace:
 
     def _history(self) -> str:
         """Return the address of the workspace in run history."""
-        if self._history_url is None:
+        return f"{self._api()}/history/v1.0{self.name.path}"
+
+    def _api(self) -> str:
+        """Return the address of the services behind Azure Resource Manager."""
+        if self._api_url is None:
             facts = self.facts()
             if facts is None:
                 raise AzureError(f"there is no workspace {self.name.name}")
             told = self.azure.get(facts.discovery_url) or {}
-            self._history_url = f"{told['api'].rstrip('/')}/history/v1.0{self.name.path}"
-        return self._history_url
+            self._api_url = str(told["api"]).rstrip("/")
+        return self._api_url

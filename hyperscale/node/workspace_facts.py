@@ -21,6 +21,7 @@ class WorkspaceFacts:
         key_vault, container_registry: resource ids; empty when it has none.
         discovery_url: where the address of run history is told.
         public_network: whether it takes requests from outside of its network.
+        storage_account_id: resource id of its own storage account.
     """
 
     location: str
@@ -30,6 +31,7 @@ class WorkspaceFacts:
     container_registry: str
     discovery_url: str
     public_network: bool
+    storage_account_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class ComputeFacts:
         nodes: how many it has now.
         node_states: how many are idle, running, preparing, unusable, leaving, preempted.
         tags: of it.
+        created_at: as Azure tells it (ISO 8601); empty when it does not.
+        identity_ids: resource ids of the user-assigned identities that its nodes have.
+        own_principal_id: of the identity that is the compute's own; empty when it has none.
     """
 
     name: str
@@ -62,6 +67,9 @@ class ComputeFacts:
     nodes: int
     node_states: Mapping[str, int]
     tags: Mapping[str, str]
+    created_at: str = ""
+    identity_ids: tuple[str, ...] = ()
+    own_principal_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,7 @@ def workspace_facts(document: Mapping[str, Any]) -> WorkspaceFacts:
         container_registry=str(properties.get("containerRegistry") or ""),
         discovery_url=str(properties.get("discoveryUrl") or ""),
         public_network=properties.get("publicNetworkAccess") != "Disabled",
+        storage_account_id=str(properties.get("storageAccount") or ""),
     )
 
 
@@ -137,6 +146,7 @@ def compute_facts(document: Mapping[str, Any]) -> ComputeFacts:
     inner = properties.get("properties") or {}
     scale = inner.get("scaleSettings") or {}
     states = inner.get("nodeStateCounts") or {}
+    identity = document.get("identity") or {}
     errors = [*(properties.get("provisioningErrors") or ()), *(inner.get("errors") or ())]
     return ComputeFacts(
         name=str(document["name"]),
@@ -151,6 +161,9 @@ def compute_facts(document: Mapping[str, Any]) -> ComputeFacts:
         nodes=int(inner.get("currentNodeCount") or 0),
         node_states={name.removesuffix("NodeCount"): int(count or 0) for name, count in states.items()},
         tags=dict(document.get("tags") or {}),
+        created_at=str(properties.get("createdOn") or ""),
+        identity_ids=tuple(identity.get("userAssignedIdentities") or ()),
+        own_principal_id=str(identity.get("principalId") or ""),
     )
 
 

@@ -181,7 +181,7 @@ class Fleet:
         self._start("teardown", "teardown", words)
 
     def start_consumer(self, name: str) -> None:
-        self._start(name, "consume", {"--workers": self._workers, "--seeded": self.folder / "seeded"})
+        self._start(name, "consume", {"--workers": self._workers})
 
     def _start(self, name: str, step: str, words: dict[str, Any]) -> None:
         pairs = {**self._words, **words}

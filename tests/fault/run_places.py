@@ -42,6 +42,12 @@ class RunPlace(Protocol):
 
     def ahead(self) -> float: ...
 
+    def beside(self, clock: Callable[[], float]) -> RunPlace:
+        """Return the place of another run, beside this one and on its own clock."""
+
+    def open_run(self, run_id: str) -> Store:
+        """Return the store of a run beside this one."""
+
     def end_leases(self) -> None:
         """Let every lease run out: receipts stay valid until somebody else receives."""
 
@@ -55,15 +61,21 @@ class RunPlace(Protocol):
 class OnThisMachine(RunPlace):
     """The embedded queue, and a folder."""
 
-    run_id = "run"
-
-    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
-        self._file = folder / "run" / "queue.sqlite"
+    def __init__(self, folder: Path, clock: Callable[[], float], run_id: str = "run") -> None:
+        self.run_id = run_id
+        self._folder, self._clock = folder, clock
+        self._file = folder / run_id / "queue.sqlite"
         self.queue: SqliteQueue = SqliteQueue(self._file)
-        self.store = FolderStore(folder / "run", clock=clock)
+        self.store = FolderStore(folder / run_id, clock=clock)
 
     def ahead(self) -> float:
         return 0.0
+
+    def beside(self, clock: Callable[[], float]) -> OnThisMachine:
+        return OnThisMachine(self._folder, clock, f"run-{uuid4().hex}")
+
+    def open_run(self, run_id: str) -> FolderStore:
+        return FolderStore(self._folder / run_id, clock=self._clock)
 
     def end_leases(self) -> None:
         with suppress(QueueGoneError):
@@ -91,15 +103,23 @@ class OnAzurite(RunPlace):
 
     def __init__(self, azurite: Azurite, clock: Callable[[], float]) -> None:
         self.run_id = f"run-{uuid4().hex}"
-        self._clock = clock
+        self._azurite, self._clock = azurite, clock
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(CONNECTION_STRING, azurite.connection_string)
             self.queue: EndableLeases = EndableLeases(open_queue(azurite.queue_url, self.run_id))
-            self.store = open_store(f"{azurite.blob_url}/runs", self.run_id)
+        self.store = self.open_run(self.run_id)
         self._eye = QueueClient.from_connection_string(azurite.connection_string, self.run_id)
 
     def ahead(self) -> float:
         return self._clock() - time.time()
+
+    def beside(self, clock: Callable[[], float]) -> OnAzurite:
+        return OnAzurite(self._azurite, clock)
+
+    def open_run(self, run_id: str) -> Store:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(CONNECTION_STRING, self._azurite.connection_string)
+            return open_store(f"{self._azurite.blob_url}/runs", run_id)
 
     def end_leases(self) -> None:
         self.queue.end_leases()

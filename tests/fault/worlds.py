@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
@@ -9,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +26,17 @@ from hyperscale.ledger import Seal
 from hyperscale.node.background import Background
 from hyperscale.node.checkpoints import Checkpoints
 from hyperscale.node.consumer import Consumer, Tools
-from hyperscale.node.control import read_resumes
+from hyperscale.node.control import Selection, read_resumes, read_seed, write_manifest, write_selected_rows
 from hyperscale.node.counting import RequestCounts
 from hyperscale.node.custody import Custody
 from hyperscale.node.heartbeat import Heartbeat
 from hyperscale.node.ledger_reader import part_lines, read_seals
+from hyperscale.node.lineage import Generation, ancestors, unsucceeded
 from hyperscale.node.queues import QueueGoneError
 from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.run_results import RunResults
 from hyperscale.node.seed import seed_rows
-from hyperscale.node.teardown import tear_down
+from hyperscale.node.teardown import Teardown
 from hyperscale.node.worker_settings import WorkerSettings
 
 MakePlace = Callable[[Callable[[], float]], RunPlace]
@@ -81,6 +84,20 @@ class World:
         (folder / "code" / "activity" / "activity_of_world.py").write_text(CODE)
         self.input_path = folder / "input.csv"
         self.input_path.write_text("number\n" + "".join(f"{number}\n" for number in range(rows)))
+
+    def retry(self, *, seal: int) -> World:
+        """Return a run of the rows that failed or are missing by that seal of this one; it works in the same folder."""
+        child = copy.copy(self)
+        child.place, child._threads = self.place.beside(child.wall_clock), []
+        child.run_id, child.queue, child.store = child.place.run_id, child.place.queue, child.place.store
+        seed = read_seed(self.store)
+        assert seed is not None
+        with ancestors(seed, self.place.open_run) as older:
+            rows = unsucceeded((*older, Generation(self.run_id, self.store, seed, self.seals()[:seal])))
+        selection = Selection(rows.count, seed.input_hash, (), self.run_id, seal)
+        write_selected_rows(child.store, rows)
+        write_manifest(child.store, {"run_id": child.run_id, "created_at": 0.0, "selection": asdict(selection)})
+        return child
 
     def close(self) -> None:
         for process in self._threads:
@@ -153,8 +170,8 @@ class World:
         )  # fmt: skip
         arguments = {"gates": {str(row): gate for row, gate in (gates or {}).items()}, "fail": list(fail)}
         settings = WorkerSettings(
-            run_id=self.run_id, consumer=name, entry="activity_of_world:fit", code_folder=self.folder / "code",
-            scratch=self.folder / "scratch" / name, key=None, input_folder=None,
+            run_id=self.run_id, consumer=name, entry="activity_of_world:fit", command=None,
+            code_folder=self.folder / "code", scratch=self.folder / "scratch" / name, key=None, input_folder=None,
             arguments={**arguments, "large_bytes": large_bytes, "unique": unique},
             mounts={"world": str(self.folder)}, environment_variables={}, rows_per_call=1,
             set_up_timeout_seconds=30.0, timeout_seconds=60.0, log_level="info",
@@ -177,7 +194,7 @@ class World:
     def tear_down(self, line: Line | None = None, *, consumers: int = 1) -> RunResults:
         """Run teardown on a clock that is put forward where it would wait."""
         queue, store = self._behind(line)
-        return tear_down(
+        return Teardown(
             run_id=self.run_id,
             queue=queue,
             store=store,
@@ -185,11 +202,12 @@ class World:
             input_path=self.input_path,
             consumers=consumers,
             lease_seconds=LEASE,
-            resumes=len(read_resumes(store)),
+            life=len(read_resumes(store)),
             clock=self.wall_clock,
             wait=self.wait,
             stop_requested=lambda: False,
-        )
+            open_run=self.place.open_run,
+        ).run()
 
     def resume(self, line: Line | None = None) -> bool:
         """Do what `run --resume` does before it starts the steps; return whether there is anything to do."""

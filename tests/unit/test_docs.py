@@ -19,6 +19,7 @@ PAGES = (
     "docs/index.md",
     "docs/guarantees.md",
     "docs/operating.md",
+    "docs/on-azure.md",
     "docs/design.md",
     "docs/benchmarks.md",
     "docs/experiment-file.md",
@@ -92,7 +93,7 @@ def names_in(module: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("target", ["run", "test", "lint", "bench", "render", "reference"])
+@pytest.mark.parametrize("target", ["run", "test", "lint", "bench", "render", "reference", "azure-smoke"])
 def test_the_makefile_has_what_the_pages_name(repository: Path, target: str):
     text = (repository / "Makefile").read_text("utf-8")
 

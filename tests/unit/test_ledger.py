@@ -18,6 +18,7 @@ from hyperscale.ledger import (
     succeeded_line,
     write_part,
 )
+from hyperscale.row_set import RowSet
 
 FACTS = {"attempts": 2, "seconds": 0.25, "started_at": 1_763_800_000.5, "consumer": "c-0123", "worker": 1}
 ROWS = 6
@@ -146,6 +147,81 @@ def test_what_a_seal_decided_is_unchanged_by_every_later_one(seals: list[list[tu
         earlier = merge(line for line in lines if line.seal <= number)
 
         assert earlier.items() <= merge(lines).items()
+
+
+# ---- a run and its retries
+
+
+#: Lines of rows by run, seal and part: each run goes on with what it finds.
+LINEAGES = st.lists(PARTS_OF_SEALS, min_size=1, max_size=3)
+
+
+def lines_of(lineage: list[list[list[tuple[int, bool]]]]) -> list[Line]:
+    return [
+        Line(seal, *line, (run, seal, place), run)
+        for run, seals in enumerate(lineage)
+        for seal, part in enumerate(seals)
+        for place, line in enumerate(part)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "decides"),
+    [
+        pytest.param(["S", "F"], "0S", id="what has succeeded stays"),
+        pytest.param(["F", "S"], "1S", id="a retry counts in place of a failure"),
+        pytest.param(["F", "F"], "1F", id="also if it fails again"),
+        pytest.param(["F", ""], "0F", id="a row that the retry has not come to is what it was"),
+        pytest.param(["", "F", "S"], "2S", id="a missing row, retried twice"),
+        pytest.param(["F", "", "S"], "2S", id="a row that the first retry did not have"),
+        pytest.param(["F", "S", "F"], "1S", id="a success of the first retry stays"),
+        pytest.param(["F", "FS"], "1S", id="in one seal of the retry, a success decides"),
+    ],
+)
+def test_one_line_of_a_run_and_its_retries_decides_a_row(runs: list[str], decides: str) -> None:
+    lines = [Line(1, 7, outcome == "S", f"{run}{outcome}", run) for run, said in enumerate(runs) for outcome in said]
+
+    assert merge(lines)[7].content == decides
+
+
+@given(LINEAGES)
+def test_a_run_and_its_retries_come_to_what_each_of_them_came_to(lineage: list[list[list[tuple[int, bool]]]]) -> None:
+    lines = lines_of(lineage)
+    expected: dict[int, Line] = {}
+    for run in range(len(lineage)):
+        for row, line in merge(line for line in lines if line.run == run).items():
+            if row not in expected or not expected[row].succeeded:
+                expected[row] = line
+
+    assert merge(lines) == expected
+
+
+@given(PARTS_OF_SEALS, st.sets(st.integers(0, ROWS - 1)))
+def test_a_run_of_some_rows_is_counted_as_one_of_all(seals: list[list[tuple[int, bool]]], rows: set[int]) -> None:
+    some, every = Tally(RowSet.of(rows)), Tally(ROWS)
+
+    for part in seals:
+        for row_index, succeeded in part:
+            if row_index in rows:
+                some.add(row_index, succeeded)
+                every.add(row_index, succeeded)
+        some.seal()
+        every.seal()
+
+    assert (some.succeeded, some.failed, some.lines) == (every.succeeded, every.failed, every.lines)
+    assert some.missing == len(rows) - some.succeeded - some.failed
+    assert some.missing_rows() == [row for row in every.missing_rows() if row in rows]
+    assert some.succeeded_rows().marks == every.succeeded_rows().marks
+
+
+@pytest.mark.parametrize("row_index", [-1, 0, 2, 4, 10**9])
+def test_an_outcome_of_a_row_that_was_not_selected_is_an_error(row_index: int) -> None:
+    tally = Tally(RowSet.of([1, 3]))
+    tally.add(1, succeeded=True)
+    tally.seal()
+
+    with pytest.raises(DamagedPartError, match=f"row {row_index}, the run has 2 rows, not this one"):
+        tally.add(row_index, succeeded=True)
 
 
 def test_missing_rows_are_told_by_window() -> None:

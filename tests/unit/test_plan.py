@@ -13,8 +13,9 @@ from hyperscale import names
 from hyperscale.body import MAX_BODY_BYTES, Body
 from hyperscale.errors import PlanError
 from hyperscale.experiment import Experiment
+from hyperscale.input_facts import InputFacts
 from hyperscale.placement import even_sizes
-from hyperscale.plan import InputFacts, Plan, make_plan, plan_for_this_machine
+from hyperscale.plan import Plan, make_plan, plan_for_this_machine
 
 
 def plan_of(experiment: Experiment, facts: InputFacts) -> Plan:

@@ -57,7 +57,7 @@ class Site:
             process=name, life=options.get("life", 0), interval_seconds=0.05, clock=time.monotonic, started_at=0.0,
         )  # fmt: skip
         settings = WorkerSettings(
-            run_id="run", consumer=name, entry="activity_of_test:fit", code_folder=self.folder / "code",
+            run_id="run", consumer=name, entry="activity_of_test:fit", command=None, code_folder=self.folder / "code",
             scratch=self.folder / "scratch" / name, key="id", input_folder=None,
             arguments={"base": 100}, mounts={"model": str(self.folder)},
             environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),

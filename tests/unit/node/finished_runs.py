@@ -27,13 +27,14 @@ def experiment(
     formats: Sequence[str] = ("parquet", "csv"),
     max_failed: int | str | None = None,
     max_hours: float = 24,
+    max_cost_usd: float | None = None,
 ) -> NodeExperiment:
     return NodeExperiment.from_document(
         {
             "name": "digits-sweep",
             "input": {"csv": "input.csv", "key": key, "columns": {"depth": "integer"}, "group_by": []},
             "activity": {"entry": "sweep:fit", "no_retry_on": []},
-            "limits": {"max_hours": max_hours, "max_failed": max_failed},
+            "limits": {"max_hours": max_hours, "max_failed": max_failed, "max_cost_usd": max_cost_usd},
             "output": {"format": list(formats), "include_input": include_input},
             "log_level": "info",
         }

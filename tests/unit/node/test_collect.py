@@ -21,6 +21,7 @@ from hyperscale.ledger import Seal
 from hyperscale.node.collect import collect
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.lineage import Generation
 from hyperscale.node.readers import open_rows
 from hyperscale.node.stores import Store
 from hyperscale.node.stores.folder import FolderStore
@@ -47,14 +48,13 @@ class Run:
         self._collections += 1
         work_folder = self.folder / f"work-{self._collections}"
         work_folder.mkdir()
+        seals = sealed(self.store, self.rows) if seals is None else seals
         return collect(
-            store=self.store,
-            seals=sealed(self.store, self.rows) if seals is None else seals,
-            seed=self.seed,
+            lineage=[Generation("r", self.store, self.seed, seals)],
             experiment=self.spec,
             rows=open_rows(self.spec.input, self.input),
             work_folder=work_folder,
-        )
+        ).groups
 
     def table(self) -> pa.Table:
         path = self.folder / "copy.parquet"
@@ -326,6 +326,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from finished_runs import experiment, part, sealed, seeded, succeeded, write_input
 from hyperscale.node.collect import collect
+from hyperscale.node.lineage import Generation
 from hyperscale.node.readers import open_rows
 from hyperscale.node.stores.folder import FolderStore
 
@@ -338,7 +339,9 @@ seed, spec, path = seeded(store, rows), experiment(), write_input(folder, rows)
 seals = sealed(store, rows)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 rows_again = open_rows(spec.input, path)
-collect(store=store, seals=seals, seed=seed, experiment=spec, rows=rows_again, work_folder=folder / "work")
+collect(
+    lineage=[Generation("r", store, seed, seals)], experiment=spec, rows=rows_again, work_folder=folder / "work"
+)
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 print(grown // (2**20 if sys.platform == "darwin" else 2**10))
 """

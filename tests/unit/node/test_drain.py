@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from hyperscale.experiment import Limits
-from hyperscale.node.drain import Beat, Cancel, Look, Seal, View, Wait, beat_of, decide, passes_max_failed
+from hyperscale.node.drain import Beat, Cancel, Look, Seal, View, Wait, beat_of, decide
+from hyperscale.node.limits import passes_max_failed
+from hyperscale.node.workspace_facts import StepFacts
 
 LEASE = 60.0
 VIEW = View(
@@ -27,6 +29,19 @@ def consumer(
     state: str = "running", age_seconds: float = 1.0, message: str = "", succeeded: int = 0, failed: int = 0
 ) -> Beat:
     return Beat("c-1", "consume", state, age_seconds, message, succeeded, failed)
+
+
+def step(name: str, status: str = "Failed", error: str = "") -> StepFacts:
+    return StepFacts(f"run-{name}", name, status, error)
+
+
+def of_step(number: int, state: str = "running", age_seconds: float = 1.0) -> Beat:
+    return replace(consumer(state, age_seconds), step=f"run-consume_{number}")
+
+
+#: What an image that cannot be built looks like: no consumer is ever heard of.
+NO_IMAGE = tuple(step(f"consume_{number}", error="ImageBuildFailure: pip failed") for number in range(3))
+PREEMPTED = tuple(step(f"consume_{number}", error="PreemptionError: Nodes got pre-empted") for number in range(3))
 
 
 def view(**changes: object) -> View:
@@ -56,6 +71,22 @@ def view(**changes: object) -> View:
         ("cancelled while the seed works", view(rows=None, cancelled_seconds=1, beats=(seed(),))),
         ("complete, a consumer is about to leave", view(complete_seconds=1, beats=(consumer(),))),
         ("resumed, the seed has not begun", view(depth=0, seeds_again=True, looks=2, empty_seconds=900)),
+        ("the seed's step waits for its node", view(rows=None, depth=None, steps=(step("seed", "Queued"),))),
+        ("the seed's step has ended well", view(rows=None, beats=(seed(),), steps=(step("seed", "Completed"),))),
+        ("two steps of five never started", view(consumers=5, steps=NO_IMAGE[:2])),
+        ("three were preempted before they started", view(consumers=5, steps=PREEMPTED)),
+        ("three never started, one works", view(consumers=5, steps=NO_IMAGE, beats=(of_step(4),))),
+        ("a spare one waits for a node", view(beats=(consumer("left", 9),) * 2, steps=(step("consume_2", "Queued"),))),
+        ("all steps that are seen are over, one is still alive", view(steps=PREEMPTED, beats=(of_step(9),))),
+        ("not all steps are there yet", view(consumers=4, steps=PREEMPTED)),
+        (
+            "cancelled, one step of two runs on",
+            view(
+                cancelled_seconds=9,
+                beats=(of_step(0), of_step(1)),
+                steps=(step("consume_0"), step("consume_1", "Running")),
+            ),
+        ),
         (
             "resumed, the seed works",
             view(depth=None, seeds_again=True, looks=2, empty_seconds=900, beats=(seed(),)),
@@ -91,6 +122,10 @@ def test_it_looks_at_the_ledger_when(why: str, seen: View) -> None:
         ("cancelled, the others are silent", view(cancelled_seconds=0.0, beats=(consumer(age_seconds=121),))),
         ("cancelled, two leases have passed", view(cancelled_seconds=120.0, beats=(consumer(),))),
         ("cancelled before anything has started", view(rows=None, depth=None, cancelled_seconds=0.0)),
+        (
+            "cancelled, the steps of those who are not silent yet are over",
+            view(cancelled_seconds=0.0, beats=(seed(), of_step(0)), steps=(step("seed"), step("consume_0"))),
+        ),
     ],
 )
 def test_it_seals_when(why: str, seen: View) -> None:
@@ -112,6 +147,24 @@ def test_it_seals_when(why: str, seen: View) -> None:
         (view(consumers=5, beats=(consumer("broken", message="no sweep"),) * 3), "broken", "no sweep"),
         (view(consumers=1, beats=(consumer("broken", message="no sweep"),)), "broken", "no sweep"),
         (view(beats=(consumer("broken", failed=4),) * 2), "broken", "cannot be started"),
+        (view(rows=None, beats=(seed(),), steps=(step("seed", error="killed"),)), "seed_failed", "killed"),
+        (view(rows=None, depth=None, steps=(step("seed", error="no image"),)), "seed_failed", "no image"),
+        (view(rows=None, depth=None, steps=(step("seed", "Canceled"),)), "seed_failed", "seed was cancelled"),
+        (
+            view(rows=None, beats=(seed("broken", message="line 3"),), steps=(step("seed", error="exit code 2"),)),
+            "seed_failed",
+            "line 3",
+        ),
+        (view(consumers=9, steps=NO_IMAGE), "broken", "pip failed"),
+        (view(consumers=1, steps=NO_IMAGE[:1]), "broken", "pip failed"),
+        (view(consumers=9, steps=NO_IMAGE[1:], beats=(of_step(0, "broken"),)), "broken", ""),
+        (view(consumers=3, steps=PREEMPTED), "stall", "all 3 consume steps are over, 3 of them with an error such as"),
+        (
+            view(consumers=3, steps=PREEMPTED, beats=(of_step(0), of_step(1, "left"))),
+            "stall",
+            "messages left in the queue: 5",
+        ),
+        (view(limits=replace(VIEW.limits, max_cost_usd=2.0), cost_usd=2.5), "limit", "the nodes have cost $2.50"),
         (view(seconds=24 * 3600), "limit", "max_hours is 24"),
         (view(rows=None, depth=None, seconds=24 * 3600), "limit", "max_hours"),
         (view(limits=replace(VIEW.limits, max_failed=3), beats=(consumer(failed=4),)), "limit", "4 of 1,000 rows"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hyperscale.body import FILL_BODY_BYTES, Body
 from hyperscale.errors import ExperimentError
 from hyperscale.ledger import Tally
-from hyperscale.node.packing import numbered, pack, without_outcome
+from hyperscale.node.packing import chosen, numbered, pack
 from hyperscale.node.stored_rows import MAX_ROW_BYTES
 
 COLUMNS = ("id", "text")
@@ -113,7 +113,7 @@ def test_rows_without_an_outcome_are_gathered_under_their_own_indices(
             tally.add(row_index, succeeded=True)
     batches = numbered(rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
 
-    gathered = list(without_outcome(batches, tally, size=size))
+    gathered = list(chosen(batches, tally.missing_rows, size=size))
 
     missing = [index for index in range(len(rows)) if not done[index]]
     assert [pair for batch in gathered for pair in batch.items()] == [(index, rows[index]) for index in missing]

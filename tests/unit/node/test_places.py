@@ -71,7 +71,10 @@ def test_a_folder_of_this_machine(tmp_path: Path) -> None:
         assert local_folder(url, "queue") == tmp_path
 
 
-@pytest.mark.parametrize(("url", "said"), [("auto", "not available yet"), ("https://x/y", "not a folder")])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("auto", "is no job of Azure ML"), ("auto/other", "is no job of Azure ML"), ("https://x/y", "not a folder")],
+)
 def test_what_is_no_folder_is_refused(url: str, said: str) -> None:
     with pytest.raises(HyperscaleError, match=said):
         local_folder(url, "queue")

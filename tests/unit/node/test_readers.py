@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, Problem
-from hyperscale.experiment import Input, build
+from hyperscale.experiment import Input
 from hyperscale.node.readers import input_hash, open_rows, split_glob
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -318,5 +319,5 @@ def test_the_hash_of_files_changes_with_names_and_sizes(images: Path):
 
 
 def test_a_form_that_is_not_available_is_refused(tmp_path: Path):
-    with pytest.raises(ExperimentError, match=r"input\.jsonl is not available yet"):
-        open_rows(source(jsonl="rows.jsonl"), tmp_path)
+    with pytest.raises(ExperimentError, match=r"input\.sweep is not available yet"):
+        open_rows(source(sweep={"depth": [1]}), tmp_path)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,27 @@ import pytest
 
 from hyperscale import blobs
 from hyperscale.body import Body
+from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
-from hyperscale.experiment import Input, build
+from hyperscale.experiment import Input
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
-from hyperscale.node.control import SeedRecord, read_manifest, read_seed, write_resume
+from hyperscale.node.control import (
+    SeedRecord,
+    Selection,
+    read_manifest,
+    read_seed,
+    write_manifest,
+    write_resume,
+    write_selected_rows,
+)
 from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.queues import Queue, QueueGoneError
 from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.readers import input_hash
 from hyperscale.node.seed import seed_rows
 from hyperscale.node.stored_rows import with_values
 from hyperscale.node.stores.folder import FolderStore
+from hyperscale.row_set import RowSet
 
 ROWS = 10
 ROWS_PER_MESSAGE = 3
@@ -414,3 +425,71 @@ def test_a_seed_that_cannot_open_its_input_says_why(run: Run) -> None:
         run.seed("s1")
 
     assert run.heartbeat("s1")["state"] == "broken"
+
+
+# ---- a retry, or a trial: some of the rows
+
+
+def select(run: Run, *rows: int, digest: str | None = None) -> Selection:
+    """Say that the run has these rows of its input alone."""
+    source = build(Input, {"csv": "input.csv"})
+    selection = Selection(len(rows), digest or input_hash(source, run.input_path), (), None, None)
+    write_selected_rows(run.store, RowSet.of(rows))
+    write_manifest(run.store, {"run_id": "run", "selection": asdict(selection)})
+    return selection
+
+
+def test_of_a_selection_the_rows_are_put_under_the_indices_that_they_have(run: Run) -> None:
+    selection = select(run, 1, 4, 5, 9)
+
+    record = run.seed("s1")
+
+    bodies = run.bodies()
+    assert [list(body.rows) for body in bodies] == [[1, 4, 5], [9]]
+    assert {index: values for body in bodies for index, values in body.rows.items()} == {
+        row: [row, f"name {row}"] for row in (1, 4, 5, 9)
+    }
+    assert (record.rows, record.batches, record.selection) == (4, 2, selection)
+    assert read_seed(run.store) == record
+
+
+def test_of_a_selection_the_missing_rows_are_seeded_again(run: Run) -> None:
+    select(run, 1, 4, 5, 9)
+    run.seed("s1")
+    run.queue().remove()
+    run.seal(1, succeeded(4), failed(9), missing=2)
+    write_resume(run.store, seed_id="s2", seal=1)
+
+    run.seed("ignored")
+
+    assert run.seeded_rows("s2") == [1, 5]
+
+
+def test_another_input_than_the_one_that_rows_were_selected_from_is_refused_before_a_put(run: Run) -> None:
+    select(run, 1, 4, digest="0" * 64)
+
+    with pytest.raises(RunStateError, match=r"changed since the rows of this run were selected.*it was 000000000000"):
+        run.seed("s1")
+
+    assert read_seed(run.store) is None
+    with pytest.raises(QueueGoneError):
+        run.queue().depth()
+
+
+def test_a_limit_that_cuts_off_selected_rows_is_refused(run: Run) -> None:
+    select(run, 1, 9)
+
+    with pytest.raises(RunStateError, match="the input ends before the last of 2 selected rows: 1 of them"):
+        run.seed("s1", limit=5)
+
+    assert read_seed(run.store) is None
+
+
+def test_a_selection_whose_rows_are_lost_puts_nothing(run: Run) -> None:
+    select(run, 1, 9)
+    (run.folder / "run" / blobs.SELECTED_ROWS).unlink()
+
+    with pytest.raises(HyperscaleError, match="cannot be read"):
+        run.seed("s1")
+
+    assert read_seed(run.store) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,21 @@ import pytest
 from finished_runs import CREATED_AT, experiment, failed, part, sealed, seeded, succeeded, write_input
 
 from hyperscale import blobs
-from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.azure_run import AzureRun
+from hyperscale.errors import HyperscaleError, RunStateError, TeardownError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import DamagedPartError
-from hyperscale.node.control import read_cancel, write_cancel, write_resume
+from hyperscale.node.clusters import Deleted, Deletion
+from hyperscale.node.control import read_cancel, write_cancel, write_manifest, write_resume
+from hyperscale.node.fleet import Fleet, NoFleet
+from hyperscale.node.joins import Join
 from hyperscale.node.ledger_reader import read_seals
 from hyperscale.node.queues import QueueGoneError
 from hyperscale.node.queues.sqlite import SqliteQueue
 from hyperscale.node.run_results import RunResults
 from hyperscale.node.stores.folder import FolderStore
-from hyperscale.node.teardown import tear_down
+from hyperscale.node.teardown import Teardown
+from hyperscale.node.workspace_facts import StepFacts
 
 LEASE = 30.0
 PUBLISHED = (
@@ -71,11 +76,18 @@ class World:
         self.queue.delete(message.id, message.receipt)
 
     def beat(self, process: str = "c-1", state: str = "running", role: str = "consume", **fields: Any) -> None:
-        named = {"role": role, "state": state, "started_at": self.now, "message": ""}
+        named = {"role": role, "state": state, "life": 0, "started_at": self.now, "message": ""}
         self.store.beat(blobs.heartbeat(process), {**named, **fields})
 
-    def tear_down(self, *, spec: NodeExperiment | None = None, consumers: int = 1, resumes: int = 0) -> RunResults:
-        return tear_down(
+    def tear_down(
+        self,
+        *,
+        spec: NodeExperiment | None = None,
+        consumers: int = 1,
+        resumes: int = 0,
+        fleet: Fleet | None = None,
+    ) -> RunResults:
+        return Teardown(
             run_id="r",
             queue=self.queue,
             store=self.store,
@@ -83,12 +95,14 @@ class World:
             input_path=self.folder / "input.csv",
             consumers=consumers,
             lease_seconds=LEASE,
-            resumes=resumes,
+            life=resumes,
             clock=self.clock,
             wait=self.wait,
             stop_requested=lambda: self.stop,
+            open_run=lambda run_id: FolderStore(self.folder / run_id, clock=self.clock),
             scratch=self.scratch,
-        )
+            fleet=fleet or NoFleet(),
+        ).run()
 
     def published(self) -> dict[str, bytes]:
         return {name: self.store.read(name) for name in PUBLISHED}
@@ -510,3 +524,152 @@ def test_a_scratch_folder_that_cannot_be_written_is_named(world: World) -> None:
 
     with pytest.raises(HyperscaleError, match=f"results cannot be collected in {world.scratch}"):
         world.tear_down()
+
+
+class Machines:
+    """The machines of a run that write down what is asked of them; deleting them takes 100 seconds."""
+
+    is_ours = True
+
+    def __init__(self, world: World, *, left: str = "", usd_per_node_hour: float | None = None) -> None:
+        self.asked: list[str] = []
+        self.states: list[Any] = []
+        self.seen: tuple[StepFacts, ...] = ()
+        self.usd_per_node_hour = usd_per_node_hour
+        self._world, self._left = world, left
+
+    def follow(self, jobs: Iterable[str], joins: Callable[[], list[Join]]) -> None:
+        """The test says what is seen."""
+
+    def steps(self) -> tuple[StepFacts, ...]:
+        return self.seen
+
+    def begin_deletion(self) -> None:
+        self.asked.append("begin deletion")
+
+    def delete(self, wait: Callable[[float], None]) -> Deleted:
+        self.asked.append("delete")
+        for _ in range(10):
+            wait(10.0)
+            self.states = self._world.own_states()
+        return Deleted(left=(Deletion(self._left, problem="a lock"),)) if self._left else Deleted(gone=("hs-a-c00",))
+
+    def tell(self, results: RunResults) -> None:
+        self.asked.append(f"tell {results.rows.succeeded}")
+
+    def log(self, figures: Mapping[str, float]) -> None:
+        """Nobody looks at them."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_the_clusters_are_deleted_when_the_results_are_there(world: World) -> None:
+    world.seed(2)
+    part(world.store, "c-1", [succeeded(0), succeeded(1)])
+    machines = Machines(world)
+
+    world.tear_down(fleet=machines)
+
+    assert machines.asked == ["tell 2", "delete"]
+    assert machines.states == ["deleting"]
+    assert world.own_states() == ["left"]
+
+
+def test_a_cluster_that_is_left_is_an_error_after_the_results(world: World) -> None:
+    world.seed(1)
+    part(world.store, "c-1", [succeeded(0)])
+
+    with pytest.raises(TeardownError, match=r"hs-a-c00 \(a lock\)") as left:
+        world.tear_down(fleet=Machines(world, left="hs-a-c00"))
+
+    assert left.value.exit_code == 7
+    assert json.loads(world.store.read(blobs.RUN_RESULTS))["outcome"] == "succeeded"
+    assert world.own_states() == ["broken"]
+
+
+def test_the_clusters_are_deleted_when_the_results_cannot_be_collected(world: World) -> None:
+    world.seed(1)
+    part(world.store, "c-1", [succeeded(0)])
+    world.scratch = world.folder / "nowhere"
+    machines = Machines(world)
+
+    with pytest.raises(HyperscaleError, match="results cannot be collected"):
+        world.tear_down(fleet=machines)
+
+    assert machines.asked == ["delete"]
+
+
+def test_a_cluster_that_is_left_after_a_failure_is_told_beside_it(world: World) -> None:
+    world.seed(1)
+    part(world.store, "c-1", [succeeded(0)])
+    world.scratch = world.folder / "nowhere"
+
+    with pytest.raises(TeardownError, match=r"hs-a-c00.*before that: results cannot be collected"):
+        world.tear_down(fleet=Machines(world, left="hs-a-c00"))
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError])
+def test_the_clusters_are_deleted_whatever_happens(world: World, kind: type[BaseException]) -> None:
+    world.seed(1, messages=1)
+    machines = Machines(world)
+
+    def fail() -> None:
+        raise kind
+
+    world.after(5, fail)
+
+    with pytest.raises(kind):
+        world.tear_down(fleet=machines)
+
+    assert machines.asked == ["delete"]
+
+
+def test_the_clusters_are_deleted_when_the_seed_failed(world: World) -> None:
+    machines = Machines(world)
+    machines.seen = (StepFacts("run-seed", "seed", "Failed", "ImageBuildFailure: pip failed"),)
+
+    results = world.tear_down(fleet=machines)
+
+    assert (results.outcome, results.reason) == ("incomplete", "ImageBuildFailure: pip failed")
+    assert machines.asked[-1] == "delete"
+
+
+def test_a_stop_deletes_the_clusters_before_anything_else(world: World) -> None:
+    world.seed(2, messages=1)
+    world.beat("c-1")
+    machines = Machines(world)
+    world.after(10, lambda: setattr(world, "stop", True))
+    began_at = world.now
+
+    results = world.tear_down(fleet=machines)
+
+    assert results.outcome == "cancelled"
+    assert machines.asked == ["begin deletion", "tell 0", "delete"]
+    assert world.now - began_at < 10 + 10 + 5 + 100
+
+
+def test_a_seed_that_was_killed_is_not_waited_for_once_its_step_is_over(world: World) -> None:
+    world.beat("seed-1", role="seed")
+    machines = Machines(world)
+    world.after(20, lambda: setattr(machines, "seen", (StepFacts("run-seed", "seed", "Failed", "killed"),)))
+    began_at = world.now
+
+    results = world.tear_down(fleet=machines)
+
+    assert results.reason == "killed"
+    assert world.now - began_at < 20 + 5 + 100
+
+
+def test_what_the_nodes_cost_ends_the_run_and_is_in_its_results(world: World) -> None:
+    azure = AzureRun("s", "g", "w", ("r",), (), "", "", "", 2.0).to_document()
+    write_manifest(world.store, {"created_at": CREATED_AT, "azure": azure})
+    world.seed(2, messages=1)
+    part(world.store, "c-1", [succeeded(0)])
+    world.beat("c-1", seconds=1700.0, rows_done=1)
+    world.after(60, lambda: world.beat("c-1", "left", seconds=1800.0, rows_done=1))
+
+    results = world.tear_down(spec=experiment(max_cost_usd=1.0), fleet=Machines(world, usd_per_node_hour=2.0))
+
+    assert (results.outcome, results.exit_code, results.cost_usd) == ("limit", 6, 1.0)
+    assert "max_cost_usd is 1, the nodes have cost $1.00" in results.reason

@@ -28,7 +28,7 @@ def test_the_code_of_a_process_says_how_it_ended(code, kind, type_, message):
 )
 def test_what_no_worker_says_stops_no_consumer(text):
     assert failed_answer(text)[0].type == "PipeLost"
-    assert "activity.entry sweep:fit: " in broken_message(text, "sweep:fit")
+    assert "activity.entry sweep:fit: " in broken_message(text, "activity.entry sweep:fit")
 
 
 def test_the_frames_of_a_crash_are_those_of_the_activity_innermost_last(tmp_path):

@@ -1,0 +1,93 @@
+"""Reads `--where`: which of the failed and missing rows are meant, by what failed, by index or by key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hyperscale.errors import ExperimentError
+from hyperscale.row_set import RowSet
+from hyperscale.suggestions import did_you_mean
+
+_NAMES = ("type", "kind", "rows", "key")
+#: Of `failures.py`: what a failure may be.
+KINDS = ("raised", "exited", "killed", "timeout", "result", "poison")
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?", re.ASCII)
+_HINT = "such as type=ValueError, kind=timeout, rows=100-200,300 or key=a7"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Conditions on rows: of one name any may hold, of different names all must.
+
+    Attributes:
+        types: of failures, such as ValueError.
+        kinds: of failures, of `KINDS`.
+        ranges: of row indices; the last one is in.
+        keys: values of the input's key column.
+    """
+
+    types: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    ranges: tuple[tuple[int, int], ...] = ()
+    keys: frozenset[str] = frozenset()
+
+    @property
+    def asks_for_failures(self) -> bool:
+        """Return whether a row without a failure, a missing one, cannot be meant."""
+        return bool(self.types or self.kinds)
+
+    def rows_in_ranges(self, below: int) -> RowSet:
+        """Return the rows 0..below-1 that are in a range; all, if there are no ranges."""
+        if not self.ranges:
+            return RowSet.all(below)
+        marks = bytearray(below)
+        for first, last in self.ranges:
+            marks[first : last + 1] = b"\1" * len(marks[first : last + 1])
+        return RowSet(marks)
+
+    def takes_failure(self, failure: Mapping[str, Any]) -> bool:
+        """Return whether a row that failed so may be meant."""
+        is_type = not self.types or failure.get("type") in self.types
+        return is_type and (not self.kinds or failure.get("kind") in self.kinds)
+
+
+def read_where(conditions: Sequence[str]) -> Where:
+    """Return what the texts `conditions`, `name=value` each, say.
+
+    Raises:
+        ExperimentError: when one of them is none.
+    """
+    found: dict[str, list[str]] = {name: [] for name in _NAMES}
+    for condition in conditions:
+        name, equals, value = (part.strip() for part in condition.partition("="))
+        if name not in found:
+            guess = did_you_mean(name, _NAMES) or f", expected {', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
+            raise ExperimentError(f"--where {condition}: {name!r} is no condition{guess}", hint=_HINT)
+        if not equals or not value:
+            raise ExperimentError(f"--where {condition}: a value is missing, expected {name}=VALUE", hint=_HINT)
+        # A key may hold a comma.
+        found[name] += [value] if name == "key" else [part.strip() for part in value.split(",")]
+    for kind in found["kind"]:
+        if kind not in KINDS:
+            guess = did_you_mean(kind, KINDS) or f", expected one of {', '.join(KINDS)}"
+            raise ExperimentError(f"--where kind={kind}: a failure has no such kind{guess}")
+    return Where(
+        types=frozenset(found["type"]),
+        kinds=frozenset(found["kind"]),
+        ranges=tuple(_range(text) for text in found["rows"]),
+        keys=frozenset(found["key"]),
+    )
+
+
+def _range(text: str) -> tuple[int, int]:
+    match = _RANGE.fullmatch(text)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    if first > last:
+        raise ExperimentError(
+            f"--where rows: {text!r} is no row_index and no range of them",
+            hint="row indices are whole numbers from 0, ranges run upwards and hold both ends: rows=100-200,300",
+        )
+    return first, last

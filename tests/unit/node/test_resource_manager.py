@@ -1,0 +1,290 @@
+"""Azure Resource Manager is asked again as long as that helps, and what it refuses is said in our words."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections import deque
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
+from azurite.certificates import make_certificate
+
+from hyperscale.errors import AzureError
+from hyperscale.node.refusals import RefusedError, missing_part, plain, refusal
+from hyperscale.node.resource_manager import ResourceManager
+
+SECRET_TOKEN = "TOKEN-OF-TESTS"
+
+
+class Login:
+    """A credential; the SDK takes any object with get_token."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        assert scopes == ("https://management.azure.com/.default",)
+        if self.error:
+            raise self.error
+        return AccessToken(SECRET_TOKEN, 4_102_444_800)
+
+
+class Service:
+    """Answers https requests with what a test has put into `answers`, and notes what it was asked.
+
+    Attributes:
+        answers: (status, headers, document) each; a status of 0 closes the connection.
+        asked: "METHOD path?query", in order.
+        tokens: that came with them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.answers: deque[tuple[int, dict[str, str], Any]] = deque()
+        self.asked: list[str] = []
+        self.tokens: list[str | None] = []
+        certificate = make_certificate(folder)
+        self.authority = certificate.authority
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.server, certificate.server_key)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._door())
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=lambda: self._server.serve_forever(poll_interval=0.01))
+        self._thread.start()
+
+    def url(self, path: str) -> str:
+        return f"https://127.0.0.1:{self._server.server_address[1]}{path}"
+
+    def answer(self, status: int, document: Any = None, **headers: str) -> None:
+        self.answers.append((status, {name.replace("_", "-"): value for name, value in headers.items()}, document))
+
+    def refuse(self, status: int, code: str, message: str = "", **headers: str) -> None:
+        self.answer(status, {"error": {"code": code, "message": message}}, **headers)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _door(service) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the request's
+        class Door(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                service.asked.append(f"{self.command} {self.path}")
+                service.tokens.append(self.headers.get("Authorization"))
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, headers, document = service.answers.popleft()
+                if not status:
+                    self.close_connection = True
+                    return
+                body = document if isinstance(document, bytes) else json.dumps(document).encode()
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def do_DELETE(self) -> None:
+                self.do_GET()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Door
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    running = Service(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.authority))
+    monkeypatch.setenv("NO_PROXY", "*")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def azure() -> Iterator[ResourceManager]:
+    manager = ResourceManager(Login(), who="the test")
+    yield manager
+    manager.close()
+
+
+def test_a_document_is_returned_and_a_missing_one_is_none(service: Service, azure: ResourceManager):
+    service.answer(200, {"name": "lab"})
+    service.refuse(404, "ResourceNotFound")
+
+    assert azure.get(service.url("/w"), api_version="2024-04-01") == {"name": "lab"}
+    assert azure.get(service.url("/w")) is None
+    assert service.asked == ["GET /w?api-version=2024-04-01", "GET /w"]
+    assert azure.requests == 2
+
+
+def test_all_pages_of_a_list_are_read(service: Service, azure: ResourceManager):
+    service.answer(200, {"value": [{"name": "a"}, {"name": "b"}], "nextLink": service.url("/list?page=2")})
+    service.answer(200, {"value": [{"name": "c"}], "nextLink": None})
+
+    found = [each["name"] for each in azure.pages(service.url("/list"), api_version="1")]
+
+    assert found == ["a", "b", "c"]
+    assert service.asked == ["GET /list?api-version=1", "GET /list?page=2"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_is_busy_is_asked_again_when_it_says_to(
+    service: Service, azure: ResourceManager, method: str, status: int
+):
+    for _ in range(5):
+        service.refuse(status, "TooManyRequests", Retry_After="0.01")
+    service.answer(200, {"done": True})
+
+    assert azure.send(method, service.url("/w"), {}) == {"done": True}
+    assert len(service.asked) == 6, "more often than the SDK would by itself"
+
+
+def test_an_outage_is_asked_again_without_being_told_to(service: Service, azure: ResourceManager):
+    service.answer(502, b"<html>")
+    service.answer(0)
+    service.answer(200, {"done": True})
+
+    assert azure.send("POST", service.url("/cancel"), {}) == {"done": True}
+
+
+def test_an_outage_that_lasts_is_an_error_in_the_end(service: Service):
+    azure = ResourceManager(Login(), who="the test", retries=1)
+    service.refuse(503, "ServerBusy", "try later", Retry_After="0.01")
+    service.refuse(503, "ServerBusy", "try later", Retry_After="0.01")
+
+    with pytest.raises(RefusedError, match="503 ServerBusy: try later") as raised:
+        azure.get(service.url("/w"))
+
+    azure.close()
+    assert (raised.value.status, raised.value.code) == (503, "ServerBusy")
+
+
+def test_nobody_answers(service: Service):
+    azure = ResourceManager(Login(), who="the test", retries=0)
+    url = service.url("/w")
+    service.close()
+
+    with pytest.raises(AzureError, match=r"no answer \(Connection refused\)") as raised:
+        azure.get(url)
+
+    azure.close()
+    assert "reaches management.azure.com" in (raised.value.hint or "")
+
+
+def test_a_certificate_that_is_not_trusted_is_said_so(service: Service, monkeypatch: pytest.MonkeyPatch):
+    azure = ResourceManager(Login(), who="the test", retries=0)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+
+    with pytest.raises(AzureError, match="certificate of Azure is not trusted") as raised:
+        azure.get(service.url("/w"))
+
+    azure.close()
+    assert "REQUESTS_CA_BUNDLE" in (raised.value.hint or "")
+
+
+def test_an_answer_that_is_no_json_is_of_somebody_else(service: Service, azure: ResourceManager):
+    service.answer(200, b"<html>Please log in to the hotel's network</html>")
+
+    with pytest.raises(AzureError, match="none of Azure Resource Manager"):
+        azure.get(service.url("/w"))
+
+
+def test_who_may_not_is_told_what(service: Service, azure: ResourceManager):
+    said = (
+        "The client 'ada@example.org' with object id '1' does not have authorization to perform action "
+        "'Microsoft.MachineLearningServices/workspaces/read' over scope '/subscriptions/s' or the scope is invalid."
+    )
+    service.refuse(403, "AuthorizationFailed", said)
+
+    with pytest.raises(RefusedError, match=r"the test may not \S+workspaces/read on /subscriptions/s$") as raised:
+        azure.get(service.url("/w"))
+
+    assert "hyperscale doctor" in (raised.value.hint or "")
+
+
+def test_a_signed_address_is_asked_without_a_token_and_never_repeated(service: Service, azure: ResourceManager):
+    service.answer(200, b"line 1\nline 2\n")
+    service.answer(403, b"", x_ms_error_code="AuthenticationFailed")
+    service.answer(404, b"")
+
+    assert azure.signed_text(service.url("/log?sig=SIGNATURE")) == "line 1\nline 2\n"
+    with pytest.raises(RefusedError) as raised:
+        azure.signed_text(service.url("/log?sig=SIGNATURE"))
+    assert azure.signed_text(service.url("/log?sig=SIGNATURE")) is None
+    assert service.tokens == [None, None, None]
+    assert "SIGNATURE" not in f"{raised.value} {raised.value.hint}"
+    assert raised.value.code == "AuthenticationFailed"
+
+
+def test_no_error_repeats_the_token_or_the_sdks_page_of_text(service: Service):
+    page = "Attempted credentials:\n\tEnvironmentCredential: ...\nVisit https://aka.ms/azsdk/python"
+    azure = ResourceManager(Login(ClientAuthenticationError(page)), who="the test")
+
+    with pytest.raises(AzureError) as raised:
+        azure.get(service.url("/w"))
+
+    azure.close()
+    assert str(raised.value).endswith("there is no token for the test: nobody is logged in")
+    assert "az login" in (raised.value.hint or "")
+    assert raised.value.__context__ is None, "the SDK's error hangs on nothing"
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "text", "hint"),
+    [
+        (
+            401,
+            "InvalidAuthenticationTokenTenant",
+            "The access token is from the wrong issuer 'https://sts.windows.net/11111111-1111-1111-1111-111111111111/'."
+            " It must match the tenant 'https://sts.windows.net/22222222-2222-2222-2222-222222222222/' associated",
+            "GET /w: me is of another tenant than the subscription",
+            "az login --tenant 22222222-2222-2222-2222-222222222222",
+        ),
+        (401, "ExpiredAuthenticationToken", "x", "GET /w: Azure does not accept the token of me", "clock"),
+        (403, "Forbidden", "no", "GET /w: Azure answered 403 Forbidden: no", "doctor"),
+        (400, "Quota", "16 cores", "GET /w: Azure answered 400 Quota: 16 cores", ""),
+        (409, "", "", "GET /w: Azure answered 409", ""),
+    ],
+)
+def test_each_refusal_has_its_words(status: int, code: str, message: str, text: str, hint: str):
+    error = refusal("GET /w", status, code, message, "me")
+
+    assert str(error).startswith(text)
+    assert hint in (error.hint or "")
+    assert "https://" not in f"{error} {error.hint}"
+
+
+def test_messages_of_azure_are_one_line_without_addresses_and_tokens():
+    text = plain("Not good.\r\n  See https://aka.ms/x?sig=abc with eyJ0eXAi.eyJhdWQi.c2ln" + "x" * 500)
+
+    assert text.startswith("Not good. See (address) with (token)")
+    assert len(text) <= 400
+
+
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [
+        ("SubscriptionNotFound", "subscription"),
+        ("ResourceGroupNotFound", "resource group"),
+        ("ResourceNotFound", "resource"),
+        ("", "resource"),
+    ],
+)
+def test_a_404_says_what_is_not_there(code: str, part: str):
+    assert missing_part(code) == part

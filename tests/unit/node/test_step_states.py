@@ -1,0 +1,75 @@
+"""What the states of jobs on Azure ML say of processes that no heartbeat tells of."""
+
+from __future__ import annotations
+
+import pytest
+
+from hyperscale.node.step_states import all_over, has_ended, may_come, never_started, seed_failure
+from hyperscale.node.workspace_facts import StepFacts
+
+IMAGE = "ImageBuildFailure: the image build failed"
+
+
+def step(name: str, status: str, error: str = "") -> StepFacts:
+    return StepFacts(f"run-{name}", name, status, error)
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ((), None),
+        ((step("seed", "Queued"),), None),
+        ((step("seed", "Completed"),), None),
+        ((step("consume_0", "Failed", IMAGE),), None),
+        ((step("seed", "Failed", IMAGE),), IMAGE),
+        ((step("seed", "Failed"),), "the step seed failed; see its logs"),
+        ((step("seed", "Canceled"),), "the step seed was cancelled"),
+    ],
+)
+def test_why_a_seed_failed(steps: tuple[StepFacts, ...], said: str | None) -> None:
+    assert seed_failure(steps) == said
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "steps", "ended"),
+    [
+        ("seed", "", (step("seed", "Failed"),), True),
+        ("seed", "", (step("seed", "Running"),), False),
+        ("seed", "", (), False),
+        ("consume", "run-consume_1", (step("consume_1", "Failed"), step("consume_0", "Running")), True),
+        ("consume", "run-consume_0", (step("consume_1", "Failed"), step("consume_0", "Running")), False),
+        ("consume", "", (step("consume_1", "Failed"),), False),
+    ],
+)
+def test_a_process_has_ended(role: str, name: str, steps: tuple[StepFacts, ...], ended: bool) -> None:
+    assert has_ended(role, name, steps) is ended
+
+
+@pytest.mark.parametrize(
+    ("steps", "heard", "said"),
+    [
+        ((step("consume_0", "Failed", IMAGE),), set(), [IMAGE]),
+        ((step("consume_0", "Failed", IMAGE),), {"run-consume_0"}, []),
+        ((step("consume_0", "Failed", IMAGE),), {""}, []),
+        ((step("consume_0", "Failed"),), set(), ["the step consume_0 failed before its first heartbeat; see its logs"]),
+        ((step("consume_0", "Canceled"), step("consume_1", "Completed"), step("consume_2", "Running")), set(), []),
+        ((step("consume_0", "Failed", "PreemptionError: Nodes of this job got pre-empted."),), set(), []),
+        ((step("consume_0", "Failed", "AllocationFailed: There is not enough capacity in the region."),), set(), []),
+        ((step("consume_0", "Failed", "ClusterNotFound: gone"),), set(), []),
+    ],
+)
+def test_consumers_that_never_started(steps: tuple[StepFacts, ...], heard: set[str], said: list[str]) -> None:
+    assert never_started(steps, heard) == said
+
+
+def test_all_consumers_are_over_only_when_all_of_them_are_seen() -> None:
+    steps = (step("seed", "Completed"), step("consume_0", "Failed", "PreemptionError"), step("consume_1", "Canceled"))
+
+    assert all_over(steps, 3) is None
+    assert all_over((*steps, step("consume_2", "Queued")), 3) is None
+    assert all_over(steps, 2) == "all 2 consume steps are over, 1 of them with an error such as: PreemptionError"
+
+
+def test_a_consumer_may_come_while_its_step_is_not_over() -> None:
+    assert may_come((step("consume_0", "Failed"), step("consume_1", "Queued")))
+    assert not may_come((step("consume_0", "Failed"), step("teardown", "Running")))

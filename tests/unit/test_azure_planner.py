@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from experiments import WORKSPACE, make_experiment, make_facts
+from sites import HOME, SIZES, make_compute, make_location, make_site, make_size
+
+from hyperscale.azure_nodes import Site
+from hyperscale.azure_plan import AzurePlan
+from hyperscale.azure_planner import misfits, plan_on_azure
+from hyperscale.cost import RowTimes
+from hyperscale.errors import PlanError
+from hyperscale.experiment import Experiment
+from hyperscale.plan import Plan, make_plan
+
+FACTS = make_facts(20_000)
+TIMES = RowTimes(60, 90, 0, "a test")
+
+
+def make(workers: int = 100, **parts: Any) -> Experiment:
+    compute = {
+        "size": "Standard_F4s_v2",
+        "tier": "low_priority",
+        "max_nodes_per_cluster": 10,
+        **parts.pop("compute", {}),
+    }
+    given = {"parallelism": {"workers": workers, "workers_per_node": 4}, "azure": WORKSPACE, **parts}
+    return make_experiment(compute={key: value for key, value in compute.items() if value is not None}, **given)
+
+
+def planned(experiment: Experiment, site: Site, times: RowTimes | None = TIMES) -> tuple[Plan, AzurePlan]:
+    return plan_on_azure(experiment, FACTS, site, times, version="1", templates_hash="t")
+
+
+def offline(experiment: Experiment) -> Plan:
+    return make_plan(experiment, FACTS, version="1", templates_hash="t")
+
+
+EXISTING = {"size": None, "tier": None, "max_nodes_per_cluster": None}
+
+
+def test_where_one_location_has_room_the_plan_is_the_one_that_nobody_was_asked_for():
+    experiment = make()
+
+    plan, known = planned(experiment, make_site())
+
+    assert dataclasses.replace(plan, usd_per_node_hour=None, notes=()) == dataclasses.replace(
+        offline(experiment), notes=()
+    )
+    assert plan.usd_per_node_hour == 0.04
+    assert [(use.location, use.nodes, use.clusters) for use in known.locations] == [(HOME, 25, 3)]
+
+
+def test_nodes_that_one_location_cannot_take_are_spread_and_named_anew():
+    experiment = make(workers=160, compute={"locations": ["eastus", HOME]})
+    dear = make_size("Standard_F4s_v2", 4, 0.4)
+    site = make_site(make_location(low_priority=120), make_location("eastus", sizes=(dear,)))
+
+    plan, known = planned(experiment, site)
+
+    assert [(cluster.location, cluster.nodes) for cluster in plan.clusters] == [
+        (HOME, 10), (HOME, 10), (HOME, 10), ("eastus", 10)
+    ]  # fmt: skip
+    assert plan.render_id != offline(experiment).render_id
+    assert all(plan.render_id in cluster.name for cluster in plan.clusters)
+    assert len(set(plan.places)) == 4
+    # 30 nodes at $0.04, 10 at $0.08.
+    assert plan.usd_per_node_hour == pytest.approx(0.05)
+    assert known.estimate is not None
+    assert known.estimate.usd is not None
+    assert known.estimate.usd.low == pytest.approx(known.estimate.node_hours.low * 0.05)
+
+
+def test_a_note_on_locations_that_is_true_of_another_placement_is_not_repeated():
+    experiment = make(workers=40, compute={"locations": ["eastus", HOME]})
+
+    plan, known = planned(experiment, make_site(make_location(), make_location("eastus")))
+
+    assert any("not used" in note for note in offline(experiment).notes)
+    assert plan.notes == ()
+    assert [(use.location, use.reason) for use in known.locations] == [(HOME, "has room"), ("eastus", "not needed")]
+
+
+def test_existing_clusters_tell_their_tier_their_price_and_how_far_they_go():
+    computes = (
+        make_compute("gpu-a", 20, size="Standard_NC4as_T4_v3"),
+        make_compute("gpu-b", 5, size="Standard_NC4as_T4_v3"),
+    )
+    experiment = make(compute={"existing": ["gpu-a", "gpu-b"], **EXISTING})
+
+    plan, known = planned(experiment, make_site(computes=computes))
+
+    assert [(cluster.name, cluster.nodes, cluster.owned) for cluster in plan.clusters] == [
+        ("gpu-a", 20, False),
+        ("gpu-b", 5, False),
+    ]
+    assert known.tier == "low_priority"
+    assert plan.spare_consumers == 13
+    assert plan.usd_per_node_hour == pytest.approx(0.12)
+
+
+def test_existing_low_priority_clusters_end_jobs_after_a_week():
+    experiment = make(compute={"existing": ["gpu-a"], **EXISTING}, limits={"max_hours": 200})
+    dedicated = make_compute("gpu-a", 30, tier="dedicated")
+
+    plan, _ = planned(experiment, make_site(computes=(dedicated,)))
+
+    assert plan.spare_consumers == 0
+    with pytest.raises(PlanError, match="after 168 hours"):
+        planned(experiment, make_site(computes=(make_compute("gpu-a", 30),)))
+
+
+def test_existing_clusters_that_may_wait_for_quota_are_said():
+    computes = (make_compute("gpu-a", 30), make_compute("other", 90))
+    experiment = make(compute={"existing": ["gpu-a"], **EXISTING})
+
+    plan, _ = planned(experiment, make_site(computes=computes))
+
+    assert (
+        "nodes may have to wait: computes may use 480 low-priority cores in westeurope, the limit is 400" in plan.notes
+    )
+
+
+def test_serverless_nodes_count_against_quota_and_have_a_price():
+    experiment = make(compute={"serverless": True, "max_nodes_per_cluster": None})
+
+    plan, known = planned(experiment, make_site(make_location(clusters=1)))
+
+    assert [(cluster.name, cluster.nodes) for cluster in plan.clusters] == [("serverless", 25)]
+    assert plan.usd_per_node_hour == 0.04
+    assert known.locations[0].quotas[0].needed == 100
+    with pytest.raises(PlanError, match="needs 100 low-priority cores for 25 nodes, free are 80 in westeurope"):
+        planned(experiment, make_site(make_location(low_priority=80)))
+
+
+def test_a_control_cluster_that_exists_needs_no_more_quota():
+    experiment = make()
+    name = offline(experiment).control_cluster
+    there = make_compute(name, 4, size="Standard_DS2_v2", tier="dedicated")
+    families = {"standardDSv2Family": 0}
+
+    _, known = planned(experiment, make_site(make_location(families=families, computes=(there,)), computes=(there,)))
+
+    assert known.control is None
+    with pytest.raises(PlanError, match=r"compute\.control\.size Standard_DS2_v2 needs 4 dedicated cores"):
+        planned(experiment, make_site(make_location(families=families)))
+
+
+def test_what_nobody_knows_is_said():
+    experiment = make(limits={"max_cost_usd": 5})
+    priceless = tuple(dataclasses.replace(size, usd_per_hour={}) for size in SIZES)
+
+    plan, known = planned(experiment, make_site(make_location(low_priority=None, sizes=priceless)), None)
+
+    assert plan.usd_per_node_hour is None
+    assert known.estimate is None
+    assert plan.notes == (
+        "time and cost are unknown: `hyperscale trial` measures how long rows take, or --seconds-per-row",
+        "Azure lists no quota of low-priority cores in westeurope: nodes may have to wait for it",
+        "the price of Standard_F4s_v2, low_priority, is unknown in westeurope: so is the cost",
+        "limits.max_cost_usd cannot hold: the price of the nodes is unknown",
+    )
+
+
+def test_a_run_that_costs_too_much_is_refused():
+    with pytest.raises(PlanError, match=r"limits\.max_cost_usd is 3"):
+        planned(make(limits={"max_cost_usd": 3}), make_site())
+
+
+def test_what_a_plan_knows_survives_json():
+    _, known = planned(make(), make_site())
+
+    assert AzurePlan.from_document(json.loads(json.dumps(known.to_document()))) == known
+
+
+CHANGES = [
+    (make_site(), []),
+    (make_site(make_location(low_priority=100)), []),
+    (
+        make_site(make_location(low_priority=99)),
+        ["quota has room for 24 of 25 nodes in westeurope (99 low-priority cores are free)"],
+    ),
+    (make_site(make_location(sizes=SIZES[1:])), ["Standard_F4s_v2 is not offered in westeurope"]),
+    (make_site(make_location(clusters=3)), ["2 of 3 clusters can be made in westeurope"]),
+    (
+        make_site(make_location(dedicated=3)),
+        [
+            "compute.control.size Standard_DS2_v2 needs 4 dedicated cores of all families in westeurope for seed and "
+            "teardown, 3 are free"
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("now", "said"), CHANGES, ids=["same", "enough", "quota", "size", "clusters", "control"])
+def test_a_plan_that_does_not_fit_any_more_says_why(now: Site, said: list[str]):
+    experiment = make()
+    plan, _ = planned(experiment, make_site())
+
+    assert misfits(experiment, plan, now) == said
+    assert misfits(experiment, offline(experiment), now) == said
+
+
+def test_a_plan_of_existing_clusters_fits_as_long_as_they_are_there():
+    experiment = make(compute={"existing": ["gpu-a"], **EXISTING})
+    plan, _ = planned(experiment, make_site(computes=(make_compute("gpu-a", 30),)))
+
+    assert misfits(experiment, plan, make_site(computes=(make_compute("gpu-a", 25),))) == []
+    assert "may grow to 24" in misfits(experiment, plan, make_site(computes=(make_compute("gpu-a", 24),)))[0]
+    assert "no such compute" in misfits(experiment, plan, make_site())[0]

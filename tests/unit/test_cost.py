@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from experiments import WORKSPACE, make_experiment, make_facts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperscale.cost import Estimate, Range, RowTimes, check_limits, estimate
+from hyperscale.errors import PlanError
+from hyperscale.experiment import Experiment
+from hyperscale.plan import Plan, make_plan
+
+
+def planned(rows: int = 20_000, **parts: Any) -> tuple[Experiment, Plan]:
+    parallelism = {"workers": 500, "workers_per_node": 5, **parts.pop("parallelism", {})}
+    experiment = make_experiment(azure=WORKSPACE, parallelism=parallelism, **parts)
+    return experiment, make_plan(experiment, make_facts(rows), version="1", templates_hash="t")
+
+
+def times(median: float = 60.0, p95: float = 90.0, set_up: float = 0.0) -> RowTimes:
+    return RowTimes(median, p95, set_up, "a test")
+
+
+def estimated(experiment: Experiment, plan: Plan, given_: RowTimes, usd: float | None = 0.5) -> Estimate:
+    return estimate(experiment, plan, given_, usd_per_node_hour=usd, control_usd_per_hour=0.1)
+
+
+def test_the_low_end_is_the_work_of_busy_workers():
+    experiment, plan = planned()
+
+    expected = estimated(experiment, plan, times())
+
+    # 20,000 rows of 60 s on 500 workers are 40 minutes; a node starts in 3, one of which is paid for.
+    assert expected.hours.low == pytest.approx(43 / 60)
+    assert expected.node_hours.low == pytest.approx(100 * 41 / 60)
+    assert expected.usd is not None
+    assert expected.usd.low == pytest.approx(0.5 * 100 * 41 / 60)
+
+
+def test_the_high_end_has_slow_rows_a_tail_slow_starts_and_idle_nodes():
+    experiment, plan = planned(compute={"idle_seconds": 120})
+
+    expected = estimated(experiment, plan, times(set_up=30))
+
+    seconds = 30 + 40 * 90 + 90
+    assert expected.hours.high == pytest.approx((seconds + 15 * 60) / 3600)
+    assert expected.node_hours.high == pytest.approx(100 * (seconds + 5 * 60 + 240) / 3600)
+
+
+def test_calls_in_flight_share_the_time():
+    experiment, plan = planned(activity={"entry": "sweep:fit", "concurrency": 4})
+
+    assert estimated(experiment, plan, times()).hours.low == pytest.approx(13 / 60)
+
+
+def test_without_a_price_there_is_no_cost():
+    experiment, plan = planned()
+
+    assert estimated(experiment, plan, times(), usd=None).usd is None
+
+
+@given(
+    st.integers(1, 10_000_000),
+    st.integers(1, 5_000),
+    st.floats(0.001, 3_600),
+    st.floats(1, 10),
+    st.floats(0, 600),
+    st.integers(0, 3_600),
+)
+def test_the_high_end_is_never_below_the_low_one(
+    rows: int, workers: int, median: float, factor: float, set_up: float, idle_seconds: int
+):
+    experiment, plan = planned(
+        rows, parallelism={"workers": workers, "workers_per_node": 8}, compute={"idle_seconds": idle_seconds}
+    )
+
+    expected = estimated(experiment, plan, times(median, median * factor, set_up))
+
+    assert expected.usd is not None
+    for ends in (expected.hours, expected.node_hours, expected.usd):
+        assert 0 < ends.low <= ends.high
+    more = estimated(experiment, dataclasses.replace(plan, rows=plan.rows + 1), times(median, median * factor, set_up))
+    assert more.hours.low >= expected.hours.low
+
+
+def expectation(hours: tuple[float, float], usd: tuple[float, float] | None) -> Estimate:
+    return Estimate("a test", Range(*hours), Range(1, 2), Range(*usd) if usd else None, None)
+
+
+LIMITS = [
+    ({"max_cost_usd": 100}, expectation((1, 2), (50, 90)), True, []),
+    ({"max_cost_usd": 100}, None, True, []),
+    ({}, expectation((1, 2), (50, 90_000)), True, []),
+    (
+        {"max_cost_usd": 100},
+        expectation((1, 2), (50, 120)),
+        True,
+        ["the run may cost up to $120.00: it drains when limits.max_cost_usd, 100, is reached"],
+    ),
+    (
+        {"max_cost_usd": 100},
+        expectation((1, 2), None),
+        False,
+        ["limits.max_cost_usd cannot hold: the price of the nodes is unknown"],
+    ),
+    (
+        {"max_hours": 5},
+        expectation((1, 7), (1, 2)),
+        True,
+        ["the run may take up to 7.0 hours: it drains when limits.max_hours, 5, are over"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("limits", "expected", "is_priced", "said"), LIMITS)
+def test_a_limit_that_may_be_reached_is_said(
+    limits: dict[str, float], expected: Estimate | None, is_priced: bool, said: list[str]
+):
+    experiment, plan = planned(limits=limits)
+
+    assert list(check_limits(experiment, plan, expected, is_priced)) == said
+
+
+def test_a_cost_that_is_above_its_limit_at_the_low_end_is_refused():
+    experiment, plan = planned(limits={"max_cost_usd": 100})
+
+    with pytest.raises(PlanError, match=r"costs at least \$400\.00 \(a test\), limits\.max_cost_usd is 100") as raised:
+        list(check_limits(experiment, plan, expectation((1, 2), (400, 900)), True))
+
+    assert raised.value.hint is not None
+    assert "--set input.limit=5000" in raised.value.hint
+
+
+def test_a_duration_that_is_above_its_limit_at_the_low_end_is_refused():
+    experiment, plan = planned(limits={"max_hours": 2})
+
+    with pytest.raises(PlanError, match=r"takes at least 5\.0 hours \(a test\), limits\.max_hours is 2") as raised:
+        list(check_limits(experiment, plan, expectation((5, 9), (1, 2)), True))
+
+    assert raised.value.hint is not None
+    assert "parallelism.workers to about 1,251" in raised.value.hint

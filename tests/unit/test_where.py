@@ -1,0 +1,76 @@
+"""What `--where` means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hyperscale.errors import ExperimentError
+from hyperscale.where import read_where
+
+
+@pytest.mark.parametrize(
+    ("conditions", "meant"),
+    [
+        ([], [0, 5, 100, 300]),
+        (["rows=5"], [5]),
+        (["rows=0-5"], [0, 5]),
+        (["rows=100-200,300"], [100, 300]),
+        (["rows=0", "rows = 300"], [0, 300]),
+    ],
+)
+def test_ranges_hold_both_of_their_ends(conditions: list[str], meant: list[int]) -> None:
+    rows = read_where(conditions).rows_in_ranges(301)
+
+    assert [index for index in (0, 5, 100, 300) if index in rows] == meant
+
+
+def test_a_range_beyond_the_last_row_ends_there() -> None:
+    assert read_where(["rows=2-1000000000000"]).rows_in_ranges(5).rows_between(0, 9) == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "failure", "is_meant"),
+    [
+        ([], {"type": "KeyError", "kind": "raised"}, True),
+        (["type=ValueError"], {"type": "ValueError", "kind": "raised"}, True),
+        (["type=ValueError"], {"type": "KeyError", "kind": "raised"}, False),
+        (["type=ValueError,KeyError"], {"type": "KeyError", "kind": "raised"}, True),
+        (["type=ValueError", "type=KeyError"], {"type": "KeyError", "kind": "raised"}, True),
+        (["kind=timeout"], {"type": "TimeoutError", "kind": "timeout"}, True),
+        (["kind=timeout"], {"type": "TimeoutError", "kind": "raised"}, False),
+        (["kind=raised", "type=KeyError"], {"type": "ValueError", "kind": "raised"}, False),
+        (["type=KeyError"], {}, False),
+    ],
+)
+def test_failures_meet_any_of_one_name_and_all_of_different_names(
+    conditions: list[str], failure: dict[str, Any], is_meant: bool
+) -> None:
+    assert read_where(conditions).takes_failure(failure) is is_meant
+
+
+def test_a_key_may_hold_a_comma_and_an_equals_sign() -> None:
+    assert read_where(["key=a,b=c"]).keys == {"a,b=c"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("typ=ValueError", "'typ' is no condition (did you mean 'type'?)"),
+        ("ValueError", "'ValueError' is no condition, expected type, kind, rows or key"),
+        ("type", "a value is missing, expected type=VALUE"),
+        ("type=", "a value is missing"),
+        ("kind=timeot", "a failure has no such kind (did you mean 'timeout'?)"),
+        ("kind=ValueError", "expected one of raised, exited, killed, timeout, result, poison"),
+        ("rows=a", "'a' is no row_index and no range of them"),
+        ("rows=9-3", "'9-3' is no row_index"),
+        ("rows=-3", "'-3' is no row_index"),
+        ("rows=1,,2", "'' is no row_index"),
+    ],
+)
+def test_a_condition_that_cannot_be_read_says_what_was_expected(condition: str, said: str) -> None:
+    with pytest.raises(ExperimentError) as caught:
+        read_where([condition])
+
+    assert said in str(caught.value)
