@@ -42,8 +42,8 @@ Azurite on disk, http, on this machine. {ROWS:,} rows of about 80 bytes that do 
 access log over seed, consumer ({COUNTED_WORKERS} workers) and teardown with results.parquet.
 For {MANY_WORKERS} workers they are calculated, as nothing here could work so many: messages of the plan x
 {REQUESTS_A_MESSAGE} (put, receive, delete, an eighth of a part written and read), and 4 a consumer.
-Rates: ours with {WORKERS} workers and {RATED_ROWS:,} rows, from the first row's start to the end of the consumer's process; peers with
-{PEER_ROWS} rows and 2 processes, from the first row done to the last.
+Rates: ours with {WORKERS} workers and {RATED_ROWS:,} rows, from the first row's start to the end of the consumer's
+process; peers with {PEER_ROWS} rows and 2 processes, from the first row done to the last.
 Busy: one consumer, {BUSY_WORKERS} workers, {BUSY_ROWS:,} rows that sleep {BUSY_ROW_SECONDS * 1000:g} ms, and a proxy
 that holds each request for {ANSWER_SECONDS * 1000:g} ms: seconds in rows over {BUSY_WORKERS} x the time from the first
 row's start to the last row's end."""

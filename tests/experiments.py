@@ -7,7 +7,7 @@ from typing import Any
 from hyperscale.control.loading import load_schema
 from hyperscale.control.schema_defaults import with_defaults
 from hyperscale.experiment import Experiment
-from hyperscale.plan import InputFacts
+from hyperscale.input_facts import InputFacts
 
 WORKSPACE = {"subscription_id": "s", "resource_group": "g", "workspace_name": "w"}
 

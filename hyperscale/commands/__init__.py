@@ -14,16 +14,28 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
+from hyperscale.errors import HyperscaleError
+
 #: Name to the line that `--help` shows, in that order.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "init": "make a new experiment folder that runs as it stands",
         "validate": "check the file, the input's rows and the code's entry point; touches nothing",
-        "plan": "show what would be made: clusters, nodes, messages",
+        "plan": "show what would be made: clusters, nodes, messages; with --azure where, how long and for how much",
         "render": "write components/, pipelines/ and compute/",
         "run": "run the experiment on this machine, from the files that it renders",
+        "submit": "run the experiment on Azure ML: make its clusters, and submit its pipeline",
+        "trial": "run a few rows on this machine, and tell what the full run will be like",
+        "retry": "run the failed and missing rows of a run again, with the code as it is now",
+        "doctor": "look whether a run on Azure ML has all that it needs: login, roles, quota, storage; changes nothing",
         "runs": "list the runs of this folder",
+        "status": "look once at a run, from any machine",
+        "watch": "show how far a run is until it is over, from any machine",
         "results": "show where the results of a run are, with the proved count",
+        "report": "write one page about a run: counts, charts, failures, cost; it opens from disk, without a network",
+        "cancel": "end a run: no more rows are handed out, what is done is collected",
+        "teardown": "delete what a run that is over has left; collect its results if nobody has",
+        "gc": "find and delete what runs have left behind in the workspace",
         "schema": "print the JSON Schema of experiment.yaml",
     }
 )
@@ -86,6 +98,23 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_run_anywhere(parser: argparse.ArgumentParser) -> None:
+    """Take RUN, which may be of the workspace, and `--file`, which says which workspace that is."""
+    parser.add_argument(
+        "run_name",
+        metavar="RUN",
+        nargs="?",
+        help="a run's id, here or in the workspace, or the path of its folder (default: the newest run of this folder)",
+    )
+    parser.add_argument(
+        "--file",
+        metavar="FILE",
+        type=Path,
+        default=DEFAULT_FILE,
+        help="the experiment, which names the workspace (default: ./experiment.yaml)",
+    )
+
+
 def print_json(document: Any) -> None:
     """Print the one JSON document of a command."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
@@ -106,6 +135,21 @@ def say_if_slow(text: str, after_seconds: float = SLOW_SECONDS) -> Iterator[None
     finally:
         timer.cancel()
         timer.join()
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Return whether somebody at the terminal agrees to `question`; `yes` says so beforehand.
+
+    Raises:
+        HyperscaleError: when nobody is there who could be asked.
+    """
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise HyperscaleError(f"{question} nobody is here to be asked", hint="give --yes to do it without asking")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def program() -> str:

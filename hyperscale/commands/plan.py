@@ -1,33 +1,62 @@
-"""Show what would be made: clusters, nodes, messages."""
+"""Show what would be made: clusters, nodes, messages; with --azure, where quota is, and what it takes and costs."""
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
 from pathlib import Path
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, say
-from hyperscale.control.plan_table import plan_line, plan_table
+from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow
+from hyperscale.control.plan_table import plan_document, plan_line, plan_table
 from hyperscale.control.planning import open_plan, save_plan
+from hyperscale.errors import ExperimentError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take FILE, --set, --out and --json."""
+    """Take FILE or a saved plan, --azure, --seconds-per-row, --set, --out and --json."""
     add_file(parser)
     add_set(parser)
-    parser.add_argument("--out", metavar="P", type=Path, help="save the plan here, for `render P`")
+    parser.add_argument("--azure", action="store_true", help="ask the workspace for quota, sizes and prices")
+    parser.add_argument(
+        "--seconds-per-row",
+        metavar="S",
+        type=_seconds,
+        help="how long a row takes (default: as the last trial measured)",
+    )
+    parser.add_argument("--out", metavar="P", type=Path, help="save the plan here, for `render P` and `submit P`")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan of an experiment."""
-    overrides = arguments.overrides
-    planned = open_plan(arguments.file, overrides)
+    if arguments.seconds_per_row is not None and not arguments.azure:
+        raise ExperimentError("--seconds-per-row tells time and cost with prices of Azure", hint="add --azure")
+    environ = os.environ if arguments.azure else None
+    planned = open_plan(arguments.file, arguments.overrides, environ)
+    if planned.azure is not None and arguments.seconds_per_row is not None:
+        raise ExperimentError("a saved plan has its time and cost already", hint="leave --seconds-per-row out")
+    if environ is not None:
+        from hyperscale.control.azure_planning import plan_from_azure  # its libraries are not for the plan offline
+
+        with say_if_slow("asking Azure for quota, sizes and prices"):
+            planned = plan_from_azure(planned, environ, arguments.seconds_per_row)
     for warning in planned.checked.warnings:
         say(f"warning: {warning}")
     if arguments.out:
-        save_plan(planned, arguments.out, overrides)
+        save_plan(planned, arguments.out, arguments.overrides)
     if arguments.json:
-        print_json(planned.plan.to_document())
+        print_json(plan_document(planned))
         return 0
     print("\n".join([*plan_table(planned), "", plan_line(planned.plan)]))
     return 0
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.commands import add_json, add_run, print_json, program, say
+from hyperscale.commands import add_json, add_run_anywhere, print_json, program, say
+from hyperscale.control.finding import find_anywhere
 from hyperscale.control.results_table import Preview, copy_results, read_preview
-from hyperscale.control.run_folder import RunFolder
-from hyperscale.control.run_list import find_run, name_of, read_results, runs_of
-from hyperscale.control.summary import resume_command, summary_lines
+from hyperscale.control.run_list import read_results
+from hyperscale.control.summary import summary_lines
 from hyperscale.control.text_table import text_table
-from hyperscale.errors import RunStateError
+from hyperscale.control.verdicts import continue_command, without_results
 from hyperscale.node.control import read_seed
 
 PREVIEW_ROWS = 10
@@ -23,20 +24,20 @@ FILES = (blobs.RESULTS_PARQUET, blobs.RESULTS_CSV, blobs.FAILURES_CSV, blobs.JOB
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_run(parser)
+    add_run_anywhere(parser)
     add_json(parser)
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="copy the table to FILE (.csv or .parquet)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show them, and copy the table if asked to."""
-    folder = find_run(runs_of(Path("experiment.yaml")), arguments.run_name)
-    store = folder.store()
+    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    store = found.folder.store()
     try:
         results = read_results(store)
         if results is None:
-            raise _no_results(folder)
-        files = {name: folder.store_file(name) for name in FILES if store.names(name)}
+            raise without_results(found, program())
+        files = {name: found.folder.store_file(name) for name in FILES if store.names(name)}
         if arguments.output:
             copy_results(store, arguments.output)
             say(f"copied to {arguments.output}")
@@ -53,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(name)
     print("\n".join(summary_lines(results)))
     if results["rows"]["missing"]:
-        say(f"continue: {resume_command(name_of(folder), program())}")
+        say(f"continue: {continue_command(found, program())}")
     return 0
 
 
@@ -63,12 +64,3 @@ def _print_table(preview: Preview, results: dict[str, Any]) -> None:
     if results["rows"]["total"] > len(preview.rows):
         print(f"(the first {len(preview.rows)} rows)")
     print()
-
-
-def _no_results(folder: RunFolder) -> RunStateError:
-    if folder.is_locked():
-        return RunStateError(f"run {folder.run_id} is still running", hint="its results are collected at its end")
-    return RunStateError(
-        f"run {folder.run_id} has no results: it was stopped before they were collected",
-        hint=resume_command(name_of(folder), program()),
-    )

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import sys
 from pathlib import Path
-from typing import Any
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
+from hyperscale.commands import add_file, add_json, add_set, say, say_if_slow
+from hyperscale.commands.local_runs import add_workers, execute_and_tell, tell_end, whole_number
 from hyperscale.control import summary
 from hyperscale.control.drill import Drill, read_drill
-from hyperscale.control.executing import execute, results_of_life
 from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
 from hyperscale.control.local_run import Ending
 from hyperscale.control.pipeline_checks import load_checked_pipeline
 from hyperscale.control.resume import prepare_resume
-from hyperscale.control.run_folder import RunFolder, check_machine
-from hyperscale.control.run_list import find_run, name_of, runs_of
-from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
+from hyperscale.control.run_folder import check_machine
+from hyperscale.control.run_list import find_run, runs_of
+from hyperscale.errors import ExperimentError
 
 NEWEST = ""
 #: A drill that names no seed draws one below: short enough to be typed again.
@@ -30,11 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser)
     add_set(parser)
     add_json(parser)
-    parser.add_argument("--rows", metavar="N", type=_count, help="only the first N rows (input.limit)")
-    parser.add_argument(
-        "--workers", metavar="N", type=_count, help="rows worked on at the same time (default: up to the cores)"
-    )
-    parser.add_argument("--nodes", metavar="N", type=_count, default=None, help="consumers (default: 1)")
+    parser.add_argument("--rows", metavar="N", type=whole_number, help="only the first N rows (input.limit)")
+    add_workers(parser)
     parser.add_argument("--queue", metavar="URL", help="folder or storage account of the queue (default: of the run)")
     parser.add_argument("--store", metavar="URL", help="folder or container of the store (default: of the run)")
     parser.add_argument(
@@ -71,7 +66,7 @@ def _start(arguments: argparse.Namespace, drill: Drill | None) -> int:
         with folder.lock() as lock:
             take_pipeline(pipeline, folder)
             say(f"run {folder.run_id} executes {arguments.pipeline}, with the code that render staged beside it")
-            return _execute(folder, lock, arguments, drill)
+            return execute_and_tell(folder, lock, as_json=arguments.json, drill=drill)
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
     with say_if_slow(f"checking {arguments.file}, and each row of its input"):
         planned = plan_run(
@@ -85,7 +80,7 @@ def _start(arguments: argparse.Namespace, drill: Drill | None) -> int:
         plan = planned.plan
         rows, workers = summary.count(plan.rows, "row"), summary.count(plan.workers, "worker")
         say(f"run {folder.run_id}: {rows}, {workers} on this machine")
-        return _execute(folder, lock, arguments, drill)
+        return execute_and_tell(folder, lock, as_json=arguments.json, drill=drill)
 
 
 def _resume(arguments: argparse.Namespace, drill: Drill | None) -> int:
@@ -100,28 +95,9 @@ def _resume(arguments: argparse.Namespace, drill: Drill | None) -> int:
             store.close()
         if results is None:
             say(f"run {folder.run_id} goes on")
-            return _execute(folder, lock, arguments, drill)
+            return execute_and_tell(folder, lock, as_json=arguments.json, drill=drill)
     say(f"run {folder.run_id} is complete: nothing is left to run")
-    return _conclude(Ending({}, {}, 0, ""), results, folder, arguments)
-
-
-def _execute(folder: RunFolder, lock: int, arguments: argparse.Namespace, drill: Drill | None) -> int:
-    ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty(), drill=drill)
-    return _conclude(ending, results_of_life(folder, ending), folder, arguments)
-
-
-def _conclude(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, arguments: argparse.Namespace) -> int:
-    for line in summary.step_lines(ending, folder):
-        say(line)
-    if results is not None and arguments.json:
-        print_json(results)
-    elif results is not None:
-        print("\n".join(summary.summary_lines(results)), flush=True)
-    for line in summary.next_commands(ending, results, name_of(folder), program()):
-        say(line)
-    if ending.stop_requests:
-        return EXIT_INTERRUPTED
-    return summary.verdict(ending, results, folder)
+    return tell_end(Ending({}, {}, 0, ""), results, folder, as_json=arguments.json)
 
 
 def _check_combination(arguments: argparse.Namespace) -> None:
@@ -136,10 +112,3 @@ def _check_combination(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name):
             option = "--set" if name == "overrides" else f"--{name}"
             raise ExperimentError(f"{option} cannot be given with {what}", hint=f"leave {option} out")
-
-
-def _count(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return number

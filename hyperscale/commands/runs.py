@@ -1,26 +1,33 @@
-"""`runs`: lists the runs of this folder, newest first."""
+"""`runs`: lists the runs of this folder, or those of the workspace, newest first."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from datetime import datetime
 
 from hyperscale.commands import add_file, add_json, print_json, program, say
+from hyperscale.control.azure_runs import WorkspaceRun, list_workspace_runs
+from hyperscale.control.finding import find_session
 from hyperscale.control.run_list import RunInfo, list_runs, runs_of
 from hyperscale.control.text_table import text_table
 
 HEADER = ("run", "started", "experiment", "state", "succeeded", "failed", "missing", "total")
+AZURE_HEADER = ("run", "started", "experiment", "state", "owner")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_file(parser)
     add_json(parser)
+    parser.add_argument("--azure", action="store_true", help="the runs of the workspace, whoever submitted them")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List the runs."""
+    if arguments.azure:
+        return _list_workspace(arguments)
     found = list_runs(runs_of(arguments.file))
     if arguments.json:
         print_json([run.to_document() for run in found])
@@ -32,11 +39,30 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _list_workspace(arguments: argparse.Namespace) -> int:
+    session = find_session(arguments.file, os.environ)
+    found = list_workspace_runs(session)
+    if arguments.json:
+        print_json([run.to_document() for run in found])
+    elif found:
+        print("\n".join(text_table(AZURE_HEADER, [_azure_cells(run) for run in found], _width())))
+    else:
+        say(f"there are no runs in workspace {session.place.workspace.name}; start one with `{program()} submit`")
+    return 0
+
+
 def _cells(run: RunInfo) -> tuple[object, ...]:
-    started = datetime.fromtimestamp(run.started_at).strftime("%Y-%m-%d %H:%M:%S")
     rows = run.rows or {}
     counts = [f"{rows[name]:,}" if name in rows else "" for name in HEADER[4:]]
-    return (run.run.run_id, started, run.experiment, run.state, *counts)
+    return (run.run.run_id, _time(run.started_at), run.experiment, run.state, *counts)
+
+
+def _azure_cells(run: WorkspaceRun) -> tuple[object, ...]:
+    return (run.run_id, _time(run.started_at), run.experiment, run.state, run.owner)
+
+
+def _time(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _width() -> int:

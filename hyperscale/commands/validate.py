@@ -11,6 +11,7 @@ from hyperscale.control.checking import CheckedExperiment, check_experiment
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.secret_variables import missing_secrets
 from hyperscale.errors import ExperimentError, Problem
+from hyperscale.experiment import Activity
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +47,18 @@ def _lines(checked: CheckedExperiment) -> list[str]:
     rows = f"{counted(facts.rows, 'row')}, {counted(len(facts.columns), 'column')}"
     return [
         f"name    {experiment.name}",
-        f"input   {experiment.input.csv or experiment.input.files}: {rows} ({', '.join(facts.columns)})",
+        f"input   {experiment.input.place}: {rows} ({', '.join(facts.columns)})",
         f"code    {experiment.activity.code}: {counted(len(staged.files), 'file')}, {size_text(staged.total_bytes)}, "
-        f"entry {experiment.activity.entry}",
+        f"{_what(experiment.activity)}",
         *(f"mount   {name}: {mount.path}" for name, mount in experiment.mounts.items()),
         f"upload  {upload} (input and mounts, when submitted)",
         "",
         f"{checked.loaded.positions.file} is valid: {rows}.",
     ]
+
+
+def _what(activity: Activity) -> str:
+    return f"entry {activity.entry}" if activity.entry else f"command {activity.command}"
 
 
 def _document(checked: CheckedExperiment) -> dict[str, Any]:

@@ -82,7 +82,9 @@ def _with_hint(error: HyperscaleError) -> str:
 
 
 def _check_entry(loaded: LoadedExperiment, code: Path, problems: list[Problem], warnings: list[Problem]) -> None:
-    entry = str(loaded.experiment.activity.entry)
+    entry = loaded.experiment.activity.entry
+    if entry is None:
+        return
     try:
         definition = find_definition(code, entry)
     except DefinitionError as error:

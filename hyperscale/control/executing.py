@@ -12,7 +12,7 @@ from hyperscale.control.deciding import TEARDOWN
 from hyperscale.control.drill import Drill, RunningDrill, kills
 from hyperscale.control.local_run import Ending, LocalRun
 from hyperscale.control.pipeline_files import Pipeline, load_pipeline
-from hyperscale.control.progress import Display, PlainDisplay
+from hyperscale.control.progress import open_display
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.control.step_plans import plan_steps
@@ -38,7 +38,7 @@ def execute(run: RunFolder, lock: int, *, is_terminal: bool, drill: Drill | None
     pipeline = load_pipeline(Path(run.read_launch().pipeline))
     plans = plan_steps(pipeline, run, python=sys.executable, environment=os.environ)
     with StopRequests() as stops:
-        display = _display(is_terminal)
+        display = open_display(is_terminal=is_terminal)
         run.scratch.mkdir(exist_ok=True)
         running = RunningDrill(kills(drill, _rows_per_message(pipeline))) if drill else None
         try:
@@ -67,12 +67,3 @@ def results_of_life(run: RunFolder, ending: Ending) -> dict[str, Any] | None:
 def _rows_per_message(pipeline: Pipeline) -> int:
     given = pipeline.inputs.get("rows_per_message")
     return int(given.value) if given else 1
-
-
-def _display(is_terminal: bool) -> Display:
-    if not is_terminal:
-        return PlainDisplay()
-    # The one import of rich: it takes a while, and only a terminal needs it.
-    from hyperscale.control.progress_bar import TerminalDisplay
-
-    return TerminalDisplay()

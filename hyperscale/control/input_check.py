@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 from hyperscale import names
 from hyperscale.control.loading import LoadedExperiment
 from hyperscale.control.row_check import MAX_SHOWN_ROWS, RowCheck, check_rows
 from hyperscale.control.schema_check import BrokenSchemaError, RowSchema
 from hyperscale.errors import ExperimentError, Problem
+from hyperscale.input_facts import InputFacts
 from hyperscale.node.cells import numeric_type
 from hyperscale.node.readers import Rows, input_hash, open_rows, split_glob
 from hyperscale.node.rows import listed
-from hyperscale.plan import InputFacts
 from hyperscale.suggestions import did_you_mean
+
+#: What a file of rows is called, by the key that names it.
+_FILES = MappingProxyType({"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"})
 
 
 def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ...]]:
@@ -40,14 +44,13 @@ def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ..
 
 
 def input_path(loaded: LoadedExperiment) -> Path:
-    """Return the CSV file of an experiment, or the fixed folder of its pattern of files."""
+    """Return the file of an experiment's rows, or the fixed folder of its pattern of files."""
     source = loaded.experiment.input
-    return loaded.folder / (source.csv if source.csv is not None else split_glob(str(source.files))[0])
+    return loaded.folder / (split_glob(source.place)[0] if source.form == "files" else source.place)
 
 
 def _name(loaded: LoadedExperiment) -> str:
-    source = loaded.experiment.input
-    return str(source.csv or source.files)
+    return loaded.experiment.input.place
 
 
 def _mount_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
@@ -63,8 +66,10 @@ def _mount_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
 def _open_rows(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None:
     source, path = loaded.experiment.input, input_path(loaded)
     what = names.DATA.problem(path.name)
-    if source.form == "csv" and not path.is_file():
-        what = "is a folder, expected a CSV file" if path.is_dir() else f"there is no file {source.csv}{_guess(path)}"
+    if source.form != "files" and not path.is_file():
+        what = f"there is no file {source.place}{_guess(path)}"
+        if path.is_dir():
+            what = f"is a folder, expected a {_FILES[source.form]} file"
     if what:
         problems.append(loaded.positions.problem(("input", source.form), what))
         return None

@@ -6,26 +6,25 @@ import os
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import hyperscale
-from hyperscale.control.checking import check_experiment
+from hyperscale.control.checking import CheckedExperiment, check_experiment
 from hyperscale.control.pipeline_files import Pipeline
 from hyperscale.control.planning import Planned
 from hyperscale.control.rendering import RunInputs, render
 from hyperscale.control.run_folder import Launch, RunFolder
 from hyperscale.control.secret_variables import check_secrets
 from hyperscale.control.staging import stage_code
-from hyperscale.control.step_plans import AUTO
 from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.names import EXPERIMENT, new_run_id
-from hyperscale.node.control import write_manifest
-from hyperscale.node.places import DEFAULT_CONTAINER, account_place, is_remote, local_folder
+from hyperscale.node.control import write_manifest, write_selected_rows
+from hyperscale.node.places import DEFAULT_CONTAINER, account_place, is_auto, is_remote, local_folder
 from hyperscale.plan import plan_for_this_machine
 
 
@@ -54,7 +53,7 @@ class Places:
         Raises:
             RunStateError: when the file names a run that exists.
         """
-        given = {name: value.value for name, value in pipeline.inputs.items() if value.value != AUTO}
+        given = {name: value.value for name, value in pipeline.inputs.items() if not is_auto(value.value)}
         name = pipeline.file.stem
         run = self.new_run(name if EXPERIMENT.problem(name) is None else "pipeline")
         run = RunFolder(
@@ -84,7 +83,11 @@ def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes
         ExperimentError: when the experiment, its input or its code is wrong, or a secret is not on this machine.
         PlanError: when it cannot be planned.
     """
-    checked = check_experiment(file, overrides)
+    return plan_here(check_experiment(file, overrides), workers=workers, nodes=nodes)
+
+
+def plan_here(checked: CheckedExperiment, *, workers: int | None, nodes: int) -> Planned:
+    """Return the plan of `checked` for this machine; arguments and errors as for `plan_run`."""
     check_secrets(checked.loaded, os.environ)
     experiment = checked.loaded.experiment
     plan = plan_for_this_machine(experiment, checked.facts, cores=_cores(), nodes=nodes, workers=workers)
@@ -107,9 +110,12 @@ def make_run(planned: Planned, run: RunFolder) -> None:
     stage_code(planned.code_folder, run.rendered / "components" / "code")
     pipeline = run.rendered / "pipelines" / f"{experiment.name}.yml"
     run.write_launch(Launch(experiment.name, str(pipeline), run.queue_url, run.store_url, time.time()))
+    selected = planned.checked.selected
     store = run.store()
     try:
-        write_manifest(store, _manifest(planned, run.run_id, store.now()))
+        if selected:  # before the manifest, which counts them
+            write_selected_rows(store, selected.rows)
+        write_manifest(store, manifest_of(planned, run.run_id, store.now()))
     finally:
         store.close()
 
@@ -120,8 +126,9 @@ def take_pipeline(pipeline: Pipeline, run: RunFolder) -> None:
     run.write_launch(Launch(file.stem, str(file), run.queue_url, run.store_url, time.time()))
 
 
-def _manifest(planned: Planned, run_id: str, created_at: float) -> dict[str, Any]:
-    plan, loaded = planned.plan, planned.checked.loaded
+def manifest_of(planned: Planned, run_id: str, created_at: float) -> dict[str, Any]:
+    """Return what `run.json` says of a run of this plan; a run on Azure ML says where it is, too."""
+    plan, loaded, selected = planned.plan, planned.checked.loaded, planned.checked.selected
     return {
         "run_id": run_id,
         "experiment": loaded.experiment.name,
@@ -137,6 +144,7 @@ def _manifest(planned: Planned, run_id: str, created_at: float) -> dict[str, Any
         },
         "hashes": planned.hashes,
         "experiment_file": str(loaded.file.absolute()),
+        "selection": asdict(selected.selection) if selected else None,
     }
 
 

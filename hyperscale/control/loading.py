@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hyperscale.control.azure_section import complete_azure
 from hyperscale.control.file_text import read_text
 from hyperscale.control.no_effect import warnings_of
 from hyperscale.control.overrides import apply_overrides
@@ -28,12 +29,13 @@ class LoadedExperiment:
     """An experiment, and where it comes from.
 
     Attributes:
-        experiment: with every default filled in.
+        experiment: with every default filled in, and the workspace of the nearest config.json.
         file: its absolute path.
         folder: that relative paths in it start from.
         warnings: what is worth a look, though it is valid.
         experiment_hash: SHA-256 of the experiment as canonical JSON, hexadecimal.
         positions: where its values stand in the file.
+        azure_sources: key of `azure` that has a value to who gave it: a place in the file, `--set`, a config.json.
     """
 
     experiment: Experiment
@@ -42,6 +44,7 @@ class LoadedExperiment:
     warnings: tuple[Problem, ...]
     experiment_hash: str
     positions: Positions = field(compare=False, repr=False)
+    azure_sources: Mapping[str, str] = field(compare=False, repr=False)
 
 
 def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperiment:
@@ -57,10 +60,12 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
     text = read_text(file)
     parsed = parse_yaml(text, str(file))
     schema = load_schema()
+    azure_sources: Mapping[str, str] = {}
     if isinstance(parsed.document, dict):
         apply_overrides(parsed, overrides)
         add_secret_problems(parsed, text)
         _add_schema_problems(parsed, schema)
+        azure_sources = complete_azure(parsed, schema, file.absolute().parent)
     else:
         add_secret_problems(parsed, text)
         if not parsed.problems:
@@ -75,6 +80,7 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
         warnings=tuple(warnings_of(experiment, parsed.positions)),
         experiment_hash=hash_of(experiment.to_document()),
         positions=parsed.positions,
+        azure_sources=azure_sources,
     )
 
 

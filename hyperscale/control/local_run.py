@@ -11,22 +11,20 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import cast
 
 from hyperscale import blobs
 from hyperscale.control.bindings import State
 from hyperscale.control.deciding import SEED, TEARDOWN, Decision, decide
 from hyperscale.control.drill import RunningDrill
+from hyperscale.control.lives import bury, outcomes_so_far, planned_rows
 from hyperscale.control.progress import RESULTS_PHASE, Display, Pace, read_progress
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.step_plans import StepPlan
 from hyperscale.control.steps import Step
 from hyperscale.control.stopping import StopRequests
-from hyperscale.node.chain import Chain
 from hyperscale.node.control import read_manifest, read_resumes, read_seed, write_cancel
 from hyperscale.node.patience import StorageUnavailableError
 from hyperscale.node.queues import QueueGoneError
-from hyperscale.node.stores import Store
 
 #: How often steps are looked at.
 TICK_SECONDS = 0.05
@@ -78,9 +76,9 @@ class LocalRun:
         self._run, self._plans, self._display = run, plans, display
         self._stops, self._lock, self._drill = stops, lock, drill
         with closing(run.store()) as store:
-            self._total = _planned_rows(store)
+            self._total = planned_rows(read_manifest(store))
             self._life = len(read_resumes(store))
-            self._done_before, self._failed_before = _outcomes_so_far(store)
+            self._done_before, self._failed_before = outcomes_so_far(store)
         # The loop never waits for a storage account that does not answer: it looks after its steps, and tries again.
         self._store = run.store(patience_seconds=0)
         self._states: dict[str, State] = dict.fromkeys(plans, "waiting")
@@ -162,7 +160,7 @@ class LocalRun:
             self._cancelled = self._try(lambda: self._cancel(decision.cancel))
         if decision.alone and not self._buried and (self._cancelled or self._marked or not decision.cancel):
             # After the marker, which knows better why they are gone.
-            self._buried = self._try(self._bury)
+            self._buried = self._try(lambda: bury(self._store, self._life, ("seed", "consume")))
 
     def _try(self, request: Callable[[], None]) -> bool:
         """Carry out `request`; return False when the storage does not answer, and it has to be tried again."""
@@ -176,13 +174,6 @@ class LocalRun:
             self._next_try = now + RETRY_SECONDS
             return False
         return True
-
-    def _bury(self) -> None:
-        """Say in their place that seed and consumers are gone: a killed one could not, and is waited for."""
-        for name, _, fields in list(self._store.beats(blobs.CONSUMERS)):
-            is_ours = fields.get("role") != TEARDOWN and fields.get("life", self._life) == self._life
-            if is_ours and fields.get("state") not in ("left", "broken"):
-                self._store.beat(name, {**fields, "state": "left", "message": "its process has ended"})
 
     def _cancel(self, reason: str) -> None:
         """End this life for teardown, unless the queue is drained: then it ends by itself."""
@@ -227,19 +218,3 @@ class LocalRun:
         if self._stops.count and progress.phase != RESULTS_PHASE:
             progress = dataclasses.replace(progress, phase="stopping")
         self._display.show(self._pace.add(progress, now), now)
-
-
-def _planned_rows(store: Store) -> int | None:
-    """Return how many rows the plan has, or None where there is none; seed.json knows better later."""
-    plan = (read_manifest(store) or {}).get("plan") or {}
-    return cast("int | None", plan.get("rows"))
-
-
-def _outcomes_so_far(store: Store) -> tuple[int, int]:
-    """Return how many rows have an outcome in the ledger, and how many of them failed."""
-    seed = read_seed(store)
-    if seed is None:
-        return 0, 0
-    chain = Chain(store, seed.rows)
-    chain.look()
-    return chain.tally.succeeded + chain.tally.failed, chain.tally.failed

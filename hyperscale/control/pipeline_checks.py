@@ -29,10 +29,11 @@ def load_checked_pipeline(file: Path) -> Pipeline:
     Raises:
         ExperimentError: when it cannot be read, or `check_pipeline` finds anything; carries every problem.
     """
-    problems = check_pipeline(file)
+    pipeline = load_pipeline(file)
+    problems = _problems(pipeline)
     if problems:
         raise ExperimentError(f"{file} cannot be executed: {counted(len(problems), 'problem')}", problems=problems)
-    return load_pipeline(file)
+    return pipeline
 
 
 def check_pipeline(file: Path) -> list[Problem]:
@@ -41,7 +42,10 @@ def check_pipeline(file: Path) -> list[Problem]:
     Raises:
         ExperimentError: when a file cannot be read at all.
     """
-    pipeline = load_pipeline(file)
+    return _problems(load_pipeline(file))
+
+
+def _problems(pipeline: Pipeline) -> list[Problem]:
     found = [
         *_settings(pipeline),
         *_input_names(pipeline),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from hyperscale.errors import ExperimentError
 
 #: Types of inputs that are data: their values are paths or URIs.
 DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
+#: A submitted run names its components so; they were registered from the files beside its pipeline.
+_REGISTERED = re.compile(r"azureml:hyperscale_(seed|consume|teardown):[A-Za-z0-9._-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -147,11 +150,7 @@ def load_component(file: Path) -> Component:
 
 
 def mapping_of(parsed: YamlFile, name: str) -> dict[str, Any]:
-    """Return the mapping that the YAML file `name` holds.
-
-    Raises:
-        ExperimentError: when it holds something else, or is no YAML.
-    """
+    """Return the mapping that the YAML file `name` holds; an ExperimentError says that it is something else."""
     if parsed.problems:
         raise ExperimentError(f"{name} cannot be read", problems=parsed.problems)
     if not isinstance(parsed.document, dict):
@@ -184,9 +183,9 @@ def _read(file: Path) -> tuple[dict[str, Any], Positions]:
 def _job(file: Path, name: str, node: Any, components: dict[Path, Component]) -> Job:
     node = _mapping(file, f"jobs.{name}", node)
     reference = node.get("component")
-    if not isinstance(reference, str) or reference.startswith("azureml:"):
+    path = _component_file(file, reference) if isinstance(reference, str) else None
+    if path is None:
         raise _wrong(file, f"jobs.{name}.component", f"is {reference!r}, expected the path of a component file")
-    path = (file.parent / reference.removeprefix("file:")).resolve()
     if path not in components:
         components[path] = load_component(path)
     inputs = _mapping(file, f"jobs.{name}.inputs", node.get("inputs"))
@@ -198,6 +197,13 @@ def _job(file: Path, name: str, node: Any, components: dict[Path, Component]) ->
         compute=node.get("compute"),
         environment_variables={key: text_of(value) for key, value in variables.items()},
     )
+
+
+def _component_file(file: Path, reference: str) -> Path | None:
+    """Return the file of a component; of a registered one of ours, the file that it was registered from."""
+    if registered := _REGISTERED.fullmatch(reference):
+        return (file.parent.parent / "components" / f"{registered[1]}.yml").resolve()
+    return None if reference.startswith("azureml:") else (file.parent / reference.removeprefix("file:")).resolve()
 
 
 def _literal(value: Any) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from hyperscale.control.azure_lines import azure_pairs
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
+from hyperscale.experiment import Limits
 from hyperscale.placement import SERVERLESS
-from hyperscale.plan import Plan, rows_text
+from hyperscale.plan import Plan
 
 #: Uploads above these are asked about before a run is submitted.
 LARGE_UPLOAD_BYTES = 1024**3
@@ -21,13 +24,18 @@ def plan_table(planned: Planned) -> list[str]:
     return [f"{key:<{width}}  {value}" for key, value in pairs]
 
 
+def plan_document(planned: Planned) -> dict[str, Any]:
+    """Return the plan as one document for programs; what Azure was asked for stands under `azure`."""
+    return {**planned.plan.to_document(), **({"azure": planned.azure.to_document()} if planned.azure else {})}
+
+
 def plan_line(plan: Plan) -> str:
     """Return the last line of `plan`: what would be made, in figures."""
     clusters = f"{counted(len(plan.clusters), 'cluster')} ({counted(plan.nodes, 'node')})"
     where = counted(plan.nodes, "serverless node") if _is_serverless(plan) else clusters
     return (
         f"Plan: {where}, "
-        f"{rows_text(plan)} {'row' if plan.rows == 1 else 'rows'} in {counted(plan.messages, 'message')}, "
+        f"{plan.rows_text} {'row' if plan.rows == 1 else 'rows'} in {counted(plan.messages, 'message')}, "
         f"{counted(plan.workers, 'worker')}."
     )
 
@@ -37,10 +45,12 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     experiment = loaded.experiment
     compute = experiment.compute
     yield "experiment", f"{experiment.name} ({loaded.file.name})"
-    yield "rows", f"{rows_text(plan)} in {counted(plan.messages, 'message')}"
+    yield "rows", f"{plan.rows_text} in {counted(plan.messages, 'message')}"
     yield "message", f"up to {counted(plan.rows_per_message, 'row')}, leased for {plan.lease_seconds:,} s"
     yield "workers", f"{plan.workers:,}, {plan.workers_per_node:,} on each node"
-    kind = "" if compute.existing else f" of {compute.size}, {compute.tier}"
+    kind = f" of {compute.size}, {compute.tier}"
+    if compute.existing:
+        kind = f" of {planned.azure.size}, {planned.azure.tier}" if planned.azure else ""
     yield "nodes", f"{plan.nodes:,}{kind}{', serverless' * _is_serverless(plan)}"
     for cluster in () if _is_serverless(plan) else plan.clusters:
         where = f" in {cluster.location}" if cluster.location else ""
@@ -50,7 +60,9 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     size = f"{compute.control.size}{', shared by the runs of the workspace' * (not compute.control.serverless)}"
     yield "control", f"{plan.control_cluster}, {'not touched' if compute.control.existing else size}"
     yield from _travelling(planned)
-    yield "limits", f"{experiment.limits.max_hours:g} hours, {_failed_limit(experiment.limits.max_failed)}"
+    yield "limits", _limits(experiment.limits)
+    if planned.azure is not None:
+        yield from azure_pairs(planned.azure)
     yield "render id", plan.render_id
     for note in plan.notes:
         yield "note", note
@@ -68,5 +80,7 @@ def _travelling(planned: Planned) -> Iterator[tuple[str, str]]:
         yield "note", "the upload is large: data that is in the cloud already can be named by its URI"
 
 
-def _failed_limit(limit: int | str | None) -> str:
-    return "any number of failed rows" if limit is None else f"at most {limit} failed rows"
+def _limits(limits: Limits) -> str:
+    cost = [] if limits.max_cost_usd is None else [f"${limits.max_cost_usd:,.2f}"]
+    failed = "any number of failed rows" if limits.max_failed is None else f"at most {limits.max_failed} failed rows"
+    return ", ".join([*cost, f"{limits.max_hours:g} hours", failed])

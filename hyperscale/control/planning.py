@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hyperscale
+from hyperscale.azure_plan import AzurePlan
 from hyperscale.control.checking import CheckedExperiment, check_experiment
 from hyperscale.control.rendering import templates_hash
 from hyperscale.control.staging import code_hash
@@ -23,10 +25,17 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Planned:
-    """An experiment, checked, with its plan for Azure ML or for this machine."""
+    """An experiment, checked, with its plan for Azure ML or for this machine.
+
+    Attributes:
+        checked: the experiment.
+        plan: of it.
+        azure: what the plan knows from Azure; None when Azure was not asked.
+    """
 
     checked: CheckedExperiment
     plan: Plan
+    azure: AzurePlan | None = None
 
     @property
     def code_folder(self) -> Path:
@@ -41,11 +50,29 @@ class Planned:
     @property
     def hashes(self) -> dict[str, str | None]:
         """Return what must not change between a plan and its rendering."""
+        return self.hashes_beside(None)
+
+    def hashes_beside(self, plan_file: Path | None) -> dict[str, str | None]:
+        """Return the same without `plan_file`, where a plan is saved: in the code folder, it would change the code."""
+        staged = self.checked.staged
+        own = plan_file.resolve() if plan_file else None
+        code = tuple(path for path in staged.files if (self.code_folder / path).resolve() != own)
         return {
             "experiment": self.checked.loaded.experiment_hash,
             "input": self.checked.facts.input_hash,
-            "code": code_hash(self.code_folder, self.checked.staged),
+            "code": code_hash(self.code_folder, dataclasses.replace(staged, files=code)),
         }
+
+
+def plan_offline(checked: CheckedExperiment) -> Planned:
+    """Return the plan of `checked` on Azure ML, as far as nobody has to be asked.
+
+    Raises:
+        PlanError: when it cannot be placed.
+    """
+    version = hyperscale.__version__
+    plan = make_plan(checked.loaded.experiment, checked.facts, version=version, templates_hash=templates_hash())
+    return Planned(checked, plan)
 
 
 def save_plan(planned: Planned, file: Path, overrides: Sequence[str]) -> None:
@@ -54,35 +81,50 @@ def save_plan(planned: Planned, file: Path, overrides: Sequence[str]) -> None:
         _MARK: _VERSION,
         "experiment_file": _path_from(planned.checked.loaded.file, file.absolute().parent),
         "overrides": list(overrides),
-        "hashes": planned.hashes,
+        "hashes": planned.hashes_beside(file),
         "plan": planned.plan.to_document(),
+        "azure": planned.azure.to_document() if planned.azure else None,
     }
     file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def open_plan(file: Path, overrides: Sequence[str] = ()) -> Planned:
+def open_plan(file: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Planned:
     """Return the plan of `file`: a saved one as it was made, or a new one of an experiment.
+
+    Args:
+        file: of a plan, or of an experiment.
+        overrides: `key=value` each.
+        environ: of a command that talks to Azure; `check_experiment` takes it.
 
     Raises:
         ExperimentError: when the experiment, its input or its code is wrong.
         PlanError: when it cannot be placed.
-        RunStateError: when the experiment, its input or its code has changed since the plan was saved.
+        RunStateError: when the experiment, its rows, its input or its code has changed since the plan was saved.
+        AzureError: when the defaults of az cannot be read.
     """
     saved = _saved(file)
     if saved is None:
-        checked = check_experiment(file, overrides)
-        experiment = checked.loaded.experiment
-        version = hyperscale.__version__
-        return Planned(checked, make_plan(experiment, checked.facts, version=version, templates_hash=templates_hash()))
-    checked = check_experiment(file.parent / saved["experiment_file"], [*saved["overrides"], *overrides])
-    planned = Planned(checked, Plan.from_document(saved["plan"]))
-    changed = [what for what, value in planned.hashes.items() if value != saved["hashes"][what]]
+        return plan_offline(check_experiment(file, overrides, environ))
+    # Not .../plans/../experiment.yaml, which nobody would type.
+    experiment_file = Path(os.path.normpath(file.parent / saved["experiment_file"]))
+    checked = check_experiment(experiment_file, [*saved["overrides"], *overrides], environ)
+    azure = AzurePlan.from_document(saved["azure"]) if saved.get("azure") else None
+    planned = Planned(checked, Plan.from_document(saved["plan"]), azure)
+    changed = [what for what, value in planned.hashes_beside(file).items() if value != saved["hashes"][what]]
+    if checked.facts.rows != planned.plan.rows:
+        rows = f"the rows ({planned.plan.rows:,} then, {checked.facts.rows:,} now)"
+        changed = [rows, *(what for what in changed if what != "input")]
     if changed:
         raise RunStateError(
             f"{' and '.join(changed)} of {checked.loaded.file} changed since the plan {file} was made",
             hint="make the plan again: hyperscale plan --out",
         )
     return planned
+
+
+def is_saved_plan(file: Path) -> bool:
+    """Return whether `file` holds a saved plan; anything else is taken for an experiment."""
+    return _saved(file) is not None
 
 
 def _saved(file: Path) -> dict[str, Any] | None:

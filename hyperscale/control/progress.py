@@ -38,6 +38,8 @@ class Progress:
         workers: that are at work now.
         broken: why a consumer cannot work at all; empty when all can.
         rows_per_second, seconds_left: None while nobody knows.
+        figures: what else is said in the same line: nodes, cost.
+        details: lines that a terminal has room for.
     """
 
     phase: str
@@ -49,6 +51,8 @@ class Progress:
     broken: str = ""
     rows_per_second: float | None = None
     seconds_left: float | None = None
+    figures: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 class Display(Protocol):
@@ -164,7 +168,7 @@ def progress_line(progress: Progress) -> str:
 
 
 def pace_parts(progress: Progress) -> list[str]:
-    """Return what is known of rate, failures and time left, in words."""
+    """Return what is known of rate, failures, time left and the like, in words."""
     parts = []
     if progress.rows_per_second is not None:
         parts.append(f"{rate_text(progress.rows_per_second)} rows/s")
@@ -172,7 +176,7 @@ def pace_parts(progress: Progress) -> list[str]:
         parts.append(f"{progress.failed:,} failed")
     if progress.seconds_left is not None:
         parts.append(f"{duration(progress.seconds_left)} left")
-    return parts
+    return [*parts, *progress.figures]
 
 
 def duration(seconds: float) -> str:
@@ -214,3 +218,13 @@ class PlainDisplay:
 
     def close(self) -> None:
         """Do nothing: a line needs no end."""
+
+
+def open_display(*, is_terminal: bool) -> Display:
+    """Return a bar where there is a terminal, else what writes lines; whoever opens it closes it."""
+    if not is_terminal:
+        return PlainDisplay()
+    # The one import of rich: it takes a while, and only a terminal needs it.
+    from hyperscale.control.progress_bar import TerminalDisplay
+
+    return TerminalDisplay()

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Iterable
+
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from hyperscale.control.progress import Progress, pace_parts
 
 
+class _BarWithDetails(Bar):
+    """A bar, and lines below it."""
+
+    details: tuple[str, ...] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the bar, then the lines; each is cut at the terminal's edge."""
+        yield from super().get_renderables()
+        for line in self.details:
+            yield Text(line, no_wrap=True, overflow="ellipsis")
+
+
 class TerminalDisplay:
-    """A bar with M/N, rows per second, failures and time left, on stderr."""
+    """A bar with M/N, rows per second, failures and time left, on stderr; below it what else is to be known."""
 
     def __init__(self) -> None:
         """Take the terminal's last line."""
-        self._bar = Bar(
+        self._bar = _BarWithDetails(
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
@@ -28,6 +43,7 @@ class TerminalDisplay:
     def show(self, progress: Progress, now: float) -> None:
         """Redraw the bar."""
         del now
+        self._bar.details = progress.details
         self._bar.update(
             self._task,
             description=progress.phase,

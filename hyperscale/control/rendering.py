@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jinja2
-
 from hyperscale import names
+from hyperscale.azure_run import NO_CLUSTERS, TAG_CONTROL, TAG_EXPERIMENT, TAG_RENDER, UNKNOWN_PRICE
+from hyperscale.control.data_inputs import mount_inputs, rows_input
 from hyperscale.control.environments import CONTROL_CONDA, CONTROL_IMAGE, node_environment
 from hyperscale.control.resources import templates_folder
-from hyperscale.control.yaml_text import Plain, folded_json, quoted
-from hyperscale.errors import ExperimentError
+from hyperscale.control.templates import yaml_templates
+from hyperscale.control.yaml_text import Plain, folded_json
 from hyperscale.experiment import Azure, Experiment, NodeExperiment
+from hyperscale.node.places import AUTO, DEFAULT_CONTAINER
 from hyperscale.placement import SERVERLESS, Cluster
 from hyperscale.plan import JOB_LIFE_HOURS, THIS_MACHINE, Plan
 
 #: The first line of every rendered file: what lacks it is the user's, and is never overwritten.
 HEADER = '# Rendered by hyperscale from experiment.yaml: edit that file and run "hyperscale render".'
-#: What the pipeline's input `clusters` holds when the run owns none: the SDK drops an empty string.
-NO_CLUSTERS = "none"
 #: Seed and teardown are small; several runs may share the cluster.
 CONTROL_NODES = 4
 #: A run drains at max_hours; its consumers may write what they know after that, and teardown collects after them.
 DRAIN_HOURS = 0.25
 COLLECT_HOURS = 1.0
-_GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One pipeline of a run; a run with very many consumers has several.
+
+    Attributes:
+        suffix: of the pipeline file's name; empty for the first.
+        first_number: of its first consumer.
+        places: the compute of each of its consumers.
+        seeded: address of a folder that its consumers get in place of the seed's output; None: seed is in it, and so
+            is teardown.
+    """
+
+    suffix: str
+    first_number: int
+    places: tuple[str, ...]
+    seeded: str | None
 
 
 @dataclass(frozen=True)
@@ -38,30 +54,21 @@ class RunInputs:
     Attributes:
         run_id: of the run.
         queue, store: a folder of this machine, or a URL.
+        tags: of its jobs and clusters, beside the user's; empty: they are known by the render id.
+        owner_tag: name=value of the one that a cluster must have to be the run's; empty: the render id's.
+        data: addresses of uploaded files by the name of the pipeline's input; others stay local paths.
+        version: of the registered components; None: the files beside the pipeline.
+        parts: the pipelines; empty: one with all steps.
     """
 
     run_id: str = "auto"
     queue: str = "auto"
     store: str = "auto"
-
-
-@dataclass(frozen=True)
-class DataInput:
-    """A data input of the pipeline.
-
-    Attributes:
-        name: of a mount; empty for the rows.
-        input_key: the name of the pipeline's input.
-        type: uri_file or uri_folder.
-        path: relative to the pipeline file, or a URI.
-        mode: ro_mount or download.
-    """
-
-    name: str
-    input_key: Plain
-    type: str
-    path: str
-    mode: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    owner_tag: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    version: str | None = None
+    parts: tuple[Part, ...] = ()
 
 
 def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: RunInputs) -> dict[PurePosixPath, str]:
@@ -78,14 +85,17 @@ def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: 
         ExperimentError: when something of the experiment cannot be written into the files.
     """
     values = _values(experiment, plan, folder, out, run)
-    templates = _templates()
+    templates = yaml_templates()
 
     def text(template: str, **more: Any) -> str:
         return f"{HEADER}\n{templates.get_template(template).render(values, **more)}"
 
-    components = PurePosixPath("components")
+    components, name = PurePosixPath("components"), names.EXPERIMENT.check(experiment.name)
     files = {
-        PurePosixPath("pipelines", f"{names.EXPERIMENT.check(experiment.name)}.yml"): text("pipeline.yml"),
+        **{
+            PurePosixPath("pipelines", f"{name}{part.suffix}.yml"): text("pipeline.yml", part=part)
+            for part in run.parts or (Part("", 0, plan.places, None),)
+        },
         components / "seed.yml": text("seed.yml"),
         components / "consume.yml": text("consume.yml"),
         components / "teardown.yml": text("teardown.yml"),
@@ -98,7 +108,7 @@ def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: 
         files[packages / "Dockerfile"] = text("Dockerfile")
     if environment.folder and environment.requirements is not None:
         files[packages / "requirements.txt"] = f"{HEADER}\n{environment.requirements.rstrip()}\n"
-    for cluster, its_values in _computes(experiment, plan):
+    for cluster, its_values in _computes(experiment, plan, run):
         files[PurePosixPath("compute", f"{cluster.name}.yml")] = text("compute.yml", cluster=cluster, **its_values)
     return files
 
@@ -119,11 +129,11 @@ def azure_inputs(azure: Azure) -> RunInputs:
         ExperimentError: when the account or the container cannot have that name.
     """
     account, queues = azure.storage_account, azure.queue_account or azure.storage_account
-    inputs = RunInputs()
+    container = names.CONTAINER.check(azure.container)
+    inputs = RunInputs(store=AUTO if container == DEFAULT_CONTAINER else f"{AUTO}/{container}")
     if queues is not None:
         inputs = replace(inputs, queue=f"https://{names.STORAGE_ACCOUNT.check(queues)}.queue.core.windows.net")
     if account is not None:
-        container = names.CONTAINER.check(azure.container)
         store = f"https://{names.STORAGE_ACCOUNT.check(account)}.blob.core.windows.net/{container}"
         inputs = replace(inputs, store=store)
     return inputs
@@ -137,31 +147,6 @@ def templates_hash() -> str:
     return digest.hexdigest()
 
 
-def _templates() -> jinja2.Environment:
-    # ${{...}} belongs to Azure ML, hence these delimiters. `finalize` quotes every value that a template prints,
-    # unless it is Plain: none can be forgotten.
-    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
-        loader=jinja2.FileSystemLoader(templates_folder()),
-        variable_start_string="<%=",
-        variable_end_string="%>",
-        block_start_string="<%",
-        block_end_string="%>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-        undefined=jinja2.StrictUndefined,
-        finalize=_printed,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["plain"] = Plain
-    return environment
-
-
-def _printed(value: Any) -> Any:
-    return value if isinstance(value, jinja2.Undefined) else quoted(value)
-
-
 def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: RunInputs) -> dict[str, Any]:
     hours = experiment.limits.max_hours
     owned = [cluster.name for cluster in plan.owned_clusters]
@@ -169,12 +154,15 @@ def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: Ru
         "experiment": experiment,
         "plan": plan,
         "run": run,
-        "tags": _tags(experiment, plan),
+        "tags": _tags(experiment, plan, run),
+        "component": {step: _component(step, run.version) for step in ("seed", "consume", "teardown")},
         "clusters": ",".join(owned) or NO_CLUSTERS,
+        "owner_tag": run.owner_tag or f"{TAG_RENDER}={plan.render_id}",
+        "usd_per_node_hour": UNKNOWN_PRICE if plan.usd_per_node_hour is None else f"{plan.usd_per_node_hour:g}",
         "experiment_lines": [Plain(line) for line in folded_json(node_document(experiment))],
-        "data_input": _rows_input(experiment, folder, out),
+        "data_input": rows_input(experiment, folder, out, run.data),
         "consume_reads_input": experiment.input.form == "files",
-        "mounts": [_data_input(folder, out, name, mount.path, mount.mode) for name, mount in experiment.mounts.items()],
+        "mounts": mount_inputs(experiment, folder, out, run.data),
         "environment": node_environment(experiment.environment, folder),
         "control_image": CONTROL_IMAGE,
         "hours": {
@@ -185,55 +173,23 @@ def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: Ru
     }
 
 
-def _tags(experiment: Experiment, plan: Plan) -> dict[str, str]:
-    ours = {"hyperscale_render": plan.render_id, "hyperscale_experiment": experiment.name}
-    return {**experiment.tags, **ours}
+def _component(step: str, version: str | None) -> str:
+    return f"../components/{step}.yml" if version is None else f"azureml:hyperscale_{step}:{version}"
 
 
-def _computes(experiment: Experiment, plan: Plan) -> list[tuple[Cluster, dict[str, Any]]]:
+def _tags(experiment: Experiment, plan: Plan, run: RunInputs) -> dict[str, str]:
+    ours = run.tags or {TAG_RENDER: plan.render_id}
+    return {**experiment.tags, **ours, TAG_EXPERIMENT: experiment.name}
+
+
+def _computes(experiment: Experiment, plan: Plan, run: RunInputs) -> list[tuple[Cluster, dict[str, Any]]]:
     """Return each compute that has a file, with its size, tier and tags."""
     compute, control = experiment.compute, experiment.compute.control
     shared: dict[str, Any] = {"compute": compute}
-    of_run = {"size": compute.size, "tier": compute.tier, "tags": _tags(experiment, plan), **shared}
+    of_run = {"size": compute.size, "tier": compute.tier, "tags": _tags(experiment, plan, run), **shared}
     computes = [(cluster, of_run) for cluster in plan.owned_clusters]
     if plan.control_cluster not in (SERVERLESS, THIS_MACHINE, control.existing):
         # No tag of a render: what has one, a teardown may delete.
-        of_control = {"size": control.size, "tier": "dedicated", "tags": {"hyperscale_control": "shared"}, **shared}
+        of_control = {"size": control.size, "tier": "dedicated", "tags": {TAG_CONTROL: "shared"}, **shared}
         computes.append((Cluster(plan.control_cluster, None, CONTROL_NODES, owned=False), of_control))
     return computes
-
-
-def _rows_input(experiment: Experiment, folder: Path, out: Path) -> DataInput:
-    rows = experiment.input
-    if rows.form == "files":
-        return _data_input(folder, out, "", fixed_folder(rows.files or ""), "ro_mount", is_folder=True)
-    path = getattr(rows, rows.form)
-    if not isinstance(path, str):
-        raise ExperimentError(f"input.{rows.form} is not available yet", hint="give the rows as csv or files")
-    return _data_input(folder, out, "", path, "ro_mount", is_folder=False)
-
-
-def fixed_folder(pattern: str) -> str:
-    """Return the part of a glob before its first wildcard: the folder that every file it names is in."""
-    parts = pattern.split("/")
-    fixed = next((number for number, part in enumerate(parts) if _GLOB & set(part)), len(parts) - 1)
-    return "/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else ".")
-
-
-def _data_input(
-    folder: Path, out: Path, name: str, path: str, mode: str, *, is_folder: bool | None = None
-) -> DataInput:
-    names.DATA.check(PurePosixPath(path).name)
-    key = Plain(names.INPUT.check(f"mount_{name}")) if name else Plain("input")
-    if "://" in path or path.startswith("azureml:"):
-        return DataInput(name, key, "uri_file" if is_folder is False else "uri_folder", path, mode)
-    local = folder / path
-    kind = "uri_folder" if (local.is_dir() if is_folder is None else is_folder) else "uri_file"
-    return DataInput(name, key, kind, _relative(local, out / "pipelines"), mode)
-
-
-def _relative(path: Path, start: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, start)).as_posix()
-    except ValueError:  # another drive of Windows
-        return path.absolute().as_posix()

@@ -95,3 +95,19 @@ def _csv_rows(file: Path, count: int) -> Preview:
         lines = csv.reader(text)
         header = next(lines, [])
         return Preview(header, list(itertools.islice(lines, count)))
+
+
+def read_keys(file: Path, rows: Collection[int]) -> dict[int, str]:
+    """Return the keys of `rows` by their row_index, from the table in a parquet file; who has none is left out."""
+    import pyarrow.parquet
+
+    keys: dict[int, str] = {}
+    with pyarrow.parquet.ParquetFile(file) as table:
+        for number in range(table.num_row_groups):
+            bounds = table.metadata.row_group(number).column(0).statistics  # row_index is the first column
+            if bounds is not None and bounds.has_min_max and not any(bounds.min <= row <= bounds.max for row in rows):
+                continue
+            found = table.read_row_group(number, columns=["row_index", "key"]).to_pydict()
+            pairs = zip(found["row_index"], found["key"], strict=True)
+            keys.update((index, key) for index, key in pairs if index in rows and key is not None)
+    return keys

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hyperscale.control.run_list import read_results
 from hyperscale.node.chain import Chain
-from hyperscale.node.control import read_seed, write_resume
+from hyperscale.node.control import read_seed, rows_of_run, write_resume
 from hyperscale.node.ledger_reader import read_seals
 from hyperscale.node.queues import Queue, QueueGoneError
 from hyperscale.node.queues.sqlite import SqliteQueue
@@ -89,7 +89,7 @@ def _name_missing(store: Store) -> None:
     """Seal what is there, and begin a life that seeds the rows that are missing by that seal."""
     seed = read_seed(store)
     assert seed is not None, "only what was seeded can be missing"
-    seal = Chain(store, seed.rows).seal("incomplete: the queue is empty or gone", store.now())[-1]
+    seal = Chain(store, rows_of_run(store, seed)).seal("incomplete: the queue is empty or gone", store.now())[-1]
     if seal.state == "complete":
         write_resume(store)
         return

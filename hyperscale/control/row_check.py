@@ -49,7 +49,7 @@ def check_rows(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCh
     Raises:
         BrokenSchemaError: when `row_schema` turns out not to be applicable.
     """
-    file = str(source.csv or source.files)
+    file = source.place
     bad = _BadRows()
     sizes = _Sizes()
     numbers = _Numbers(rows, source)
@@ -72,7 +72,7 @@ def check_rows(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCh
             bad.add_all(_repeat_problems(rows, key, first, file))
             bad.close_batch(others=repeats - len(first))
     if count == 0 and not bad.count:
-        bad.add(Problem(file, 0, 0, "", "has a header but no rows"))
+        bad.add(Problem(file, 0, 0, "", "has a header but no rows" if source.form == "csv" else "has no rows"))
         bad.close_batch()
     return RowCheck(count, bad.count, tuple(bad.problems), sizes.mean, numbers.columns)
 

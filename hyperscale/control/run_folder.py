@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -145,6 +146,10 @@ class RunFolder:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def remove(self) -> None:
+        """Delete the folder: of a run that never was."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def is_locked(self) -> bool:
         """Return whether a process of the run is alive."""

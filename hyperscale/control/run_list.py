@@ -13,6 +13,7 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.control.run_folder import RUNS, RunFolder
+from hyperscale.control.submission_journal import JOURNAL
 from hyperscale.errors import AzureError, RunStateError
 from hyperscale.node.stores import MissingBlobError, Store
 
@@ -28,8 +29,8 @@ class RunInfo:
         run: where it lies.
         experiment: name, or of a given pipeline the name of its file.
         started_at: Unix seconds.
-        state: running, succeeded, incomplete, cancelled, limit, unfinished when it has no results, or unreachable
-            when its storage account does not tell.
+        state: running, succeeded, incomplete, cancelled, limit, unfinished when it has no results, submitted when it
+            has none and is on Azure ML (`watch` knows more), or unreachable when its storage account does not tell.
         rows: counts of run_results.json, or None.
     """
 
@@ -53,15 +54,13 @@ class RunInfo:
 
 def list_runs(runs: Path) -> list[RunInfo]:
     """Return the runs under the folder `runs`, newest first."""
-    folders = [launch.parent for launch in runs.glob("*/launch.json")]
-    found = [info(RunFolder.open(folder)) for folder in folders]
-    return sorted(found, key=lambda run: (run.started_at, run.run.run_id), reverse=True)
+    return [info(run) for run in _folders(runs)]
 
 
 def info(run: RunFolder) -> RunInfo:
     """Return what is known of `run`."""
     launch = run.read_launch()
-    results, unfinished = None, "unfinished"
+    results, unfinished = None, "submitted" if (run.path / JOURNAL).is_file() else "unfinished"
     try:
         with closing(run.store(patience_seconds=0)) as store:
             results = read_results(store)
@@ -85,10 +84,10 @@ def find_run(runs: Path, name: str | None) -> RunFolder:
         for folder in (runs / name, Path(name)):
             if (folder / "launch.json").is_file():
                 return RunFolder.open(folder)
-    found = list_runs(runs)
+    found = _folders(runs)
     if name is None and found:
-        return found[0].run
-    raise _unknown(runs, name, [run.run.run_id for run in found])
+        return found[0]
+    raise _unknown(runs, name, [run.run_id for run in found])
 
 
 def runs_of(file: Path) -> Path:
@@ -111,6 +110,12 @@ def read_results(store: Store) -> dict[str, Any] | None:
     except MissingBlobError:
         return None
     return document
+
+
+def _folders(runs: Path) -> list[RunFolder]:
+    """Return the folders of the runs under `runs`, newest first; no store is asked."""
+    found = [RunFolder.open(launch.parent) for launch in runs.glob("*/launch.json")]
+    return sorted(found, key=lambda run: (run.read_launch().started_at, run.run_id), reverse=True)
 
 
 def _unknown(runs: Path, name: str | None, known: Sequence[str]) -> RunStateError:

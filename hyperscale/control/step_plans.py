@@ -11,8 +11,7 @@ from hyperscale.control.pipeline_files import DATA_TYPES, Component, Job, Pipeli
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.steps import StepCommand, step_environment
 from hyperscale.errors import ExperimentError
-
-AUTO = "auto"
+from hyperscale.node.places import is_auto
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def _pipeline_values(pipeline: Pipeline, run: RunFolder) -> dict[str, str]:
                 f"{pipeline.file}: inputs.{name} is {given.value}, this machine reads local files only",
                 hint="download it, and give its local path",
             )
-        values[name] = own[name] if name in own and given.value == AUTO else given.value
+        values[name] = own[name] if name in own and is_auto(given.value) else given.value
     return values
 
 

@@ -44,12 +44,17 @@ def failure_lines(results: Results) -> list[str]:
     said = f"; the {count(len(groups), 'largest group')}:" if rest else f", in {count(len(groups), 'group')}:"
     lines = [f"{count(failed, 'row')} failed{said}"]
     for group in groups:
-        lines.append(f"  {group['rows']:>7,}  {_reason(group)}  (first: row {group['first_row_index']})")
+        lines.append(f"  {group_text(group)}")
         if group.get("frame"):
             lines.append(f"           {_one_line(group['frame'])}")
     if rest:
         lines.append(f"  and {count(rest, 'row')} for other reasons; failures.csv has every row")
     return lines
+
+
+def group_text(group: Mapping[str, Any]) -> str:
+    """Return how many rows of a group of failures there are, why they failed, and the first of them."""
+    return f"{group['rows']:>7,}  {_reason(group)}  (first: row {group['first_row_index']})"
 
 
 def missing_lines(results: Results) -> list[str]:
@@ -63,7 +68,16 @@ def missing_lines(results: Results) -> list[str]:
 
 def summary_lines(results: Results) -> list[str]:
     """Return the summary of a run; its last line is the countable one."""
-    return [*failure_lines(results), *missing_lines(results), last_line(results)]
+    return [*failure_lines(results), *missing_lines(results), *retried_lines(results), last_line(results)]
+
+
+def retried_lines(results: Results) -> list[str]:
+    """Return what became of the rows that a retry ran itself; an empty list for another run."""
+    retried = results.get("retried")
+    if not retried:
+        return []
+    counts = " ".join(f"{name}={retried[name]:,}" for name in ("succeeded", "failed", "missing"))
+    return [f"{count(retried['total'], 'row')} of run {results['lineage'][-2]} retried: {counts}; all rows together:"]
 
 
 def next_commands(ending: Ending, results: Results | None, run: str, program: str) -> list[str]:
@@ -82,6 +96,8 @@ def next_commands(ending: Ending, results: Results | None, run: str, program: st
         lines.append("correct the code and start a new run: a resume executes the copy of it that this run has")
     elif results is None or results["rows"]["missing"]:
         lines.append(f"continue: {resume_command(run, program)}")
+    if results is not None and results["rows"]["failed"]:
+        lines.append(f"retry:    {program} retry {shlex.quote(run)}  (the failed rows, once the code is corrected)")
     return lines
 
 

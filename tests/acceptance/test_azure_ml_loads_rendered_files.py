@@ -128,6 +128,9 @@ def test_azure_ml_is_sent_every_input_as_it_was_given(folder: Path):
         "workers_per_node",
         "consumers",
         "clusters",
+        "owner_tag",
+        "control_cluster",
+        "usd_per_node_hour",
     }
     assert "$" not in sent["inputs"]["experiment"]["value"]
     assert sent["description"] == ODD

@@ -240,7 +240,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_loses_nothing(hyperscale: Command, f
     refused = hyperscale("results", folder=folder)
 
     assert refused.returncode == 4
-    assert "has no results: it was stopped before they were collected" in refused.stderr
+    assert "has no results: it was stopped before its results were collected" in refused.stderr
 
     (folder / "open").touch()
     resumed = hyperscale("run", "--resume", folder=folder)

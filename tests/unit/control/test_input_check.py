@@ -11,7 +11,7 @@ import pytest
 from hyperscale.control.input_check import check_input
 from hyperscale.control.loading import LoadedExperiment, load_experiment
 from hyperscale.errors import ExperimentError
-from hyperscale.plan import InputFacts
+from hyperscale.input_facts import InputFacts
 
 
 def loaded(folder: Path, source: str, more: str = "") -> LoadedExperiment:

@@ -91,7 +91,7 @@ def test_data_that_is_elsewhere_is_not_looked_for(pipeline: Path):
 
 COMPONENTS = [
     ("name: hyperscale_seed", "name: Hyperscale-seed", "name", "is no name of a component"),
-    ("{{inputs.store}}", "{{inputs.stor}}", "command", "names inputs.stor; there are: inputs.consumers"),
+    ("{{inputs.store}}", "{{inputs.stor}}", "command", "names inputs.stor; there are: inputs.clusters"),
     ("{{outputs.seeded}}", "{{outputs.full}}", "command", "names outputs.full"),
     ("consumers: {type: integer}", "consumers: {type: integer, default: x}", "inputs.consumers.default", "no integer"),
 ]

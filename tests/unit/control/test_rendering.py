@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,7 +11,8 @@ from experiments import WORKSPACE, make_experiment, make_facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperscale.control.rendering import HEADER, RunInputs, azure_inputs, fixed_folder, render
+from hyperscale.control.data_inputs import fixed_folder
+from hyperscale.control.rendering import HEADER, RunInputs, azure_inputs, render
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Experiment, NodeExperiment
 from hyperscale.plan import make_plan, plan_for_this_machine
@@ -71,6 +73,25 @@ def test_queues_may_have_an_account_while_the_store_has_none():
     assert (inputs["queue"], inputs["store"]) == ("https://myqueues.queue.core.windows.net", "auto")
 
 
+def test_the_container_travels_where_the_account_is_the_workspaces_own():
+    assert pipeline_of(make_experiment(azure={"container": "mine"}))["inputs"]["store"] == "auto/mine"
+
+
+def test_what_is_deleted_at_the_end_has_the_tag_of_the_files_and_its_price_is_told_as_far_as_known():
+    experiment = make_experiment(azure=WORKSPACE)
+    plan = make_plan(experiment, make_facts(1_000), version="1", templates_hash="t")
+    priced = dataclasses.replace(plan, usd_per_node_hour=0.192)
+
+    files = render(experiment, priced, folder=FOLDER, out=FOLDER, run=RunInputs())
+
+    inputs = yaml.safe_load(files[PIPELINE])["inputs"]
+
+    assert inputs["owner_tag"] == f"hyperscale_render={plan.render_id}"
+    assert inputs["control_cluster"] == plan.control_cluster
+    assert inputs["usd_per_node_hour"] == "0.192"
+    assert pipeline_of(experiment)["inputs"]["usd_per_node_hour"] == "unknown"
+
+
 def test_queues_are_in_the_storage_account_unless_another_is_named():
     inputs = pipeline_of(make_experiment(azure={"storage_account": "mystorage"}))["inputs"]
 
@@ -120,17 +141,21 @@ def test_command_lines_are_those_of_the_design():
         "--run-id '${{inputs.run_id}}' --queue '${{inputs.queue}}' --store '${{inputs.store}}' "
         "--experiment '${{inputs.experiment}}'"
     )
+    owned = (
+        "--clusters '${{inputs.clusters}}' --owner-tag '${{inputs.owner_tag}}' "
+        "--control-cluster '${{inputs.control_cluster}}' --usd-per-node-hour '${{inputs.usd_per_node_hour}}'"
+    )
     assert commands == {
         "seed": f"python -m hyperscale.node seed {common} --input '${{{{inputs.input}}}}' "
         "--rows-per-message '${{inputs.rows_per_message}}' --workers-per-node '${{inputs.workers_per_node}}' "
         "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' "
-        "--seeded '${{outputs.seeded}}'",
+        f"{owned} --seeded '${{{{outputs.seeded}}}}'",
         "consume": f"python -m hyperscale.node consume {common} --workers '${{{{inputs.workers_per_node}}}}' "
-        "--lease-seconds '${{inputs.lease_seconds}}' --seeded '${{inputs.seeded}}' --input '${{inputs.input}}' "
+        "--lease-seconds '${{inputs.lease_seconds}}' --input '${{inputs.input}}' "
         "--mount 'model=${{inputs.mount_model}}'",
         "teardown": f"python -m hyperscale.node teardown {common} --input '${{{{inputs.input}}}}' "
         "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' "
-        "--clusters '${{inputs.clusters}}'",
+        f"{owned}",
     }
 
 

@@ -115,8 +115,8 @@ def test_what_is_not_available_says_so_in_its_description():
 
     assert refused == {path for path, schema in PROPERTIES.items() if "Not available yet" in schema["description"]}
     assert refused == {
-        "input.jsonl", "input.parquet", "input.sweep", "input.group_by", "activity.command", "activity.parallel_script",
-        "limits.max_cost_usd", "output.path",
+        "input.sweep", "input.group_by", "activity.parallel_script",
+        "output.path",
     }  # fmt: skip
 
 

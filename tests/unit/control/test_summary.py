@@ -92,11 +92,18 @@ def test_missing_rows_are_explained() -> None:
     assert summary.missing_lines(results(3)) == []
 
 
+RETRY = "retry:    hyperscale retry r-1  (the failed rows, once the code is corrected)"
+
+
 @pytest.mark.parametrize(
     ("of_run", "commands"),
     [
         (results(1), ["results:  hyperscale results r-1"]),
-        (results(1, 1), ["results:  hyperscale results r-1"]),
+        (results(1, 1), ["results:  hyperscale results r-1", RETRY]),
+        (
+            results(1, 1, 1),
+            ["results:  hyperscale results r-1", "continue: hyperscale run --resume r-1", RETRY],
+        ),
         (results(1, 0, 1), ["results:  hyperscale results r-1", "continue: hyperscale run --resume r-1"]),
         (None, ["continue: hyperscale run --resume r-1"]),
     ],
@@ -151,3 +158,13 @@ def test_an_activity_that_cannot_start_is_told_once_and_a_new_run_is_advised(fol
     assert summary.step_lines(broken, folder) == []
     assert commands[1:] == ["correct the code and start a new run: a resume executes the copy of it that this run has"]
     assert summary.next_commands(broken, results(1, 0, 4), "r-1", "hyperscale")[1].startswith("continue: ")
+
+
+def test_a_retry_tells_what_became_of_the_rows_that_it_ran_itself() -> None:
+    retried = {"total": 3, "succeeded": 2, "failed": 1, "missing": 0, "duplicate_outcomes": 0}
+    of_run = {**results(9, 1), "lineage": ["r-0", "r-1"], "retried": retried}
+
+    *_, told, last = summary.summary_lines(of_run)
+
+    assert told == "3 rows of run r-0 retried: succeeded=2 failed=1 missing=0; all rows together:"
+    assert last.startswith("Done. succeeded=9 failed=1 missing=0 total=10 in ")

@@ -1,0 +1,79 @@
+"""What `submit`, `retry` and `trial` share of a run on Azure ML: it is planned, shown, agreed to and submitted."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from hyperscale.commands import agreed, say
+from hyperscale.control.azure_place import find_place
+from hyperscale.control.azure_planning import plan_for_azure
+from hyperscale.control.azure_session import Session, open_session
+from hyperscale.control.checking import CheckedExperiment
+from hyperscale.control.clearing import unfinished_here
+from hyperscale.control.left_behind import left_behind
+from hyperscale.control.plan_table import plan_line, plan_table
+from hyperscale.control.planning import Planned
+from hyperscale.control.run_list import runs_of
+from hyperscale.control.submission_journal import Journal
+from hyperscale.control.submitting import computes_once, submit, take_up
+from hyperscale.errors import HyperscaleError, RunStateError
+
+
+def submit_selected(checked: CheckedExperiment, *, yes: bool, beside: str | None = None) -> Journal:
+    """Submit a run of the selected rows of `checked`, or go on with its submission if that was cut short.
+
+    Args:
+        checked: has selected rows.
+        yes: it is agreed to beforehand.
+        beside: of a retry, the store of the run that is retried: nodes look for its data there.
+
+    Raises:
+        RunStateError: when the store of the workspace is not `beside`.
+        HyperscaleError: when nobody agrees to it; nothing is made then.
+        PlanError: when it does not fit: quota, sizes, limits.
+        AzureError: when Azure refuses, or does not answer.
+    """
+    session = open_session(find_place(checked.loaded, os.environ))
+    if beside not in (None, session.store_url):
+        raise RunStateError(
+            f"the run that is to be retried lies in {beside}, the experiment names {session.store_url} now",
+            hint="a retry reads the data of the run that it retries: name the workspace and container of that run",
+        )
+    seen = computes_once(session)
+    planned = plan_for_azure(checked, seen)
+    return finish_earlier(planned, session, yes=yes) or submit_shown(planned, session, seen, yes=yes)
+
+
+def finish_earlier(planned: Planned, session: Session, *, yes: bool) -> Journal | None:
+    """Finish the submission of this experiment that was cut short, if there is one; see `take_up`."""
+    return take_up(planned, session, ask=lambda question: agreed(question, yes=yes), say=say)
+
+
+def submit_shown(planned: Planned, session: Session, seen: Session, *, yes: bool) -> Journal:
+    """Show the plan and what earlier runs have left behind, ask, and submit a new run.
+
+    Args:
+        planned: with the plan that is submitted.
+        session: a login to its workspace.
+        seen: the same, with the computes that the plan was made with.
+        yes: whether it was agreed to beforehand.
+
+    Raises:
+        HyperscaleError: when nobody agrees to it; nothing is made then.
+        AzureError: when Azure refuses, or does not answer; what was made is taken back.
+        TeardownError: the same, and something could not be taken back.
+    """
+    agree_to(planned, session, seen, yes=yes)
+    return submit(planned, session, say=say, computes=seen.workspace.computes())
+
+
+def agree_to(planned: Planned, session: Session, seen: Session, *, yes: bool) -> None:
+    """Show what would be made, and ask; the arguments and the first error are those of `submit_shown`."""
+    for line in (*plan_table(planned), "", plan_line(planned.plan)):
+        say(line)
+    unfinished = unfinished_here(runs_of(planned.checked.loaded.file))
+    for left in left_behind(seen, now=time.time(), unfinished=unfinished):
+        say(f"warning: {left.kind} {left.name} of run {left.run} still holds quota: {left.reason} (hyperscale gc)")
+    if not agreed(f"Submit it to {session.place.workspace.name}?", yes=yes):
+        raise HyperscaleError("not submitted; nothing was made")

@@ -1,0 +1,43 @@
+"""Look whether a run on Azure ML has all that it needs; changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow
+from hyperscale.control.az_defaults import with_az_defaults
+from hyperscale.control.checks import check_lines, exit_code, last_line
+from hyperscale.control.doctor import examine, person_if_logged_in
+from hyperscale.control.loading import load_experiment
+from hyperscale.control.setup_script import setup_script
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take FILE, --set, --print-setup and --json."""
+    add_file(parser)
+    add_set(parser)
+    parser.add_argument(
+        "--print-setup",
+        action="store_true",
+        help="print a script of az lines for an administrator: identity, roles, container; nothing is executed",
+    )
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is in order, what is missing, and what to do about it."""
+    loaded = load_experiment(arguments.file, arguments.overrides)
+    if arguments.print_setup:
+        experiment = with_az_defaults(loaded, os.environ).experiment
+        print(setup_script(experiment, person_if_logged_in()), end="")
+        return 0
+    with say_if_slow("asking Azure ..."):
+        checks = examine(loaded, os.environ)
+    if arguments.json:
+        print_json({"summary": last_line(checks), "checks": [check.to_document() for check in checks]})
+        return exit_code(checks)
+    print("\n".join(check_lines(checks)))
+    if exit_code(checks):
+        say("`hyperscale doctor --print-setup` prints a script that an administrator can run.")
+    return exit_code(checks)

@@ -1,0 +1,53 @@
+"""What `run`, `retry` and `trial` share: they execute a run on this machine, and tell how it ended."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from hyperscale.commands import print_json, program, say
+from hyperscale.control import summary
+from hyperscale.control.drill import Drill
+from hyperscale.control.executing import execute, results_of_life
+from hyperscale.control.local_run import Ending
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.run_list import name_of
+from hyperscale.errors import EXIT_INTERRUPTED
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Take `--workers` and `--nodes`: how much of this machine a run takes."""
+    parser.add_argument(
+        "--workers", metavar="N", type=whole_number, help="rows worked on at the same time (default: up to the cores)"
+    )
+    parser.add_argument("--nodes", metavar="N", type=whole_number, default=None, help="consumers (default: 1)")
+
+
+def whole_number(text: str) -> int:
+    """Return the number, from 1 on, that an option was given."""
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return number
+
+
+def execute_and_tell(folder: RunFolder, lock: int, *, as_json: bool, drill: Drill | None = None) -> int:
+    """Execute a run that was made, or resumed, to its end; return the exit code that its rows earn."""
+    ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty(), drill=drill)
+    return tell_end(ending, results_of_life(folder, ending), folder, as_json=as_json)
+
+
+def tell_end(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, *, as_json: bool) -> int:
+    """Print what a run came to, and what helps now; return the exit code that its rows earn."""
+    for line in summary.step_lines(ending, folder):
+        say(line)
+    if results is not None and as_json:
+        print_json(results)
+    elif results is not None:
+        print("\n".join(summary.summary_lines(results)), flush=True)
+    for line in summary.next_commands(ending, results, name_of(folder), program()):
+        say(line)
+    if ending.stop_requests:
+        return EXIT_INTERRUPTED
+    return summary.verdict(ending, results, folder)

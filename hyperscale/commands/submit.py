@@ -1,0 +1,113 @@
+"""`submit`: makes the clusters of an experiment on Azure ML, and submits its pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
+from hyperscale.commands.azure_runs import agree_to, finish_earlier, submit_shown
+from hyperscale.commands.local_runs import whole_number
+from hyperscale.control.azure_place import find_place
+from hyperscale.control.azure_planning import check_placement, plan_for_azure
+from hyperscale.control.azure_session import Session, open_session
+from hyperscale.control.finding import find_anywhere
+from hyperscale.control.joining import join, plan_join
+from hyperscale.control.planning import Planned, is_saved_plan, open_plan
+from hyperscale.control.storage_probe import check_storage
+from hyperscale.control.submission_journal import Journal
+from hyperscale.control.submission_summary import next_commands, submission_document, submission_lines
+from hyperscale.control.submitting import computes_once
+from hyperscale.control.summary import summary_lines
+from hyperscale.control.trial_figures import trial_state
+from hyperscale.control.verdicts import verdict_of
+from hyperscale.control.watching import follow
+from hyperscale.errors import ExperimentError, PlanError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take FILE or a saved plan, --set, --rows, --join, --workers, --yes, --require-trial, --watch and --json."""
+    add_file(parser)
+    add_set(parser)
+    add_json(parser)
+    parser.add_argument("--rows", metavar="N", type=whole_number, help="only the first N rows (input.limit)")
+    parser.add_argument(
+        "--join", metavar="RUN", help="add --workers to a run that is at work, on clusters of their own"
+    )
+    parser.add_argument("--workers", metavar="N", type=whole_number, help="with --join: how many more")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--require-trial",
+        action="store_true",
+        help="refuse unless `hyperscale trial` has succeeded with this code and input",
+    )
+    parser.add_argument("--watch", action="store_true", help="watch the run to its end, and end as it does")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Finish what was cut short, or show what a new run would be, ask, and submit it."""
+    _check_combination(arguments)
+    limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
+    with say_if_slow(f"checking {arguments.file}, and each row of its input"):
+        planned = open_plan(arguments.file, [*arguments.overrides, *limit], os.environ)
+    for warning in planned.checked.warnings:
+        say(f"warning: {warning}")
+    if not arguments.join:
+        _check_trial(planned, is_required=arguments.require_trial)
+    session = open_session(find_place(planned.checked.loaded, os.environ))
+    check_storage(session)
+    journal = _join(arguments, planned, session) if arguments.join else _submit(arguments, planned, session)
+    if arguments.json:
+        print_json(submission_document(journal))
+    else:
+        print("\n".join(submission_lines(journal)), flush=True)
+    if arguments.watch:
+        return _watch(arguments, journal)
+    for line in next_commands(journal, program()):
+        say(line)
+    return 0
+
+
+def _check_trial(planned: Planned, *, is_required: bool) -> None:
+    """Say so, or refuse, when nobody has tried a few rows of this first."""
+    state = trial_state(planned.checked)
+    if state.kind != "fresh" and is_required:
+        raise PlanError(state.sentence, hint="leave out --require-trial to submit all the same")
+    if state.kind != "fresh":
+        say(f"warning: {state.sentence}")
+
+
+def _submit(arguments: argparse.Namespace, planned: Planned, session: Session) -> Journal:
+    journal = finish_earlier(planned, session, yes=arguments.yes)
+    if journal is not None:
+        return journal
+    seen = computes_once(session)
+    if is_saved_plan(arguments.file):
+        check_placement(planned, seen)
+    else:
+        planned = plan_for_azure(planned.checked, seen)
+    return submit_shown(planned, session, seen, yes=arguments.yes)
+
+
+def _join(arguments: argparse.Namespace, planned: Planned, session: Session) -> Journal:
+    found = find_anywhere(planned.checked.loaded.file, arguments.join, os.environ)
+    seen = computes_once(session)
+    more = plan_join(found, planned, seen, arguments.workers)
+    agree_to(more, session, seen, yes=arguments.yes)
+    return join(found, more, session, say)
+
+
+def _watch(arguments: argparse.Namespace, journal: Journal) -> int:
+    found = find_anywhere(arguments.file, journal.run_id, os.environ)
+    with follow(found, is_terminal=sys.stderr.isatty()) as follower:
+        look = follower.until(lambda look: look.is_over)
+    results = follower.results
+    if results is not None and not arguments.json:
+        print("\n".join(summary_lines(results)), flush=True)
+    return verdict_of(found, look, results, program())
+
+
+def _check_combination(arguments: argparse.Namespace) -> None:
+    if bool(arguments.join) != bool(arguments.workers):
+        raise ExperimentError("--join RUN and --workers N belong together", hint="give both, or neither")

@@ -1,0 +1,34 @@
+"""`teardown`: deletes what a run that is over has left, and collects its results if nobody has."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from hyperscale.commands import add_run_anywhere, agreed, say
+from hyperscale.control.finding import find_anywhere
+from hyperscale.control.tearing_down import check_is_over, tear_down_here
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_run_anywhere(parser)
+    parser.add_argument(
+        "--data",
+        action="store_true",
+        help="delete its results and all else that it has in the store, and the experiment's event queues, too",
+    )
+    parser.add_argument("--yes", action="store_true", help="delete data without asking")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tear it down."""
+    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    check_is_over(found)
+    data = f"everything in {found.folder.store_file('')}, and the event queues of all runs of {found.experiment}"
+    if arguments.data and not agreed(f"delete {data}?", yes=arguments.yes):
+        say("nothing was deleted")
+        return 0
+    tear_down_here(found, say=say, with_data=arguments.data)
+    say(f"run {found.run_id} is torn down: it holds no clusters and no queue")
+    return 0

@@ -1,0 +1,126 @@
+"""`trial`: runs the first, the last, the longest and random rows, and tells what the full run will be like."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
+from hyperscale.commands.local_runs import whole_number
+from hyperscale.control import summary
+from hyperscale.control.azure_planning import plan_for_azure
+from hyperscale.control.checking import check_experiment
+from hyperscale.control.executing import execute, results_of_life
+from hyperscale.control.finding import find_anywhere
+from hyperscale.control.launching import Places, make_run, plan_here
+from hyperscale.control.planning import Planned, plan_offline
+from hyperscale.control.run_folder import RunFolder, check_machine
+from hyperscale.control.run_list import name_of, runs_of
+from hyperscale.control.trial_figures import keep_trial
+from hyperscale.control.trial_measures import measure, outcomes_of
+from hyperscale.control.trial_rows import with_trial_rows
+from hyperscale.control.trial_table import failure_text, trial_document, trial_lines
+from hyperscale.control.verdicts import verdict_of
+from hyperscale.control.watching import follow
+from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
+from hyperscale.ledger import SUCCEEDED
+from hyperscale.plan import Plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_file(parser)
+    add_set(parser)
+    add_json(parser)
+    parser.add_argument("--rows", metavar="N", type=whole_number, default=20, help="how many (default: 20)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="chooses the random ones (default: 0)")
+    parser.add_argument("--azure", action="store_true", help="try them on one node of compute.size, on Azure ML")
+    parser.add_argument("--yes", action="store_true", help="with --azure: do not ask before it is submitted")
+    parser.add_argument(
+        "--workers", metavar="N", type=whole_number, help="rows worked on at the same time (default: up to the cores)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Try them, and return the exit code that they earn."""
+    with say_if_slow(f"checking {arguments.file}, and each row of its input"):
+        full = plan_offline(check_experiment(arguments.file, arguments.overrides, _environ(arguments)))
+    return _on_azure(arguments, full) if arguments.azure else _here(arguments, full)
+
+
+def _here(arguments: argparse.Namespace, full: Planned) -> int:
+    check_machine()
+    tried = plan_here(with_trial_rows(full.checked, arguments.rows, arguments.seed), workers=arguments.workers, nodes=1)
+    folder = Places(runs_of(arguments.file), None, None).new_run(full.checked.loaded.experiment.name)
+    with folder.lock() as lock:
+        make_run(tried, folder)
+        say(f"run {folder.run_id} tries {summary.count(tried.plan.rows, 'row')} of {full.plan.rows_text}")
+        ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
+    for line in summary.step_lines(ending, folder):
+        say(line)
+    if ending.stop_requests:
+        return EXIT_INTERRUPTED
+    results = results_of_life(folder, ending)
+    _tell(folder, tried, full, results, measured_on=_this_machine(), as_json=arguments.json)
+    return summary.verdict(ending, results, folder)
+
+
+def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
+    """Try them on one node as the full run has many, and wait for that."""
+    if arguments.workers:
+        raise ExperimentError("--workers is for a trial on this machine", hint="set parallelism.workers_per_node")
+    # Half a second to import, and more that comes with it: for runs on Azure ML alone.
+    from hyperscale.commands.azure_runs import submit_selected
+
+    one_node = [f"parallelism.workers={full.plan.workers_per_node}", "compute.spare_consumers=0"]
+    checked = check_experiment(arguments.file, [*arguments.overrides, *one_node], _environ(arguments))
+    checked = with_trial_rows(checked, arguments.rows, arguments.seed)
+    journal = submit_selected(checked, yes=arguments.yes)
+    say(f"run {journal.run_id} tries {summary.count(checked.facts.rows, 'row')} of {full.plan.rows_text} on one node")
+    found = find_anywhere(arguments.file, journal.run_id, os.environ)
+    with follow(found, is_terminal=sys.stderr.isatty()) as follower:
+        look = follower.until(lambda look: look.is_over)
+    tried, results = Planned(checked, Plan.from_document(journal.plan)), follower.results
+    full = plan_for_azure(full.checked, found.session) if found.session else full
+    size = full.checked.loaded.experiment.compute.size
+    _tell(found.folder, tried, full, results, measured_on=f"a node of {size}", as_json=arguments.json)
+    return verdict_of(found, look, results, program())
+
+
+def _environ(arguments: argparse.Namespace) -> Mapping[str, str] | None:
+    return os.environ if arguments.azure else None
+
+
+def _tell(
+    folder: RunFolder,
+    tried: Planned,
+    full: Planned,
+    results: Mapping[str, Any] | None,
+    *,
+    measured_on: str,
+    as_json: bool,
+) -> None:
+    """Keep what was measured, and print it, behind the first failure if there is one."""
+    with closing(folder.store()) as store:
+        outcomes = outcomes_of(store)
+        if not outcomes:
+            return
+        trial = measure(store, outcomes, tried.checked, measured_on=measured_on)
+    failed = next((found for found in outcomes if found["outcome"] != SUCCEEDED), None)
+    keep_trial(full.checked, trial)
+    if as_json:
+        print_json({**trial_document(trial, full), "first_failure": failed})
+    else:
+        last = [summary.last_line(results)] if results else []
+        lines = [*failure_text(failed), ""] if failed else []
+        print("\n".join([*lines, *trial_lines(trial, tried, full), "", *last]), flush=True)
+    say(f"results:  {program()} results {name_of(folder)}")
+
+
+def _this_machine() -> str:
+    return f"this machine ({summary.count(os.cpu_count() or 1, 'core')}, {platform.machine() or 'unknown'})"

@@ -1,0 +1,49 @@
+"""`watch`: shows how far a run is until it is over, from any machine; leaving it does nothing to the run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from hyperscale.commands import add_json, add_run_anywhere, program, say
+from hyperscale.control.finding import FoundRun, find_anywhere
+from hyperscale.control.look_lines import come_back
+from hyperscale.control.summary import summary_lines
+from hyperscale.control.verdicts import continue_command, name_in_commands, verdict_of
+from hyperscale.control.watching import follow
+from hyperscale.errors import EXIT_INTERRUPTED
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_run_anywhere(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Watch it to its end, and return the exit code that its rows earn."""
+    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    try:
+        return _watch(found, as_json=arguments.json)
+    except KeyboardInterrupt:
+        say(come_back(name_in_commands(found), program()))
+        return EXIT_INTERRUPTED
+
+
+def _watch(found: FoundRun, *, as_json: bool) -> int:
+    documents = _print_line if as_json else None
+    with follow(found, is_terminal=sys.stderr.isatty(), print_document=documents) as follower:
+        look = follower.until(lambda look: look.is_over)
+    results = follower.results
+    if results is not None and not as_json:
+        print("\n".join(summary_lines(results)), flush=True)
+        if results["rows"]["missing"]:
+            say(f"continue: {continue_command(found, program())}")
+    return verdict_of(found, look, results, program())
+
+
+def _print_line(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=False), flush=True)

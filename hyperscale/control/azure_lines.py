@@ -1,0 +1,73 @@
+"""Says what a plan knows from Azure: the workspace, quota, chosen and rejected locations, time and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hyperscale.azure_plan import AzurePlan, LocationUse
+from hyperscale.control.figures import counted
+from hyperscale.cost import Estimate, Range
+
+#: Hours below this are said in minutes.
+_FEW_HOURS = 2
+
+
+def azure_pairs(known: AzurePlan) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a plan's table that Azure was asked for, each with its name."""
+    group = f"resource group {known.resource_group}, subscription {known.subscription_id}"
+    yield "workspace", f"{known.workspace_name} in {known.location}"
+    yield "", group
+    for source in dict.fromkeys(known.sources.values()):
+        keys = ", ".join(key for key, given_by in known.sources.items() if given_by == source)
+        yield "", f"{keys}: {source}"
+    for use in known.locations:
+        yield ("chosen", _chosen(use)) if use.nodes else ("rejected", f"{use.location}: {use.reason}")
+        for line in _quotas(use):
+            yield "", line
+        if use.nodes and len(use.usd_by_tier) > 1:
+            yield "", f"list price of {known.size}: {_prices(use)}"
+    if known.control is not None:
+        yield "control", f"needs {counted(known.control.nodes, 'node')} of {known.control.reason} in {known.location}"
+        for line in _quotas(known.control):
+            yield "", line
+    if known.estimate is not None:
+        yield from _expected(known.estimate)
+
+
+def _chosen(use: LocationUse) -> str:
+    price = "price unknown" if use.usd_per_node_hour is None else f"${use.usd_per_node_hour:.4g} a node and hour"
+    clusters = f" in {counted(use.clusters, 'cluster')}" if use.clusters else ""
+    return f"{use.location}: {counted(use.nodes, 'node')}{clusters}, {price} ({use.reason})"
+
+
+def _prices(use: LocationUse) -> str:
+    return ", ".join(f"{tier} ${usd:.4g}" for tier, usd in sorted(use.usd_by_tier.items()))
+
+
+def _quotas(use: LocationUse) -> Iterator[str]:
+    for quota in use.quotas:
+        used = [f"{quota.told:,} used"] * bool(quota.told)
+        if quota.claimed > quota.told:
+            used.append(f"computes of the workspace may grow to {quota.claimed:,}")
+        if quota.kept:
+            used.append(f"{quota.kept:,} for seed and teardown")
+        why = f" ({', '.join(used)})" if used else ""
+        yield f"{quota.what}: {quota.needed:,} needed, {quota.free:,} of {quota.limit:,} free{why}"
+
+
+def _expected(expected: Estimate) -> Iterator[tuple[str, str]]:
+    yield "time", f"{_hours(expected.hours)} ({expected.source})"
+    nodes = f"{expected.node_hours.low:,.1f} to {expected.node_hours.high:,.1f} node-hours"
+    yield "cost", f"{_usd(expected.usd)} ({nodes}, list price)"
+    if expected.control_usd is not None:
+        yield "", f"{_usd(expected.control_usd)} for the node of teardown"
+
+
+def _hours(hours: Range) -> str:
+    if hours.high < _FEW_HOURS:
+        return f"{60 * hours.low:,.0f} to {60 * hours.high:,.0f} minutes"
+    return f"{hours.low:,.1f} to {hours.high:,.1f} hours"
+
+
+def _usd(usd: Range | None) -> str:
+    return "unknown" if usd is None else f"${usd.low:,.2f} to ${usd.high:,.2f}"

@@ -1,0 +1,158 @@
+"""Makes the report of a run: one page that needs no network, from the ledger and what else the run has left."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from hyperscale import blobs
+from hyperscale.control.loading import load_experiment
+from hyperscale.control.outcome_times import row_times
+from hyperscale.control.report_page import render_page
+from hyperscale.control.report_tables import RunFacts
+from hyperscale.control.results_table import read_keys
+from hyperscale.control.run_curves import RunCurves
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.run_list import read_results
+from hyperscale.control.secret_words import without_secrets
+from hyperscale.control.trial_figures import TRIALS, Trial
+from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.node.control import read_manifest, read_seed, rows_of_run
+from hyperscale.node.ledger_reader import read_seals
+from hyperscale.node.places import is_remote
+from hyperscale.node.stores import MissingBlobError, Store
+
+REPORT = "report.html"
+#: Of a larger run in a storage account, nobody waits unasked for its ledger to come over the network, and its rows
+#: are named by their index alone.
+MANY_REMOTE_ROWS = 500_000
+#: Names of environment variables whose values nobody else should read.
+_SECRET_VARIABLE = re.compile(
+    r"(\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|CONNECTION)[A-Z0-9_]*[\"']?\s*:\s*)"
+    r"(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
+)
+
+
+def report_file(run: RunFolder) -> Path:
+    """Return where the report of `run` is: beside its results, or in its folder here if those are elsewhere."""
+    return run.path / REPORT if is_remote(run.store_url) else Path(run.store_file(REPORT))
+
+
+def write_report(run: RunFolder, out: Path | None = None) -> Path:
+    """Write the report of a run that has results, and return where it is.
+
+    Args:
+        run: whose store is read.
+        out: the file; None: `report_file`.
+
+    Raises:
+        RunStateError: when the run has no results, or the file cannot be written.
+        DamagedPartError: when the ledger cannot be read.
+    """
+    file = out or report_file(run)
+    with closing(run.store()) as store:
+        page = render_page(_facts(run, store), *_experiment_text(read_manifest(store) or {}))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        coming = file.with_name(f".{file.name}.part")
+        coming.write_text(page, encoding="utf-8")
+        coming.replace(file)
+    except OSError as error:
+        raise RunStateError(
+            f"{file} cannot be written: {error.strerror}", hint="choose another place with -o"
+        ) from error
+    return file
+
+
+def report_line(run: RunFolder, results: dict[str, Any], command: str) -> str:
+    """Write the report at the end of a run, and return one line that says where it is, or why there is none.
+
+    Args:
+        run: that is over.
+        results: run_results.json.
+        command: that makes the report later.
+    """
+    rows = results["rows"]["total"]
+    if is_remote(run.store_url) and rows > MANY_REMOTE_ROWS:
+        return f"report:   {command}  (it reads the ledger of {rows:,} rows)"
+    try:
+        return f"report:   {write_report(run)}"
+    except Exception as error:  # what a run came to does not hang on a page about it
+        what = str(error) if isinstance(error, HyperscaleError) else f"{type(error).__name__}: {error}"
+        return f"report:   not made: {' '.join(what.split())}"
+
+
+def _facts(run: RunFolder, store: Store) -> RunFacts:
+    results = read_results(store)
+    if results is None:
+        raise RunStateError(f"run {run.run_id} has no results: there is nothing to report", hint="wait for its end")
+    manifest, seed, seals = read_manifest(store) or {}, read_seed(store), read_seals(store)
+    beats = [
+        {**fields, "name": name.removeprefix(blobs.CONSUMERS)}
+        for name, _, fields in store.beats(blobs.CONSUMERS)
+        if fields.get("role") == "consume"
+    ]
+    ended_at = seals[-1].sealed_at if seals else 0.0
+    curves = RunCurves(float(manifest.get("created_at") or ended_at - float(results["seconds"])), ended_at)
+    if seed is not None:
+        rows = rows_of_run(store, seed)
+        for row in row_times(store, rows if isinstance(rows, int) else len(rows.marks), seals):
+            curves.add(row)
+    named = {row.row_index for row in curves.slowest()}
+    named |= {int(group["first_row_index"]) for group in results.get("failure_groups") or ()}
+    return RunFacts(
+        run_id=run.run_id,
+        results=results,
+        manifest=manifest,
+        seed=seed,
+        seals=seals,
+        beats=beats,
+        curves=curves,
+        keys=_keys(run, store, named, results["rows"]["total"]) if seed is not None and seed.key else {},
+        trial=_trial(run, manifest),
+    )
+
+
+def _keys(run: RunFolder, store: Store, rows: set[int], total: int) -> dict[int, str]:
+    """Return the keys of `rows` as far as the table of results tells them."""
+    if not is_remote(run.store_url):
+        table = Path(run.store_file(blobs.RESULTS_PARQUET))
+        return read_keys(table, rows) if table.is_file() else {}
+    if total > MANY_REMOTE_ROWS:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="hyperscale-") as folder, suppress(MissingBlobError):
+        copy = Path(folder) / blobs.RESULTS_PARQUET
+        store.download(blobs.RESULTS_PARQUET, copy)
+        return read_keys(copy, rows)
+    return {}
+
+
+def _trial(run: RunFolder, manifest: dict[str, Any]) -> Trial | None:
+    """Return what a trial on this machine measured before the run, if the code was the same."""
+    file = run.runs.parent / TRIALS.name / f"{manifest.get('experiment')}.json"
+    with suppress(OSError, ValueError, TypeError):
+        trial = Trial(**json.loads(file.read_text(encoding="utf-8")))
+        hashes = manifest.get("hashes") or {}
+        is_earlier = trial.measured_at <= float(manifest.get("created_at") or 0)
+        if is_earlier and trial.code_hash is not None and trial.code_hash == hashes.get("code"):
+            return trial
+    return None
+
+
+def _experiment_text(manifest: dict[str, Any]) -> tuple[str, str]:
+    """Return the experiment of a run without secrets, and what that text is."""
+    file = Path(str(manifest.get("experiment_file") or ""))
+    wanted = (manifest.get("hashes") or {}).get("experiment")
+    with suppress(HyperscaleError, OSError, ValueError):
+        if wanted is not None and file.is_file() and load_experiment(file).experiment_hash == wanted:
+            return _safe(file.read_text(encoding="utf-8")), f"{file.name}, as it was when the run began"
+    text = json.dumps(manifest.get("node_experiment"), indent=2, ensure_ascii=False)
+    return _safe(text), "what the nodes were given: the file is not here any more as it was, or --set changed it"
+
+
+def _safe(text: str) -> str:
+    return _SECRET_VARIABLE.sub(r"\1***", without_secrets(text))

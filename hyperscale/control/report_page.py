@@ -1,0 +1,141 @@
+"""The page of a report: headline, figures, charts and tables, with all that it needs inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import hyperscale
+from hyperscale.control import report_tables
+from hyperscale.control.figures import counted
+from hyperscale.control.progress import rate_text
+from hyperscale.control.report_charts import chart_data, length
+from hyperscale.control.report_tables import UNKNOWN, RunFacts, percent, time_text
+from hyperscale.control.resources import templates_folder
+from hyperscale.control.summary import last_line, retried_lines
+from hyperscale.control.templates import page_templates
+
+FOLDER = "report"
+#: The chart library, and what draws our charts with it.
+SCRIPTS = ("uPlot.iife.min.js", "page.js")
+STYLES = ("uPlot.min.css", "page.css")
+
+
+def render_page(facts: RunFacts, experiment_text: str, experiment_source: str) -> str:
+    """Return the page.
+
+    Args:
+        facts: of the run.
+        experiment_text: its experiment, without secrets.
+        experiment_source: what that text is.
+    """
+    scripts, styles = _texts(SCRIPTS), _texts(STYLES)
+    # Only what is hashed here runs or styles, and nothing is loaded: were a value of the user ever to become markup, it
+    # could do nothing.
+    policy = f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; img-src data:"
+    template = page_templates(FOLDER).get_template("report.html")
+    return template.render(
+        facts=facts,
+        policy=policy,
+        scripts=scripts,
+        styles=styles,
+        charts=chart_data(facts.curves),
+        has_rows=facts.curves.durations.rows > 0,
+        title=f"{facts.results['experiment']} · {facts.run_id}",
+        headline=headline(facts),
+        figures=figures(facts),
+        last_line=last_line(facts.results),
+        tables={
+            "time": report_tables.time_table(facts),
+            "durations": report_tables.duration_table(facts),
+            "consumers": report_tables.consumer_table(facts),
+            "attempts": report_tables.attempt_table(facts),
+            "failures": report_tables.failure_table(facts),
+            "slowest": report_tables.slowest_table(facts),
+            "cost": report_tables.cost_table(facts),
+            "plan": report_tables.plan_table(facts),
+        },
+        experiment_text=experiment_text,
+        experiment_source=experiment_source,
+        versions=versions(facts),
+    )
+
+
+def headline(facts: RunFacts) -> dict[str, Any]:
+    """Return what the top of the page says: the proved count, and what should be known of it."""
+    rows, seals = facts.results["rows"], facts.seals
+    said = [f"Sealed {time_text(seals[-1].sealed_at)}: every row is counted once, by the ledger."] if seals else []
+    if rows["missing"]:
+        said.append(f"{counted(rows['missing'], 'row')} missing: {facts.results.get('reason') or UNKNOWN}")
+        said.append(f"Get them done: hyperscale retry {facts.run_id}")
+    if rows["duplicate_outcomes"]:
+        lines = counted(rows["duplicate_outcomes"], "outcome")
+        said.append(f"{lines} came a second time, after a lost lease, and count for nothing.")
+    if facts.results.get("retried"):
+        ids = ", ".join(facts.results["lineage"][:-1])
+        said.append(f"{' '.join(retried_lines(facts.results)).removesuffix('; all rows together:')}.")
+        said.append(f"The count at the top is of all rows; all below is of this run alone, without {ids}.")
+    parts = [(name, rows[name], _of(rows[name], rows["total"])) for name in ("succeeded", "failed", "missing")]
+    return {"rows": rows, "parts": parts, "said": said, "outcome": facts.results["outcome"]}
+
+
+def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
+    """Return name, value and explanation of the figures that people look for first."""
+    results, spans = facts.results, facts.curves.spans
+    found: list[tuple[str, str, str]] = [
+        ("time", length(float(results["seconds"])), "from the making of the run to its sealed count"),
+        ("rows/s", rate_text(float(results["rows_per_second"])), "on average, over all of that time"),
+    ]
+    for name, value in report_tables.percentile_lines(facts)[:3]:
+        found.append((f"{name} of a row", value, "seconds of the attempt that counts, to half a percent"))
+    if facts.idle_share is not None:
+        found.append(
+            ("idle", percent(facts.idle_share), "of the lives of the workers they had no row: start, waits, tail")
+        )
+    if spans.lanes:
+        tail = spans.tail_seconds()
+        found.append(("tail", length(tail) if tail else "none", "at the end, fewer than half of the workers were busy"))
+    cost, done = results.get("cost_usd"), sum(report_tables.seal_rows(facts))
+    if cost is not None:
+        found.append(("cost", f"${cost:,.2f}", "list price of the consumers' nodes"))
+        if done:
+            found.append(("a row", f"${cost / done:,.3g}", "cost of the run by the rows that have an outcome"))
+    return found
+
+
+def versions(facts: RunFacts) -> list[tuple[str, str]]:
+    """Return what made the run, and what it was made from."""
+    manifest, seed = facts.manifest, facts.seed
+    hashes = manifest.get("hashes") or {}
+    azure = manifest.get("azure") or {}
+    found = [
+        ("run", facts.run_id),
+        ("began", time_text(float(manifest["created_at"])) if manifest.get("created_at") else UNKNOWN),
+        ("hyperscale", f"{manifest.get('version') or UNKNOWN}; this page: {hyperscale.__version__}"),
+        ("experiment", hashes.get("experiment") or UNKNOWN),
+        ("code", hashes.get("code") or UNKNOWN),
+        ("input", (seed.input_hash if seed else None) or hashes.get("input") or UNKNOWN),
+    ]
+    if azure:
+        found += [("workspace", azure["workspace_name"]), ("jobs", ", ".join(azure["jobs"]))]
+        found.append(("clusters", ", ".join(azure["clusters"]) or "none of its own"))
+    if len(facts.results.get("lineage") or ()) > 1:
+        found.append(("a retry of", ", ".join(facts.results["lineage"][:-1])))
+    return found
+
+
+def _of(part: int, whole: int) -> str:
+    if not whole or part in (0, whole):
+        return ""
+    return f"{min(0.999, max(0.001, part / whole)):.1%}"
+
+
+def _texts(names: tuple[str, ...]) -> list[str]:
+    folder = templates_folder() / FOLDER
+    return [(folder / name).read_text(encoding="utf-8") for name in names]
+
+
+def _hashes(texts: list[str]) -> str:
+    digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)

@@ -1,0 +1,276 @@
+"""The tables of a report, as texts: what a run came to, by time, duration, consumer, attempt, failure, row and plan."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from hyperscale.control.figures import counted
+from hyperscale.control.progress import rate_text
+from hyperscale.control.report_charts import PERCENTILES, length, short_name
+from hyperscale.control.run_curves import SPANS, RunCurves, joined
+from hyperscale.control.trial_figures import Trial
+from hyperscale.ledger import Seal
+from hyperscale.node.control import SeedRecord
+
+#: Points of the table beside a chart over time.
+TIME_ROWS = 24
+DURATION_ROWS = 20
+MAX_CONSUMERS = 200
+UNKNOWN = "–"
+
+Cells = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: names of its columns, texts of its rows, the columns with numbers, and what stands below."""
+
+    header: Cells
+    rows: Sequence[Cells]
+    numbers: frozenset[int] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a report is made from.
+
+    Attributes:
+        run_id: of the run.
+        results: run_results.json.
+        manifest: run.json.
+        seed: what was seeded; None when nothing was.
+        seals: of the run, oldest first.
+        beats: fields of the heartbeats of its consumers.
+        curves: of the rows that this run worked on.
+        keys: of some rows, by their row_index.
+        trial: what was measured before this run with the same code; None when nothing was.
+    """
+
+    run_id: str
+    results: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    seed: SeedRecord | None
+    seals: Sequence[Seal]
+    beats: Sequence[Mapping[str, Any]]
+    curves: RunCurves
+    keys: Mapping[int, str] = field(default_factory=dict)
+    trial: Trial | None = None
+
+    @property
+    def node_seconds(self) -> float:
+        """Return how long consumers lived, all together."""
+        return sum(float(beat.get("seconds") or 0) for beat in self.beats)
+
+    @property
+    def busy_seconds(self) -> float:
+        """Return how long workers were busy with rows, all together."""
+        spans = self.curves.spans
+        return sum(min(spans.seconds, span) for lane in spans.lanes.values() for span in lane.busy_seconds)
+
+    @property
+    def idle_share(self) -> float | None:
+        """Return the share of their consumers' lives that workers had no row; None when nobody tells of them."""
+        lived = sum(float(beat.get("seconds") or 0) * int(beat.get("workers") or 0) for beat in self.beats)
+        return None if not lived else min(1.0, max(0.0, 1 - self.busy_seconds / lived))
+
+    def row_name(self, row_index: int) -> str:
+        """Return how a row is called: by its index, and its key if that is known."""
+        return f"{row_index} ({self.keys[row_index]})" if row_index in self.keys else str(row_index)
+
+
+def _numbers(*columns: int) -> frozenset[int]:
+    return frozenset(columns)
+
+
+def time_table(facts: RunFacts) -> Table:
+    """Return rows by time since the start of the run."""
+    spans, times = facts.curves.spans, SPANS // TIME_ROWS
+    seconds = spans.seconds * times
+    counts = zip(
+        joined(spans.succeeded, times), joined(spans.failed, times), joined(spans.busy_workers(), times), strict=True
+    )
+    rows = [
+        (length(n * seconds), f"{good:,}", f"{bad:,}", rate_text((good + bad) / seconds), f"{busy / times:,.1f}")
+        for n, (good, bad, busy) in enumerate(counts)
+    ]
+    header = ("after", "succeeded", "failed", "rows/s", "busy workers")
+    return Table(header, rows, _numbers(1, 2, 3, 4))
+
+
+def duration_table(facts: RunFacts) -> Table:
+    """Return rows by how long they took."""
+    rows = [
+        (f"{length(low)} – {length(high)}", f"{count:,}")
+        for low, high, count in facts.curves.durations.bars(DURATION_ROWS)
+    ]
+    return Table(("seconds of a row", "rows"), rows, _numbers(1))
+
+
+def percentile_lines(facts: RunFacts) -> list[tuple[str, str]]:
+    """Return name and value of the percentiles, the mean and the longest duration; empty without rows."""
+    found = facts.curves.durations
+    if not found.rows:
+        return []
+    percentiles = [(name, length(found.percentile(share))) for name, share in PERCENTILES]
+    return [*percentiles, ("mean", length(found.sum_seconds / found.rows)), ("longest", length(found.longest_seconds))]
+
+
+def consumer_table(facts: RunFacts) -> Table:
+    """Return a line for each consumer, in the order in which they had their first row."""
+    spans = facts.curves.spans
+    by_name: dict[str, list[Any]] = {}
+    for (name, _), lane in spans.lanes.items():
+        by_name.setdefault(name, []).append(lane)
+    lives = {str(beat.get("name")): beat for beat in facts.beats}
+    rows = []
+    for name, lanes in sorted(by_name.items(), key=lambda named: min(lane.first_at for lane in named[1])):
+        life = lives.get(name, {})
+        lived = float(life.get("seconds") or 0) * int(life.get("workers") or 0)
+        busy = sum(min(spans.seconds, seconds) for lane in lanes for seconds in lane.busy_seconds)
+        rows.append(
+            (
+                name,
+                f"{len(lanes)}",
+                f"{sum(lane.rows for lane in lanes):,}",
+                f"{sum(lane.failed for lane in lanes):,}",
+                length(max(0.0, min(lane.first_at for lane in lanes) - spans.start_at)),
+                length(max(0.0, max(lane.last_at for lane in lanes) - spans.start_at)),
+                percent(min(1.0, busy / lived)) if lived else UNKNOWN,
+                str(life.get("state") or UNKNOWN),
+            )
+        )
+    header = ("consumer", "workers", "rows", "failed", "first row after", "last row ended after", "busy", "last said")
+    left = len(rows) - MAX_CONSUMERS
+    note = f"and {counted(left, 'more consumer')}" if left > 0 else ""
+    return Table(header, rows[:MAX_CONSUMERS], _numbers(1, 2, 3, 4, 5, 6), note)
+
+
+def attempt_table(facts: RunFacts) -> Table:
+    """Return rows by how many attempts they took."""
+    attempts = facts.curves.attempts
+    numbers = sorted({number for number, _ in attempts})
+    rows = [(f"{n:,}", f"{attempts[n, True]:,}", f"{attempts[n, False]:,}") for n in numbers]
+    return Table(("attempts", "succeeded", "failed"), rows, _numbers(0, 1, 2))
+
+
+def failure_table(facts: RunFacts) -> Table:
+    """Return the largest groups of failures, and the command that runs each again."""
+    groups: Sequence[Mapping[str, Any]] = facts.results.get("failure_groups") or ()
+    rows = [
+        (
+            f"{group['rows']:,}",
+            str(group["type"]),
+            str(group.get("message") or ""),
+            str(group.get("frame") or ""),
+            facts.row_name(int(group["first_row_index"])),
+            _retry_command(facts.run_id, str(group["type"])),
+        )
+        for group in groups
+    ]
+    rest = int(facts.results["rows"]["failed"]) - sum(int(group["rows"]) for group in groups)
+    note = f"and {counted(rest, 'row')} for other reasons; failures.csv has every row" if rest > 0 else ""
+    return Table(("rows", "type", "message", "your code", "first row", "run them again"), rows, _numbers(0), note)
+
+
+def _retry_command(run_id: str, kind: str) -> str:
+    return f"hyperscale retry {shlex.quote(run_id)} --where type={kind}" if kind.isidentifier() else ""
+
+
+def slowest_table(facts: RunFacts) -> Table:
+    """Return the rows that took longest."""
+    rows = [
+        (
+            facts.row_name(row.row_index),
+            length(row.seconds),
+            "succeeded" if row.succeeded else "failed",
+            f"{row.attempts}",
+            f"{short_name(row.consumer)} / {row.worker}" if row.worker >= 0 else row.consumer,
+            length(max(0.0, row.started_at - facts.curves.spans.start_at)),
+        )
+        for row in facts.curves.slowest()
+    ]
+    return Table(("row", "took", "outcome", "attempts", "worker", "began after"), rows, _numbers(1, 3, 5))
+
+
+def cost_table(facts: RunFacts) -> Table:
+    """Return what the run cost, all in all and for a row; empty when nobody knows a price."""
+    cost = facts.results.get("cost_usd")
+    if cost is None:
+        return Table(("", ""), ())
+    price = (facts.manifest.get("azure") or {}).get("usd_per_node_hour")
+    done = sum(seal_rows(facts))
+    rows = [("the nodes of its consumers", f"${cost:,.2f}"), ("node hours", f"{facts.node_seconds / 3600:,.2f}")]
+    if price is not None:
+        rows.append(("list price of a node, an hour", f"${float(price):,.4g}"))
+    if done:
+        rows += [("a row", f"${cost / done:,.3g}"), ("a thousand rows", f"${1000 * cost / done:,.2f}")]
+    if facts.idle_share is not None:
+        rows.append(("of it, time without a row", f"${cost * facts.idle_share:,.2f} ({percent(facts.idle_share)})"))
+    return Table(("of this run", "list price"), rows, _numbers(1))
+
+
+def seal_rows(facts: RunFacts) -> tuple[int, int]:
+    """Return how many rows of this run itself succeeded and failed."""
+    return (facts.seals[-1].succeeded, facts.seals[-1].failed) if facts.seals else (0, 0)
+
+
+def plan_table(facts: RunFacts) -> Table:
+    """Return what was planned beside what happened."""
+    plan, seed, results = facts.manifest.get("plan") or {}, facts.seed, facts.results
+    consumers, per_node = int(plan.get("consumers") or 0), int(plan.get("workers_per_node") or 0)
+    rows_planned, per_message = int(plan.get("rows") or 0), int(plan.get("rows_per_message") or 0)
+    set_up = max((float(beat.get("set_up_seconds") or 0) for beat in facts.beats), default=0.0)
+    rows = [
+        (
+            "rows",
+            f"{rows_planned:,}",
+            f"{seed.rows:,} seeded, {sum(seal_rows(facts)):,} with an outcome" if seed else "none seeded",
+        ),
+        (
+            "messages",
+            f"{math.ceil(rows_planned / per_message):,} of {per_message:,} rows" if per_message else UNKNOWN,
+            f"{seed.batches:,}" if seed else UNKNOWN,
+        ),
+        ("consumers", f"{consumers:,}", f"{len(facts.beats):,} started"),
+        ("workers", f"{consumers * per_node:,}", f"{len(facts.curves.spans.lanes):,} worked on rows"),
+    ]
+    return Table(("", "planned", "happened"), [*rows, *_trial_rows(facts, set_up), *_limit_rows(facts, results)])
+
+
+def _trial_rows(facts: RunFacts, set_up_seconds: float) -> Iterable[Cells]:
+    trial, found = facts.trial, facts.curves.durations
+    if trial is None or not found.rows:
+        return
+    workers = int(facts.results["workers"]) or 1
+    low, high = (found.rows * each / workers for each in (trial.seconds_per_row_median, trial.seconds_per_row_p95))
+    yield "time of all rows, by the trial", f"{length(low)} – {length(high)}", length(float(facts.results["seconds"]))
+    yield "a row, median", f"{length(trial.seconds_per_row_median)} in the trial", length(found.percentile(0.5))
+    yield "a row, p95", f"{length(trial.seconds_per_row_p95)} in the trial", length(found.percentile(0.95))
+    yield "set-up of a worker", f"{length(trial.set_up_seconds)} in the trial", length(set_up_seconds)
+
+
+def _limit_rows(facts: RunFacts, results: Mapping[str, Any]) -> Iterable[Cells]:
+    limits = (facts.manifest.get("node_experiment") or {}).get("limits") or {}
+    if limits.get("max_hours") is not None:
+        yield "limits.max_hours", f"{limits['max_hours']:g}", f"{float(results['seconds']) / 3600:.3g}"
+    if limits.get("max_cost_usd") is not None:
+        cost = results.get("cost_usd")
+        yield "limits.max_cost_usd", f"${limits['max_cost_usd']:,.2f}", UNKNOWN if cost is None else f"${cost:,.2f}"
+    if limits.get("max_failed") is not None:
+        yield "limits.max_failed", str(limits["max_failed"]), f"{counted(int(results['rows']['failed']), 'row')} failed"
+
+
+def percent(share: float) -> str:
+    """Return a share for people."""
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
+def time_text(at: float) -> str:
+    """Return Unix seconds for people, anywhere."""
+    return f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

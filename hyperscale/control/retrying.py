@@ -1,0 +1,167 @@
+"""Finds the rows of a run that a retry makes again: those that failed or are missing by a seal of it (rule 28)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from hyperscale.control.checking import CheckedExperiment, SelectedRows, check_experiment, with_selected
+from hyperscale.control.finding import FoundRun
+from hyperscale.control.input_check import input_path
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.watching import look_once
+from hyperscale.errors import ExperimentError, RunStateError
+from hyperscale.ledger import Seal
+from hyperscale.node.chain import Chain
+from hyperscale.node.control import SeedRecord, Selection, read_seed, rows_of_run
+from hyperscale.node.counting import RequestCounts
+from hyperscale.node.kept_parts import PartKeepingStore
+from hyperscale.node.lineage import Generation, ancestors, failed_so, unsucceeded
+from hyperscale.node.packing import numbered
+from hyperscale.node.places import is_remote
+from hyperscale.node.readers import open_rows
+from hyperscale.node.result_columns import text_of
+from hyperscale.node.stores import Store
+from hyperscale.row_set import RowSet
+from hyperscale.where import Where, read_where
+
+_BATCH_ROWS = 2_000
+
+
+def check_again(
+    run: FoundRun,
+    file: Path,
+    overrides: Sequence[str],
+    conditions: Sequence[str],
+    environ: Mapping[str, str],
+) -> CheckedExperiment | None:
+    """Return the experiment of `run` as its file and code are now, with the rows that are to be retried.
+
+    Args:
+        run: that is to be retried.
+        file: of the experiment, where the one that `run` was made from is not here.
+        overrides: `key=value` each, of now; those of `run` are not kept, except for input.limit.
+        conditions: of `--where`.
+        environ: of this command.
+
+    Returns:
+        None when there are no such rows.
+
+    Raises:
+        RunStateError: when the run goes on, its input has changed, or data of it is gone.
+        ExperimentError: when the experiment, its input or its code is wrong, or a condition cannot be read.
+        AzureError: when a run on Azure ML cannot be looked at.
+    """
+    read_where(conditions)  # a slip of the pen is told before anything is looked at
+    _check_over(run)
+    limit = (((run.manifest or {}).get("node_experiment") or {}).get("input") or {}).get("limit")
+    limits = [] if limit is None else [f"input.limit={limit}"]
+    file = _file_of(run, file)
+    return select_again(
+        run.folder, check_experiment(file, [*limits, *overrides], environ if run.azure else None), conditions
+    )
+
+
+def _check_over(run: FoundRun) -> None:
+    if run.folder.is_locked() if run.azure is None else not look_once(run).is_over:
+        raise RunStateError(
+            f"run {run.run_id} is still running: which of its rows fail is not known yet",
+            hint="wait until it ends, or end it: `hyperscale cancel`",
+        )
+
+
+def _file_of(run: FoundRun, file: Path) -> Path:
+    """Return the experiment file of `run`; relative to here if it is below."""
+    named = (run.manifest or {}).get("experiment_file")
+    found = Path(named if named and Path(named).is_file() else file).absolute()
+    if not found.is_file():
+        raise RunStateError(
+            f"run {run.run_id} cannot be retried: there is no {named or found}, which is its experiment",
+            hint="put the file and its code back where they were, or name the file: --file FILE",
+        )
+    return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
+
+
+def select_again(run: RunFolder, checked: CheckedExperiment, conditions: Sequence[str]) -> CheckedExperiment | None:
+    """Return `checked` with those rows alone that failed or are missing in `run`; None when there are none.
+
+    Args:
+        run: that nobody works on any more. What is in its ledger is made final.
+        checked: the experiment as it is now.
+        conditions: of `--where`; of those rows only the ones that meet them.
+
+    Raises:
+        RunStateError: when the run was never seeded, its input has changed, or data of it is gone.
+        ExperimentError: when a condition cannot be read.
+    """
+    where = read_where(conditions)
+    with closing(_store(run)) as store:
+        seed = read_seed(store)
+        if seed is None:
+            raise RunStateError(
+                f"no row of run {run.run_id} was ever put into its queue: there is nothing to retry",
+                hint="start a new run",
+            )
+        _check_input(run, seed, checked)
+        seals = _seals(store, seed)
+        with ancestors(seed, lambda run_id: _store(replace(run, run_id=run_id))) as older:
+            lineage = (*older, Generation(run.run_id, store, seed, seals))
+            rows = _meeting(where, unsucceeded(lineage), lineage, checked)
+    if not rows.count:
+        return None
+    if len(rows.marks) > checked.facts.rows:
+        raise RunStateError(
+            f"row {len(rows.marks) - 1:,} is to be retried, and input.limit is {checked.facts.rows:,} now",
+            hint="leave out input.limit, or raise it to what it was",
+        )
+    selection = Selection(rows.count, seed.input_hash, tuple(conditions), run.run_id, seals[-1].number)
+    return with_selected(checked, SelectedRows(selection, rows))
+
+
+def _store(run: RunFolder) -> Store:
+    store = run.store()
+    # Every part is read two or three times.
+    return PartKeepingStore(store, "retry", RequestCounts(), None) if is_remote(run.store_url) else store
+
+
+def _seals(store: Store, seed: SeedRecord) -> list[Seal]:
+    """Return the seals of the run, the newest of which holds all that its ledger has."""
+    return Chain(store, rows_of_run(store, seed)).seal("incomplete: the run had ended, and was retried", store.now())
+
+
+def _check_input(run: RunFolder, seed: SeedRecord, checked: CheckedExperiment) -> None:
+    now = checked.facts.input_hash
+    if now is not None and now != seed.input_hash:
+        source = checked.loaded.experiment.input
+        raise RunStateError(
+            f"the input {getattr(source, source.form)} has changed since run {run.run_id}: "
+            f"its SHA-256 is {now[:12]}..., it was {seed.input_hash[:12]}...",
+            hint="put the input back as it was, or start a new run: rows are known by their place in it",
+        )
+
+
+def _meeting(where: Where, rows: RowSet, lineage: Sequence[Generation], checked: CheckedExperiment) -> RowSet:
+    """Return those of `rows` that meet `where`."""
+    if where.asks_for_failures:
+        rows = failed_so(lineage, rows, where.takes_failure)
+    rows = rows.among(where.rows_in_ranges(len(rows.marks)))
+    return rows.among(_with_keys(where, checked)) if where.keys else rows
+
+
+def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
+    """Return the rows of the input that have one of the keys."""
+    source = checked.loaded.experiment.input
+    if source.key is None:
+        raise ExperimentError(
+            "--where key=...: the rows have no keys", hint="input.key names the column that holds them"
+        )
+    rows = open_rows(source, input_path(checked.loaded))
+    column = rows.columns.index(source.key)
+    return RowSet.of(
+        row_index
+        for batch in numbered(rows.batches(_BATCH_ROWS))
+        for row_index, values in batch.items()
+        if text_of(values[column]) in where.keys
+    )

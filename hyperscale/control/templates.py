@@ -1,0 +1,47 @@
+"""The door to Jinja: templates of YAML, whose values are quoted, and of pages, whose values are escaped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jinja2
+
+from hyperscale.control.resources import templates_folder
+from hyperscale.control.yaml_text import Plain, quoted
+
+
+def yaml_templates() -> jinja2.Environment:
+    """Return what finds the templates of the files for Azure ML."""
+    # ${{...}} belongs to Azure ML, hence these delimiters. `finalize` quotes every value that a template prints,
+    # unless it is Plain: none can be forgotten.
+    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
+        loader=jinja2.FileSystemLoader(templates_folder()),
+        variable_start_string="<%=",
+        variable_end_string="%>",
+        block_start_string="<%",
+        block_end_string="%>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        undefined=jinja2.StrictUndefined,
+        finalize=_printed,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["plain"] = Plain
+    return environment
+
+
+def page_templates(folder: str) -> jinja2.Environment:
+    """Return what finds the templates of HTML pages in `folder` of the templates; every value is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_folder() / folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _printed(value: Any) -> Any:
+    return value if isinstance(value, jinja2.Undefined) else quoted(value)

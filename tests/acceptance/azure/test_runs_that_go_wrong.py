@@ -1,0 +1,242 @@
+"""What can go wrong with a run on Azure ML: it ends whole or says what is missing, and leaves no cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from azure_site import AzureSite, counts, shown
+from emulator import Emulator
+
+SLOW = "import time\n\ndef run(row):\n    time.sleep(0.3)\n    return {'square': int(row['number']) ** 2}\n"
+#: For rows that are long enough to be interrupted.
+LONG = "import time\n\ndef run(row):\n    time.sleep(2)\n"
+LOW_PRIORITY = "tier: low_priority, max_nodes_per_cluster: 4"
+
+
+def test_a_cluster_that_cannot_be_provisioned_is_done_without(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(
+        tmp_path,
+        azure,
+        parallelism="workers: 3, workers_per_node: 1, lease_seconds: 15",
+        compute="max_nodes_per_cluster: 1",
+    )
+    azure.fail_cluster(r"-c01$")
+
+    submitted = site.run("submit", "--yes")
+    run = site.document("status")["run_id"]
+    site.run("watch", run)
+
+    assert "-c01" in submitted.stderr
+    assert counts(site.document("results", run)) == (40, 0, 0)
+    assert azure.cluster_names(run) == []
+
+
+def test_a_seed_that_meets_a_bad_row_ends_the_run_with_its_words(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure, compute=LOW_PRIORITY)
+    azure.before_step("seed", lambda step: (step.input("input")).write_text("number\n1\n2,3\n"))
+
+    run = site.submit()
+    watched = site.run("watch", run, code=None)
+
+    assert watched.returncode not in (0, 130), shown(watched)
+    assert "rows.csv:3" in watched.stdout + watched.stderr
+    assert azure.cluster_names(run) == []
+
+
+def test_a_seed_that_is_killed_ends_the_run(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure)
+    azure.kill_step("seed", when="started")
+
+    run = site.submit()
+    watched = site.run("watch", run, code=None)
+
+    assert watched.returncode not in (0, 130), shown(watched)
+    assert "seed" in watched.stdout + watched.stderr
+    assert azure.cluster_names(run) == []
+
+
+def test_a_consumer_job_that_fails_is_worked_around(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure, code=SLOW)
+
+    run = site.submit()
+    azure.wait_for_step(run, "consume_0", "Running")
+    azure.kill_step("consume_0", job=run)
+    site.run("watch", run)
+
+    assert counts(site.document("results", run)) == (40, 0, 0)
+    assert azure.cluster_names(run) == []
+
+
+def test_half_the_nodes_are_preempted_twice_and_spare_consumers_take_their_place(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    site = AzureSite(
+        tmp_path,
+        azure,
+        code=SLOW,
+        rows=120,
+        parallelism="workers: 4, workers_per_node: 1, lease_seconds: 15",
+        compute=f"{LOW_PRIORITY}, spare_consumers: 100%",
+    )
+
+    run = site.submit()
+    for _ in range(2):
+        azure.wait_for_rows(run, at_least_running=4)
+        azure.preempt(share=0.5)
+    site.run("watch", run)
+
+    assert counts(site.document("results", run)) == (120, 0, 0)
+    assert azure.cluster_names(run) == []
+
+
+def test_a_run_without_any_consumer_left_is_incomplete_and_names_the_command_that_joins(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    site = AzureSite(tmp_path, azure, code=LONG)
+
+    run = site.submit()
+    azure.wait_for_rows(run, at_least_running=2)
+    azure.kill_step(r"consume_\d+", job=run)
+    watched = site.run("watch", run, code=6)
+
+    assert "missing" in watched.stdout
+    assert f"retry {run}" in watched.stdout + watched.stderr or f"--join {run}" in watched.stdout + watched.stderr
+    assert azure.cluster_names(run) == []
+
+
+def test_a_teardown_whose_node_is_lost_is_made_up_for_by_hand(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure, code=SLOW)
+
+    run = site.submit()
+    azure.wait_for_rows(run, at_least_running=2)
+    azure.kill_step("teardown", job=run)
+    watched = site.run("watch", run, code=None)
+    held = azure.cluster_names(run)
+    site.run("teardown", run, "--yes")
+
+    assert held, "a teardown that is dead cannot have deleted them"
+    assert all(name in watched.stdout + watched.stderr for name in held), shown(watched)
+    assert counts(site.document("results", run)) == (40, 0, 0)
+    assert azure.cluster_names(run) == []
+
+
+def test_a_teardown_whose_deletes_fail_twice_tries_again(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure)
+    azure.faults.add(method="DELETE", path=r"/computes/", status=409, code="Conflict", times=2)
+
+    run = site.submit()
+    site.run("watch", run)
+
+    assert counts(site.document("results", run)) == (40, 0, 0)
+    assert azure.cluster_names(run) == []
+
+
+def test_a_cluster_that_cannot_be_deleted_is_named_everywhere(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure)
+    stuck = azure.faults.add(
+        method="DELETE", path=r"/computes/.*-c00", status=403, code="AuthorizationFailed", times=None
+    )
+
+    run = site.submit()
+    watched = site.run("watch", run, code=7)
+    (left,) = azure.cluster_names(run)
+    listed = site.run("gc", "--yes", code=None)
+    azure.faults.requests.remove(stuck)
+    site.run("gc", "--yes")
+
+    assert left in watched.stdout + watched.stderr
+    assert left in listed.stdout + listed.stderr
+    assert azure.cluster_names(run) == []
+    assert counts(site.document("results", run)) == (40, 0, 0)
+
+
+def test_a_run_that_is_cancelled_drains_and_leaves_nothing(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure, code=SLOW, rows=400)
+
+    run = site.submit()
+    azure.wait_for_rows(run, at_least_running=2)
+    site.run("cancel", run)
+    results = site.document("results", run)
+
+    succeeded, failed, missing = counts(results)
+    assert results["outcome"] == "cancelled"
+    assert succeeded + failed + missing == 400
+    assert missing > 0
+    assert azure.cluster_names(run) == []
+
+
+def test_a_run_that_is_cancelled_now_leaves_nothing(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure, code=SLOW, rows=400)
+
+    run = site.submit()
+    azure.wait_for_rows(run, at_least_running=2)
+    site.run("cancel", run, "--now")
+    succeeded, failed, missing = counts(site.document("results", run))
+
+    assert succeeded + failed + missing == 400
+    assert azure.wait_for_job(run) == "Canceled"
+    assert azure.cluster_names(run) == []
+
+
+def test_what_a_job_cancelled_in_the_studio_holds_is_named_by_watch_gc_and_the_next_submit(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    site = AzureSite(tmp_path, azure, code=SLOW, rows=400)
+
+    run = site.submit()
+    azure.wait_for_rows(run, at_least_running=2)
+    azure.execution.grace_seconds = 0  # its teardown does not get to it
+    azure.execution.grace_seconds = 0  # teardown gets no time to delete them
+    azure.cancel_from_studio(run)
+    held = azure.cluster_names(run)
+    watched = site.run("watch", run, code=None)
+    next_submit = site.run("submit", code=None)
+    site.run("gc", "--yes")
+
+    assert held
+    for name in held:
+        assert name in watched.stdout + watched.stderr, shown(watched)
+        assert name in next_submit.stdout + next_submit.stderr, shown(next_submit)
+    assert azure.cluster_names(run) == []
+
+
+def test_an_image_that_cannot_be_built_ends_the_run_and_shows_its_log(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure)
+    azure.fail_image(r"consume")
+
+    run = site.submit()
+    watched = site.run("watch", run, code=None)
+
+    assert watched.returncode not in (0, 130), shown(watched)
+    assert azure.image_log_line in watched.stdout + watched.stderr
+    assert azure.cluster_names(run) == []
+
+
+def test_an_activity_that_cannot_be_imported_ends_the_run_before_it_burns_rows(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure, code="import os\nif 'AZUREML_RUN_ID' in os.environ:\n    import nothing\n" + SLOW)
+
+    run = site.submit()
+    watched = site.run("watch", run, code=6)
+
+    assert "nothing" in watched.stdout + watched.stderr
+    assert counts(site.document("results", run)) == (0, 0, 40)
+    assert azure.cluster_names(run) == []
+
+
+def test_a_run_drains_at_its_cost_failure_and_hour_limits(tmp_path: Path, azure: Emulator) -> None:
+    failing = "import time\n\ndef run(row):\n    time.sleep(0.2)\n    raise ValueError(row['number'])\n"
+    limits = {
+        "cost": (SLOW, "limits: {max_cost_usd: 0.0005}\n", ()),
+        "failure": (failing, "limits: {max_failed: 5}\n", ()),
+        "hour": (SLOW, "limits: {max_hours: 0.01}\n", ()),
+    }
+    for name, (code, more, words) in limits.items():
+        site = AzureSite(tmp_path / name, azure, code=code, rows=2_000, more=more)
+
+        run = site.submit(*words)
+        site.run("watch", run, code=6)
+        results = site.document("results", run)
+
+        assert results["outcome"] == "limit", (name, results)
+        assert results["rows"]["missing"] > 0
+        assert azure.cluster_names(run) == []

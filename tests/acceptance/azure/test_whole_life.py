@@ -1,0 +1,119 @@
+"""The whole life of a run on Azure ML, by the commands that a person types: from doctor to nothing left."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from azure_site import AzureSite, counts
+from emulator import Emulator
+
+#: Clusters of other people that stand in the workspace before, and have to stand there afterwards.
+FOREIGN = ("gpu-a", "team-cpu", "hs-other-abcdef-c00", "hs-control-wzzzzzz", "night")
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, azure: Emulator) -> AzureSite:
+    """5,000 rows for 3 clusters of 4 nodes."""
+    for name in FOREIGN:
+        azure.add_cluster(name)
+    return AzureSite(
+        tmp_path / "home",
+        azure,
+        rows=5_000,
+        parallelism="workers: 12, workers_per_node: 1, lease_seconds: 15",
+    )
+
+
+def test_doctor_plan_submit_watch_and_results_of_a_whole_run(fleet: AzureSite, azure: Emulator) -> None:
+    fleet.run("doctor")
+    plan = fleet.run("plan", "--azure", "--seconds-per-row", "0.01").stdout
+    run = fleet.submit()
+    made = azure.cluster_names(run)
+    watched = fleet.run("watch", run)
+    results = fleet.document("results", run)
+    fleet.run("results", run, "-o", str(fleet.folder / "table.parquet"))
+
+    assert "12 nodes" in plan
+    assert len(made) == 3
+    assert watched.stdout.splitlines()[-1].startswith("Done. succeeded=5,000 failed=0 missing=0 total=5,000")
+    assert counts(results) == (5_000, 0, 0)
+    table = pyarrow.parquet.read_table(fleet.folder / "table.parquet")
+    assert table.column("square").to_pylist() == [number**2 for number in range(5_000)]
+    left = set(azure.cluster_names()) - set(FOREIGN)
+    assert set(FOREIGN) <= set(azure.cluster_names())
+    assert {name.rpartition("-w")[0] for name in left} == {"hs-control"}
+    assert azure.wait_for_job(run) == "Completed"
+
+
+def test_the_same_run_is_followed_from_another_machine(tmp_path: Path, azure: Emulator) -> None:
+    here = AzureSite(tmp_path / "here", azure)
+    there = AzureSite(tmp_path / "there", azure)
+
+    run = here.submit()
+    watched = there.run("watch", run)
+
+    assert watched.stdout.splitlines()[-1].startswith("Done. succeeded=40 failed=0 missing=0 total=40")
+    assert counts(there.document("results", run)) == (40, 0, 0)
+    assert run in json.dumps(there.document("runs", "--azure"))
+
+
+def test_a_run_costs_what_its_nodes_cost_and_says_so(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure)
+
+    run = site.submit()
+    line = site.run("watch", run).stdout.splitlines()[-1]
+
+    assert "$" in line
+    assert site.document("results", run)["cost_usd"] > 0
+
+
+def test_clusters_in_another_region_work_and_go(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(
+        tmp_path, azure, compute="max_nodes_per_cluster: 1, locations: [northeurope]"
+    )
+
+    run = site.submit()
+    used = {azure.cluster(name).location for name in azure.cluster_names(run)}
+    site.run("watch", run)
+
+    assert used == {"northeurope"}
+    assert counts(site.document("results", run)) == (40, 0, 0)
+    assert azure.cluster_names(run) == []
+
+
+def test_two_users_run_one_clone_in_one_region_side_by_side(tmp_path: Path, azure: Emulator) -> None:
+    sites = [AzureSite(tmp_path / name, azure) for name in ("ada", "bob")]
+
+    runs = [site.submit() for site in sites]
+    for site, run in zip(sites, runs, strict=True):
+        site.run("watch", run)
+
+    assert [counts(site.document("results", run)) for site, run in zip(sites, runs, strict=True)] == [(40, 0, 0)] * 2
+    assert [azure.cluster_names(run) for run in runs] == [[], []]
+
+
+def test_azure_that_is_busy_on_every_third_request_costs_time_and_nothing_else(tmp_path: Path, azure: Emulator) -> None:
+    site = AzureSite(tmp_path, azure)
+    azure.faults.add(path="/subscriptions/", status=429, retry_after=0.1, every=3, times=None)
+
+    run = site.submit()
+    site.run("watch", run)
+
+    assert counts(site.document("results", run)) == (40, 0, 0)
+    assert azure.cluster_names(run) == []
+    assert [request for request in azure.requests if request.status == 429]
+
+
+def test_tokens_that_run_out_in_the_middle_are_fetched_again(tmp_path: Path, azure: Emulator) -> None:
+    slow = "import time\n\ndef run(row):\n    time.sleep(0.5)\n    return {'square': int(row['number']) ** 2}\n"
+    site = AzureSite(tmp_path, azure, code=slow, rows=80)
+    azure.token_seconds = 6
+
+    run = site.submit()
+    site.run("watch", run)
+
+    assert counts(site.document("results", run)) == (80, 0, 0)
+    assert azure.cluster_names(run) == []

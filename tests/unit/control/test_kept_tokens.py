@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+from azure.core.credentials import AccessToken
+
+from hyperscale.control.kept_tokens import KeptTokens
+
+
+class CountingCredential:
+    """A credential whose tokens are numbered and live for an hour."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        self.asked.append(scopes)
+        return AccessToken(str(len(self.asked)), 3600)
+
+
+def test_a_token_is_asked_for_once_for_each_audience_as_long_as_it_is_good():
+    now, inner = 0.0, CountingCredential()
+    tokens = KeptTokens(inner, lambda: now)
+
+    first = [tokens.get_token("a").token, tokens.get_token("a", enable_cae=True).token, tokens.get_token("b").token]
+    now = 3301.0
+    later = tokens.get_token("a").token
+
+    assert first == ["1", "1", "2"]
+    assert later == "3"
+
+
+def test_a_token_that_was_refused_is_not_given_again():
+    inner = CountingCredential()
+    tokens = KeptTokens(inner, lambda: 0.0)
+
+    tokens.get_token("a")
+
+    assert tokens.get_token("a", claims="{}").token == "2"
+    assert tokens.get_token("a").token == "2"

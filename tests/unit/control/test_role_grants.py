@@ -1,0 +1,125 @@
+"""Whether roles suffice is decided by what they allow; what cannot be read is unknown, and never missing."""
+
+from __future__ import annotations
+
+import pytest
+from experiments import make_experiment
+
+from hyperscale.control.checks import Check, check_lines, exit_code, last_line
+from hyperscale.control.role_grants import Grant, Permission, judge, role_of
+from hyperscale.control.role_needs import IDENTITY, Need, image_registry, needs_of, vaults
+
+ML = "Microsoft.MachineLearningServices/workspaces"
+COMPUTES = Need("person", "AzureML Compute Operator", "workspace", "", (f"{ML}/computes/read", f"{ML}/computes/delete"))
+BLOBS = Need("run", "Blob", "container", "", data_actions=("Microsoft.Storage/storageAccounts/x/blobs/write",))
+ASSIGN = Need("person", "", IDENTITY, "", ("Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",))
+
+
+def grant(
+    *actions: str, role: str = "role", without: tuple[str, ...] = (), data: tuple[str, ...] = (), **more
+) -> Grant:
+    return Grant(role, (Permission(actions, without, data),), **more)
+
+
+@pytest.mark.parametrize(
+    ("need", "grants", "expected"),
+    [
+        (COMPUTES, [], ("missing", "not assigned")),
+        (COMPUTES, None, ("unknown", "roles cannot be read with your login")),
+        (COMPUTES, [grant("*", role="Owner")], ("ok", "by Owner")),
+        (BLOBS, [grant("*", role="Owner")], ("missing", "not assigned")),
+        (BLOBS, [grant(data=("Microsoft.Storage/*/blobs/*",), role="Data")], ("ok", "by Data")),
+        (COMPUTES, [grant(f"{ML}/computes/*", role="custom")], ("ok", "by custom")),
+        (COMPUTES, [grant(f"{ML}/COMPUTES/*", role="custom")], ("ok", "by custom")),
+        (COMPUTES, [grant("*/read")], ("missing", "not assigned")),
+        (COMPUTES, [grant("*/read"), grant(f"{ML}/computes/delete")], ("ok", "by several roles together")),
+        (
+            COMPUTES,
+            [grant(f"{ML}/*/read", f"{ML}/*/delete", without=(f"{ML}/computes/*/delete",))],
+            ("missing", "not assigned"),
+        ),
+        # What one role takes back, another may give.
+        (COMPUTES, [grant("*", without=("*/delete",)), grant("*/delete")], ("ok", "by several roles together")),
+        (COMPUTES, [grant("*", role="Owner", conditional=True)], ("unknown", "perhaps by Owner")),
+        (COMPUTES, [grant("other/*", conditional=True)], ("missing", "not assigned")),
+        (COMPUTES, [Grant("custom", None)], ("unknown", "perhaps by custom")),
+        (COMPUTES, [Grant("custom", None), grant("*", role="Owner")], ("ok", "by Owner")),
+        (ASSIGN, [grant("Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action")], ("ok", "by role")),
+    ],
+)
+def test_roles_are_judged(need: Need, grants: list[Grant] | None, expected: tuple[str, str]):
+    assert judge(need, grants) == expected
+
+
+def test_a_role_is_read_from_its_definition():
+    parts = {"actions": ["a"], "notActions": ["b"], "dataActions": None}
+
+    name, permissions = role_of({"properties": {"roleName": "custom", "permissions": [parts]}})
+
+    assert (name, permissions) == ("custom", (Permission(("a",), ("b",), (), ()),))
+
+
+def roles_of(whose: str, **parts: object) -> list[str]:
+    return [need.role for need in needs_of(make_experiment(**parts)) if need.whose == whose]
+
+
+def test_needs_are_those_of_the_experiment():
+    own = {"compute": {"identity": "/subscriptions/s/userAssignedIdentities/i"}}
+    existing = {"compute": {"existing": ["gpu-a"], "control": {"existing": "cpu"}}}
+    control_made = {"compute": {"existing": ["gpu-a"]}}
+    data = ["Storage Queue Data Contributor", "Storage Blob Data Contributor"]
+    operator, science = "AzureML Compute Operator", "AzureML Data Scientist"
+
+    assert roles_of("person", **own) == [science, operator, "Managed Identity Operator", *data]
+    assert roles_of("run", **own) == ["Reader", operator, *data]
+    assert roles_of("person", **existing) == [science, *data]
+    assert roles_of("run", **existing) == ["Reader", *data]
+    assert roles_of("person", **control_made) == [science, operator, *data], "it makes the control cluster"
+    assert roles_of("run", **control_made) == ["Reader", *data], "which is never deleted"
+
+
+def test_registries_and_vaults_that_an_experiment_names_are_found():
+    url = "https://{}.vault.azure.net/secrets/key"
+    experiment = make_experiment(
+        environment={"image": "myImages.azurecr.io/team/digits:3"},
+        activity={"entry": "a:b", "secrets": {"A": url.format("one"), "B": url.format("two"), "C": url.format("one")}},
+    )
+
+    assert image_registry(experiment) == "myimages"
+    assert vaults(experiment) == ("one", "two")
+    assert image_registry(make_experiment()) is None
+    assert [need.name for need in needs_of(experiment) if need.name] == ["myimages", "one", "two"]
+
+
+def test_checks_stand_under_their_headings_in_order():
+    checks = [
+        Check("you", "login", "ok", "ada"),
+        Check("storage", "account", "missing", "there is none", "make it"),
+        Check("you", "uses queues", "unknown", "perhaps"),
+    ]
+
+    assert check_lines(checks) == [
+        "you",
+        "  ok       login        ada",
+        "  unknown  uses queues  perhaps",
+        "storage",
+        "  missing  account      there is none",
+        "           -> make it",
+        "",
+        "1 of 3 checks in order, 1 missing, 1 could not be seen.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("states", "code", "last"),
+    [
+        (["ok", "ok"], 0, "All 2 are in order."),
+        (["ok", "unknown"], 0, "1 of 2 checks in order, 0 missing, 1 could not be seen."),
+        (["missing", "unknown"], 5, "0 of 2 checks in order, 1 missing, 1 could not be seen."),
+    ],
+)
+def test_only_what_is_missing_is_an_error(states: list[str], code: int, last: str):
+    checks = [Check("you", "x", state, "") for state in states]  # type: ignore[arg-type]
+
+    assert exit_code(checks) == code
+    assert last_line(checks) == last
