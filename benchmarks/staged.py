@@ -16,10 +16,10 @@ from typing import Any
 
 from measuring import Ended, watch
 
-from hyperscale.control.launching import Places, make_run, plan_run
-from hyperscale.control.pipeline_files import load_pipeline
+from hyperscale.control.local.launching import Places, make_run, plan_run
+from hyperscale.control.local.step_plans import StepPlan, plan_steps
+from hyperscale.control.rendered.pipeline_files import load_pipeline
 from hyperscale.control.run_folder import RunFolder
-from hyperscale.control.step_plans import StepPlan, plan_steps
 
 EXPERIMENT = """\
 name: bench

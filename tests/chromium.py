@@ -64,7 +64,16 @@ class Chromium:
         self._in, theirs_out = os.pipe()
         environment = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER, str(theirs_in), str(theirs_out), program, *FLAGS, f"--user-data-dir={folder}"],
+            [
+                sys.executable,
+                "-c",
+                LAUNCHER,
+                str(theirs_in),
+                str(theirs_out),
+                program,
+                *FLAGS,
+                f"--user-data-dir={folder}",
+            ],
             pass_fds=(theirs_in, theirs_out),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -101,7 +110,9 @@ class Chromium:
             os.close(self._out)
             os.close(self._in)
 
-    def open(self, file: Path, *, width: int = 1200, height: int = 900, dark: bool = False, phone: bool = False) -> None:
+    def open(
+        self, file: Path, *, width: int = 1200, height: int = 900, dark: bool = False, phone: bool = False
+    ) -> None:
         """Open a file of this machine on a screen of that size, and wait until it is loaded and drawn."""
         self.said.clear()
         self.requests.clear()
@@ -153,7 +164,9 @@ class Chromium:
         number, answers = self._numbers, []
         order: dict[str, Any] = {"id": number, "method": method, "params": parameters}
         self._send({**order, "sessionId": self._session} if self._session else order)
-        self._until(lambda: bool(answers), lambda message: answers.append(message) if message.get("id") == number else None)
+        self._until(
+            lambda: bool(answers), lambda message: answers.append(message) if message.get("id") == number else None
+        )
         if "error" in answers[0]:
             raise AssertionError(f"{method}: {answers[0]['error']}")
         return dict(answers[0]["result"])
@@ -161,7 +174,9 @@ class Chromium:
     def _send(self, message: dict[str, Any]) -> None:
         os.write(self._out, json.dumps(message).encode() + b"\0")
 
-    def _until(self, is_enough: Callable[[], bool], take: Callable[[dict[str, Any]], Any] = lambda message: None) -> None:
+    def _until(
+        self, is_enough: Callable[[], bool], take: Callable[[dict[str, Any]], Any] = lambda message: None
+    ) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not is_enough():
             if not select.select([self._in], [], [], max(0.0, deadline - time.monotonic()))[0]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hyperscale.control.loading import load_schema
-from hyperscale.control.schema_defaults import with_defaults
+from hyperscale.control.reading.loading import load_schema
+from hyperscale.control.reading.schema_defaults import with_defaults
 from hyperscale.experiment import Experiment
 from hyperscale.input_facts import InputFacts
 

@@ -6,17 +6,17 @@ import os
 import time
 
 from hyperscale.commands import agreed, say
-from hyperscale.control.azure_place import find_place
-from hyperscale.control.azure_planning import plan_for_azure
-from hyperscale.control.azure_session import Session, open_session
-from hyperscale.control.checking import CheckedExperiment
-from hyperscale.control.clearing import unfinished_here
-from hyperscale.control.left_behind import left_behind
+from hyperscale.control.azure.azure_planning import plan_for_azure
+from hyperscale.control.azure.place import find_place
+from hyperscale.control.azure.session import Session, open_session
+from hyperscale.control.follow.clearing import unfinished_here
+from hyperscale.control.follow.left_behind import left_behind
 from hyperscale.control.plan_table import plan_line, plan_table
 from hyperscale.control.planning import Planned
+from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.run_list import runs_of
-from hyperscale.control.submission_journal import Journal
-from hyperscale.control.submitting import computes_once, submit, take_up
+from hyperscale.control.submit.journal import Journal
+from hyperscale.control.submit.submitting import computes_once, submit, take_up
 from hyperscale.errors import HyperscaleError, RunStateError
 
 

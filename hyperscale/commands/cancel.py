@@ -7,11 +7,11 @@ import os
 import sys
 
 from hyperscale.commands import add_json, add_run_anywhere, print_json, program, say
-from hyperscale.control.cancelling import cancel
-from hyperscale.control.finding import find_anywhere
+from hyperscale.control.follow.cancelling import cancel
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.verdicts import name_in_commands
+from hyperscale.control.follow.watching import follow
 from hyperscale.control.summary import summary_lines
-from hyperscale.control.verdicts import name_in_commands
-from hyperscale.control.watching import follow
 from hyperscale.errors import EXIT_INTERRUPTED
 
 

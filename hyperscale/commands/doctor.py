@@ -6,11 +6,11 @@ import argparse
 import os
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow
-from hyperscale.control.az_defaults import with_az_defaults
-from hyperscale.control.checks import check_lines, exit_code, last_line
-from hyperscale.control.doctor import examine, person_if_logged_in
-from hyperscale.control.loading import load_experiment
-from hyperscale.control.setup_script import setup_script
+from hyperscale.control.azure.az_defaults import with_az_defaults
+from hyperscale.control.doctor.checks import check_lines, exit_code, last_line
+from hyperscale.control.doctor.examining import examine, person_if_logged_in
+from hyperscale.control.doctor.setup_script import setup_script
+from hyperscale.control.reading.loading import load_experiment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from hyperscale.commands import DEFAULT_FILE, add_json, agreed, print_json, say
-from hyperscale.control.clearing import delete_left, unfinished_here
-from hyperscale.control.finding import find_session
-from hyperscale.control.left_behind import left_behind, older_than
-from hyperscale.control.left_lines import left_lines
-from hyperscale.control.left_queues import left_queues
+from hyperscale.control.follow.clearing import delete_left, unfinished_here
+from hyperscale.control.follow.finding import find_session
+from hyperscale.control.follow.left_behind import left_behind, older_than
+from hyperscale.control.follow.left_lines import left_lines
+from hyperscale.control.follow.left_queues import left_queues
 from hyperscale.control.run_list import runs_of
 from hyperscale.control.summary import count
 

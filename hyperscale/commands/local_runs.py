@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from typing import Any
 
 from hyperscale.commands import print_json, program, say
 from hyperscale.control import summary
-from hyperscale.control.drill import Drill
-from hyperscale.control.executing import execute, results_of_life
-from hyperscale.control.local_run import Ending
+from hyperscale.control.local.drill import Drill
+from hyperscale.control.local.executing import execute, results_of_life
+from hyperscale.control.local.local_run import Ending
+from hyperscale.control.report import report_line
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import name_of
 from hyperscale.errors import EXIT_INTERRUPTED
@@ -46,6 +48,8 @@ def tell_end(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, 
         print_json(results)
     elif results is not None:
         print("\n".join(summary.summary_lines(results)), flush=True)
+    if results is not None:
+        say(report_line(folder, results, f"{program()} report {shlex.quote(name_of(folder))}"))
     for line in summary.next_commands(ending, results, name_of(folder), program()):
         say(line)
     if ending.stop_requests:

@@ -37,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     if planned.azure is not None and arguments.seconds_per_row is not None:
         raise ExperimentError("a saved plan has its time and cost already", hint="leave --seconds-per-row out")
     if environ is not None:
-        from hyperscale.control.azure_planning import plan_from_azure  # its libraries are not for the plan offline
+        from hyperscale.control.azure.azure_planning import (
+            plan_from_azure,  # its libraries are not for the plan offline
+        )
 
         with say_if_slow("asking Azure for quota, sizes and prices"):
             planned = plan_from_azure(planned, environ, arguments.seconds_per_row)

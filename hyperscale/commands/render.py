@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, say
-from hyperscale.control.pipeline_checks import load_checked_pipeline
 from hyperscale.control.planning import Planned, open_plan
-from hyperscale.control.rendered_files import check_files, other_pipelines, write_files
-from hyperscale.control.rendering import azure_inputs, render
-from hyperscale.control.staging import check_target, stage_code
+from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
+from hyperscale.control.rendered.rendered_files import check_files, other_pipelines, write_files
+from hyperscale.control.rendered.rendering import azure_inputs, render
+from hyperscale.control.rendered.staging import check_target, stage_code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 from hyperscale.commands import add_json, add_run_anywhere, print_json, program, say_if_slow
-from hyperscale.control.finding import find_anywhere
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.verdicts import without_results
 from hyperscale.control.report import write_report
 from hyperscale.control.run_list import read_results
-from hyperscale.control.verdicts import without_results
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

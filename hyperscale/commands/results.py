@@ -10,12 +10,12 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.commands import add_json, add_run_anywhere, print_json, program, say
-from hyperscale.control.finding import find_anywhere
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.verdicts import continue_command, without_results
 from hyperscale.control.results_table import Preview, copy_results, read_preview
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import summary_lines
 from hyperscale.control.text_table import text_table
-from hyperscale.control.verdicts import continue_command, without_results
 from hyperscale.node.control import read_seed
 
 PREVIEW_ROWS = 10

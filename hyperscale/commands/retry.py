@@ -8,9 +8,9 @@ import os
 from hyperscale.commands import add_json, add_run_anywhere, add_set, print_json, program, say, say_if_slow
 from hyperscale.commands.local_runs import add_workers, execute_and_tell
 from hyperscale.control import summary
-from hyperscale.control.checking import CheckedExperiment
-from hyperscale.control.finding import FoundRun, find_anywhere
-from hyperscale.control.launching import Places, make_run, plan_here
+from hyperscale.control.follow.finding import FoundRun, find_anywhere
+from hyperscale.control.local.launching import Places, make_run, plan_here
+from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.retrying import check_again
 from hyperscale.control.run_folder import check_machine
 from hyperscale.errors import EXIT_SUCCESS, ExperimentError

@@ -9,11 +9,11 @@ from pathlib import Path
 from hyperscale.commands import add_file, add_json, add_set, say, say_if_slow
 from hyperscale.commands.local_runs import add_workers, execute_and_tell, tell_end, whole_number
 from hyperscale.control import summary
-from hyperscale.control.drill import Drill, read_drill
-from hyperscale.control.launching import Places, make_run, plan_run, take_pipeline
-from hyperscale.control.local_run import Ending
-from hyperscale.control.pipeline_checks import load_checked_pipeline
-from hyperscale.control.resume import prepare_resume
+from hyperscale.control.local.drill import Drill, read_drill
+from hyperscale.control.local.launching import Places, make_run, plan_run, take_pipeline
+from hyperscale.control.local.local_run import Ending
+from hyperscale.control.local.resume import prepare_resume
+from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
 from hyperscale.control.run_folder import check_machine
 from hyperscale.control.run_list import find_run, runs_of
 from hyperscale.errors import ExperimentError

@@ -8,8 +8,8 @@ import shutil
 from datetime import datetime
 
 from hyperscale.commands import add_file, add_json, print_json, program, say
-from hyperscale.control.azure_runs import WorkspaceRun, list_workspace_runs
-from hyperscale.control.finding import find_session
+from hyperscale.control.azure.azure_runs import WorkspaceRun, list_workspace_runs
+from hyperscale.control.follow.finding import find_session
 from hyperscale.control.run_list import RunInfo, list_runs, runs_of
 from hyperscale.control.text_table import text_table
 

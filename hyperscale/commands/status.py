@@ -6,9 +6,9 @@ import argparse
 import os
 
 from hyperscale.commands import add_json, add_run_anywhere, print_json
-from hyperscale.control.finding import find_anywhere
-from hyperscale.control.look_lines import status_lines
-from hyperscale.control.watching import look_once
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.look_lines import status_lines
+from hyperscale.control.follow.watching import look_once
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

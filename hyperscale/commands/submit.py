@@ -9,20 +9,21 @@ import sys
 from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
 from hyperscale.commands.azure_runs import agree_to, finish_earlier, submit_shown
 from hyperscale.commands.local_runs import whole_number
-from hyperscale.control.azure_place import find_place
-from hyperscale.control.azure_planning import check_placement, plan_for_azure
-from hyperscale.control.azure_session import Session, open_session
-from hyperscale.control.finding import find_anywhere
-from hyperscale.control.joining import join, plan_join
+from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
+from hyperscale.control.azure.place import find_place
+from hyperscale.control.azure.session import Session, open_session
+from hyperscale.control.azure.storage_probe import check_storage
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.verdicts import name_in_commands, verdict_of
+from hyperscale.control.follow.watching import follow
 from hyperscale.control.planning import Planned, is_saved_plan, open_plan
-from hyperscale.control.storage_probe import check_storage
-from hyperscale.control.submission_journal import Journal
-from hyperscale.control.submission_summary import next_commands, submission_document, submission_lines
-from hyperscale.control.submitting import computes_once
+from hyperscale.control.report import report_line
+from hyperscale.control.submit.joining import join, plan_join
+from hyperscale.control.submit.journal import Journal
+from hyperscale.control.submit.submission_summary import next_commands, submission_document, submission_lines
+from hyperscale.control.submit.submitting import computes_once
 from hyperscale.control.summary import summary_lines
-from hyperscale.control.trial_figures import trial_state
-from hyperscale.control.verdicts import verdict_of
-from hyperscale.control.watching import follow
+from hyperscale.control.trial.figures import trial_state
 from hyperscale.errors import ExperimentError, PlanError
 
 
@@ -105,6 +106,8 @@ def _watch(arguments: argparse.Namespace, journal: Journal) -> int:
     results = follower.results
     if results is not None and not arguments.json:
         print("\n".join(summary_lines(results)), flush=True)
+    if results is not None:
+        say(report_line(found.folder, results, f"{program()} report {name_in_commands(found)}"))
     return verdict_of(found, look, results, program())
 
 

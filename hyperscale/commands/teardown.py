@@ -6,8 +6,8 @@ import argparse
 import os
 
 from hyperscale.commands import add_run_anywhere, agreed, say
-from hyperscale.control.finding import find_anywhere
-from hyperscale.control.tearing_down import check_is_over, tear_down_here
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.tearing_down import check_is_over, tear_down_here
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

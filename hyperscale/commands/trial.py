@@ -13,20 +13,20 @@ from typing import Any
 from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
 from hyperscale.commands.local_runs import whole_number
 from hyperscale.control import summary
-from hyperscale.control.azure_planning import plan_for_azure
-from hyperscale.control.checking import check_experiment
-from hyperscale.control.executing import execute, results_of_life
-from hyperscale.control.finding import find_anywhere
-from hyperscale.control.launching import Places, make_run, plan_here
+from hyperscale.control.azure.azure_planning import plan_for_azure
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.verdicts import verdict_of
+from hyperscale.control.follow.watching import follow
+from hyperscale.control.local.executing import execute, results_of_life
+from hyperscale.control.local.launching import Places, make_run, plan_here
 from hyperscale.control.planning import Planned, plan_offline
+from hyperscale.control.reading.checking import check_experiment
 from hyperscale.control.run_folder import RunFolder, check_machine
 from hyperscale.control.run_list import name_of, runs_of
-from hyperscale.control.trial_figures import keep_trial
-from hyperscale.control.trial_measures import measure, outcomes_of
-from hyperscale.control.trial_rows import with_trial_rows
-from hyperscale.control.trial_table import failure_text, trial_document, trial_lines
-from hyperscale.control.verdicts import verdict_of
-from hyperscale.control.watching import follow
+from hyperscale.control.trial.figures import keep_trial
+from hyperscale.control.trial.measures import measure, outcomes_of
+from hyperscale.control.trial.trial_rows import with_trial_rows
+from hyperscale.control.trial.trial_table import failure_text, trial_document, trial_lines
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.plan import Plan

@@ -7,9 +7,9 @@ import os
 from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, say
-from hyperscale.control.checking import CheckedExperiment, check_experiment
 from hyperscale.control.figures import counted, size_text
-from hyperscale.control.secret_variables import missing_secrets
+from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
+from hyperscale.control.reading.secret_variables import missing_secrets
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Activity
 

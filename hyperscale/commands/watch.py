@@ -9,11 +9,12 @@ import sys
 from typing import Any
 
 from hyperscale.commands import add_json, add_run_anywhere, program, say
-from hyperscale.control.finding import FoundRun, find_anywhere
-from hyperscale.control.look_lines import come_back
+from hyperscale.control.follow.finding import FoundRun, find_anywhere
+from hyperscale.control.follow.look_lines import come_back
+from hyperscale.control.follow.verdicts import continue_command, name_in_commands, verdict_of
+from hyperscale.control.follow.watching import follow
+from hyperscale.control.report import report_line
 from hyperscale.control.summary import summary_lines
-from hyperscale.control.verdicts import continue_command, name_in_commands, verdict_of
-from hyperscale.control.watching import follow
 from hyperscale.errors import EXIT_INTERRUPTED
 
 
@@ -42,6 +43,8 @@ def _watch(found: FoundRun, *, as_json: bool) -> int:
         print("\n".join(summary_lines(results)), flush=True)
         if results["rows"]["missing"]:
             say(f"continue: {continue_command(found, program())}")
+    if results is not None:
+        say(report_line(found.folder, results, f"{program()} report {name_in_commands(found)}"))
     return verdict_of(found, look, results, program())
 
 

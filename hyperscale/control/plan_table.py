@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hyperscale.control.azure_lines import azure_pairs
+from hyperscale.control.azure.azure_lines import azure_pairs
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.experiment import Limits

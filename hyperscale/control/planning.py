@@ -12,9 +12,9 @@ from typing import Any
 
 import hyperscale
 from hyperscale.azure_plan import AzurePlan
-from hyperscale.control.checking import CheckedExperiment, check_experiment
-from hyperscale.control.rendering import templates_hash
-from hyperscale.control.staging import code_hash
+from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
+from hyperscale.control.rendered.rendering import templates_hash
+from hyperscale.control.rendered.staging import code_hash
 from hyperscale.errors import RunStateError
 from hyperscale.plan import Plan, make_plan
 

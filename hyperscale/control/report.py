@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from contextlib import closing, suppress
@@ -10,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.control.loading import load_experiment
 from hyperscale.control.outcome_times import row_times
+from hyperscale.control.reading.loading import load_experiment
+from hyperscale.control.reading.secret_words import without_secrets
 from hyperscale.control.report_page import render_page
 from hyperscale.control.report_tables import RunFacts
 from hyperscale.control.results_table import read_keys
 from hyperscale.control.run_curves import RunCurves
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
-from hyperscale.control.secret_words import without_secrets
-from hyperscale.control.trial_figures import TRIALS, Trial
+from hyperscale.control.trial.figures import TRIALS, Trial
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.node.control import read_manifest, read_seed, rows_of_run
 from hyperscale.node.ledger_reader import read_seals
@@ -58,7 +59,7 @@ def write_report(run: RunFolder, out: Path | None = None) -> Path:
         page = render_page(_facts(run, store), *_experiment_text(read_manifest(store) or {}))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        coming = file.with_name(f".{file.name}.part")
+        coming = file.with_name(f".{file.name}.{os.getpid()}.part")  # `run` and a `watch` of it may end together
         coming.write_text(page, encoding="utf-8")
         coming.replace(file)
     except OSError as error:

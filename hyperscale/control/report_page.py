@@ -11,7 +11,7 @@ from hyperscale.control import report_tables
 from hyperscale.control.figures import counted
 from hyperscale.control.progress import rate_text
 from hyperscale.control.report_charts import chart_data, length
-from hyperscale.control.report_tables import UNKNOWN, RunFacts, percent, time_text
+from hyperscale.control.report_tables import UNKNOWN, RunFacts, percent, time_text, usd
 from hyperscale.control.resources import templates_folder
 from hyperscale.control.summary import last_line, retried_lines
 from hyperscale.control.templates import page_templates
@@ -91,16 +91,16 @@ def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
         found.append((f"{name} of a row", value, "seconds of the attempt that counts, to half a percent"))
     if facts.idle_share is not None:
         found.append(
-            ("idle", percent(facts.idle_share), "of the lives of the workers they had no row: start, waits, tail")
+            ("idle", percent(facts.idle_share), "of the time of the workers, from start to end, without a row")
         )
     if spans.lanes:
         tail = spans.tail_seconds()
-        found.append(("tail", length(tail) if tail else "none", "at the end, fewer than half of the workers were busy"))
+        found.append(("tail", length(tail) if tail else "none", "at the end, with fewer than half of the workers busy"))
     cost, done = results.get("cost_usd"), sum(report_tables.seal_rows(facts))
     if cost is not None:
-        found.append(("cost", f"${cost:,.2f}", "list price of the consumers' nodes"))
+        found.append(("cost", usd(cost), "list price of the consumers' nodes"))
         if done:
-            found.append(("a row", f"${cost / done:,.3g}", "cost of the run by the rows that have an outcome"))
+            found.append(("a row", usd(cost / done), "cost of the run by the rows that have an outcome"))
     return found
 
 

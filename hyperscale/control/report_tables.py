@@ -13,7 +13,7 @@ from hyperscale.control.figures import counted
 from hyperscale.control.progress import rate_text
 from hyperscale.control.report_charts import PERCENTILES, length, short_name
 from hyperscale.control.run_curves import SPANS, RunCurves, joined
-from hyperscale.control.trial_figures import Trial
+from hyperscale.control.trial.figures import Trial
 from hyperscale.ledger import Seal
 from hyperscale.node.control import SeedRecord
 
@@ -205,13 +205,13 @@ def cost_table(facts: RunFacts) -> Table:
         return Table(("", ""), ())
     price = (facts.manifest.get("azure") or {}).get("usd_per_node_hour")
     done = sum(seal_rows(facts))
-    rows = [("the nodes of its consumers", f"${cost:,.2f}"), ("node hours", f"{facts.node_seconds / 3600:,.2f}")]
+    rows = [("the nodes of its consumers", usd(cost)), ("node hours", f"{facts.node_seconds / 3600:,.2f}")]
     if price is not None:
-        rows.append(("list price of a node, an hour", f"${float(price):,.4g}"))
+        rows.append(("list price of a node, an hour", usd(float(price))))
     if done:
-        rows += [("a row", f"${cost / done:,.3g}"), ("a thousand rows", f"${1000 * cost / done:,.2f}")]
+        rows += [("a row", usd(cost / done)), ("a thousand rows", usd(1000 * cost / done))]
     if facts.idle_share is not None:
-        rows.append(("of it, time without a row", f"${cost * facts.idle_share:,.2f} ({percent(facts.idle_share)})"))
+        rows.append(("of it, time without a row", f"{usd(cost * facts.idle_share)} ({percent(facts.idle_share)})"))
     return Table(("of this run", "list price"), rows, _numbers(1))
 
 
@@ -258,10 +258,10 @@ def _trial_rows(facts: RunFacts, set_up_seconds: float) -> Iterable[Cells]:
 def _limit_rows(facts: RunFacts, results: Mapping[str, Any]) -> Iterable[Cells]:
     limits = (facts.manifest.get("node_experiment") or {}).get("limits") or {}
     if limits.get("max_hours") is not None:
-        yield "limits.max_hours", f"{limits['max_hours']:g}", f"{float(results['seconds']) / 3600:.3g}"
+        yield "limits.max_hours", f"{limits['max_hours']:g} h", length(float(results["seconds"]))
     if limits.get("max_cost_usd") is not None:
         cost = results.get("cost_usd")
-        yield "limits.max_cost_usd", f"${limits['max_cost_usd']:,.2f}", UNKNOWN if cost is None else f"${cost:,.2f}"
+        yield "limits.max_cost_usd", usd(limits["max_cost_usd"]), UNKNOWN if cost is None else usd(cost)
     if limits.get("max_failed") is not None:
         yield "limits.max_failed", str(limits["max_failed"]), f"{counted(int(results['rows']['failed']), 'row')} failed"
 
@@ -269,6 +269,13 @@ def _limit_rows(facts: RunFacts, results: Mapping[str, Any]) -> Iterable[Cells]:
 def percent(share: float) -> str:
     """Return a share for people."""
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
+def usd(amount: float) -> str:
+    """Return an amount of money; of less than a cent the first three digits that are not 0."""
+    if amount >= 0.01 or amount <= 0:
+        return f"${amount:,.2f}"
+    return f"${amount:.{2 - math.floor(math.log10(amount))}f}"
 
 
 def time_text(at: float) -> str:

@@ -7,11 +7,11 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from hyperscale.control.checking import CheckedExperiment, SelectedRows, check_experiment, with_selected
-from hyperscale.control.finding import FoundRun
-from hyperscale.control.input_check import input_path
+from hyperscale.control.follow.finding import FoundRun
+from hyperscale.control.follow.watching import look_once
+from hyperscale.control.reading.checking import CheckedExperiment, SelectedRows, check_experiment, with_selected
+from hyperscale.control.reading.input_check import input_path
 from hyperscale.control.run_folder import RunFolder
-from hyperscale.control.watching import look_once
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.ledger import Seal
 from hyperscale.node.chain import Chain

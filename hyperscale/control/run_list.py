@@ -13,7 +13,7 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.control.run_folder import RUNS, RunFolder
-from hyperscale.control.submission_journal import JOURNAL
+from hyperscale.control.submit.journal import JOURNAL
 from hyperscale.errors import AzureError, RunStateError
 from hyperscale.node.stores import MissingBlobError, Store
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.control.deciding import SEED, TEARDOWN
-from hyperscale.control.local_run import Ending
+from hyperscale.control.local.deciding import SEED, TEARDOWN
+from hyperscale.control.local.local_run import Ending
 from hyperscale.control.progress import duration, rate_text
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import EXIT_SUCCESS, AzureError, ExperimentError, HyperscaleError, IncompleteRunError

@@ -6,8 +6,8 @@ from typing import Any
 
 import jinja2
 
+from hyperscale.control.rendered.yaml_text import Plain, quoted
 from hyperscale.control.resources import templates_folder
-from hyperscale.control.yaml_text import Plain, quoted
 
 
 def yaml_templates() -> jinja2.Environment:

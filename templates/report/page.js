@@ -31,7 +31,21 @@
   }
 
   function timeAxis() {
-    return axis({ incrs: STEPS, space: 64, values: (u, splits) => splits.map(elapsed) });
+    const short = (seconds) => elapsed(seconds).replace("m00s", "m").replace("h00m", "h");
+    return axis({ size: 36, incrs: STEPS, space: 64, values: (u, splits) => splits.map(short) });
+  }
+
+  // Of more points than a screen can show, the mean of each two, and of those again.
+  function thinned(found, names, width) {
+    const result = Object.assign({}, found);
+    while (result[names[0]].length * 3 > width && result[names[0]].length % 2 === 0) {
+      result.seconds *= 2;
+      for (const name of names) {
+        const values = result[name];
+        result[name] = values.filter((_, at) => at % 2 === 0).map((value, at) => (value + values[2 * at + 1]) / 2);
+      }
+    }
+    return result;
   }
 
   // Each value holds from its point on: the last one once more, at the end.
@@ -43,6 +57,9 @@
     return Array.from({ length: count + 1 }, (_, number) => number * seconds);
   }
 
+  // Charts over time share their left edge, so that one can look from one to the next.
+  const NAMED_LANES = 24;
+  const left = charts.timeline.lanes.length <= NAMED_LANES ? 92 : 56;
   const stepped = uPlot.paths.stepped({ align: 1 });
   const noPoints = { show: false };
 
@@ -52,7 +69,7 @@
       options: {
         padding: [10, 16, 0, 0],
         scales: { x: { time: false, range: [0, count * seconds] }, y: { range: (u, low, high) => [0, (high || 1) * 1.08] } },
-        axes: [timeAxis(), axis({ size: 56, space: 32, values: (u, splits) => splits.map(short) })],
+        axes: [timeAxis(), axis({ size: left, space: 32, values: (u, splits) => splits.map(short) })],
         series: [{}].concat(series),
       },
       data: [points(count, seconds)].concat(values.map(held)),
@@ -60,8 +77,8 @@
     };
   }
 
-  function throughput() {
-    const found = charts.throughput;
+  function throughput(width) {
+    const found = thinned(charts.throughput, ["succeeded", "failed"], width);
     const series = [
       { stroke: colour("good"), fill: colour("good-area"), width: 2, paths: stepped, points: noPoints },
       { stroke: colour("bad"), width: 2, dash: [6, 4], paths: stepped, points: noPoints, show: found.failed.some(Boolean) },
@@ -94,7 +111,7 @@
         padding: [56, 24, 0, 0],
         scales: { x: { time: false, range: [-0.5, count - 0.5] }, y: { range: (u, low, high) => [0, high * 1.05] } },
         axes: [
-          axis({ splits: () => edges, values: (u, splits) => splits.map((split) => found.edges[split + 0.5]) }),
+          axis({ size: 36, splits: () => edges, values: (u, splits) => splits.map((split) => found.edges[split + 0.5]) }),
           axis({ size: 56, space: 32, incrs: WHOLE, values: (u, splits) => splits.map(short) }),
         ],
         series: [{}, { stroke: colour("good"), fill: colour("good"), width: 0, points: noPoints,
@@ -111,27 +128,35 @@
     const ratio = devicePixelRatio, context = u.ctx;
     context.save();
     context.font = "600 " + 12 * ratio + "px system-ui, sans-serif";
-    context.strokeStyle = context.fillStyle = colour("mark");
+    context.strokeStyle = colour("mark");
     context.lineWidth = 1.5 * ratio;
     context.textBaseline = "middle";
-    marks.forEach(([name, at, text], number) => {
-      const x = Math.round(u.valToPos(at, "x", true));
-      const y = u.bbox.top - (46 - 16 * number) * ratio;
-      const isRight = x > u.bbox.left + u.bbox.width * 0.7;
+    context.textAlign = "left";
+    const placed = marks.map(([name, at, text], number) => ({
+      x: Math.round(u.valToPos(at, "x", true)), y: u.bbox.top - (46 - 16 * number) * ratio, text: name + " " + text,
+    }));
+    for (const mark of placed) {
       context.beginPath();
-      context.moveTo(x, y);
-      context.lineTo(x, u.bbox.top + u.bbox.height);
+      context.moveTo(mark.x, mark.y);
+      context.lineTo(mark.x, u.bbox.top + u.bbox.height);
       context.stroke();
-      context.textAlign = isRight ? "right" : "left";
-      context.fillText(name + " " + text, x + (isRight ? -5 : 5) * ratio, y);
-    });
+    }
+    for (const mark of placed) {
+      const width = context.measureText(mark.text).width;
+      const fits = mark.x + 5 * ratio + width < u.ctx.canvas.width;
+      const from = fits ? mark.x + 5 * ratio : mark.x - 5 * ratio - width;
+      context.fillStyle = colour("ground");
+      context.fillRect(from - 2 * ratio, mark.y - 8 * ratio, width + 4 * ratio, 16 * ratio);
+      context.fillStyle = colour("mark");
+      context.fillText(mark.text, from, mark.y);
+    }
     context.restore();
   }
 
   function timeline(width) {
     const found = charts.timeline, lanes = found.lanes, count = lanes[0][1].length;
     const lane = Math.min(22, Math.max(3, 420 / lanes.length));
-    const named = lanes.length <= 24;
+    const named = lanes.length <= NAMED_LANES;
     const centres = lanes.map((_, number) => number + 0.5);
     const every = Math.ceil(lanes.length / 10);
     return {
@@ -142,7 +167,7 @@
         axes: [
           timeAxis(),
           axis({
-            size: named ? 104 : 56, gap: 4, grid: { show: false },
+            size: left, gap: 4, grid: { show: false },
             splits: () => (named ? centres : centres.filter((_, number) => number % every === 0)),
             values: (u, splits) => splits.map((split) => (named ? lanes[split - 0.5][0] : String(split + 0.5))),
           }),

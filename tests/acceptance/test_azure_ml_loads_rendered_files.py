@@ -9,10 +9,10 @@ import pytest
 from azure_ml import assert_azure_ml_takes, compute_request
 from experiments import WORKSPACE, make_experiment, make_facts
 
-from hyperscale.control.pipeline_checks import check_pipeline
-from hyperscale.control.rendered_files import write_files
-from hyperscale.control.rendering import RunInputs, azure_inputs, render
-from hyperscale.control.staging import stage_code
+from hyperscale.control.rendered.pipeline_checks import check_pipeline
+from hyperscale.control.rendered.rendered_files import write_files
+from hyperscale.control.rendered.rendering import RunInputs, azure_inputs, render
+from hyperscale.control.rendered.staging import stage_code
 from hyperscale.experiment import Experiment
 from hyperscale.plan import make_plan, plan_for_this_machine
 

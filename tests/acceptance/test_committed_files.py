@@ -9,7 +9,7 @@ import pytest
 from azure_ml import assert_azure_ml_takes
 from conftest import Command
 
-from hyperscale.control.pipeline_checks import check_pipeline
+from hyperscale.control.rendered.pipeline_checks import check_pipeline
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from azure_site import AzureSite
 
-from hyperscale.control.checks import Check, exit_code
-from hyperscale.control.doctor import examine
-from hyperscale.control.loading import load_experiment
+from hyperscale.control.doctor.checks import Check, exit_code
+from hyperscale.control.doctor.examining import examine
+from hyperscale.control.reading.loading import load_experiment
 
 if TYPE_CHECKING:
     from emulator import Emulator

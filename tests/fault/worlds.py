@@ -19,7 +19,7 @@ from run_places import OnThisMachine, RunPlace
 
 from hyperscale import blobs
 from hyperscale.body import Body
-from hyperscale.control.resume import prepare_resume
+from hyperscale.control.local.resume import prepare_resume
 from hyperscale.experiment import NodeExperiment
 from hyperscale.failures import RetryPolicy
 from hyperscale.ledger import Seal

@@ -14,9 +14,9 @@ from emulator.resources import Job, Step
 
 from hyperscale import blobs
 from hyperscale.azure_run import TAG_RUN, AzureRun
-from hyperscale.control.finding import find_anywhere
-from hyperscale.control.look import Look
-from hyperscale.control.observing import STEPS_EVERY_LOOKS, Observer
+from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.look import Look
+from hyperscale.control.follow.observing import STEPS_EVERY_LOOKS, Observer
 from hyperscale.ledger import failed_line, write_part
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
 from hyperscale.node.counting import CountingStore, RequestCounts

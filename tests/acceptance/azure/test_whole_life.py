@@ -71,9 +71,7 @@ def test_a_run_costs_what_its_nodes_cost_and_says_so(tmp_path: Path, azure: Emul
 
 
 def test_clusters_in_another_region_work_and_go(tmp_path: Path, azure: Emulator) -> None:
-    site = AzureSite(
-        tmp_path, azure, compute="max_nodes_per_cluster: 1, locations: [northeurope]"
-    )
+    site = AzureSite(tmp_path, azure, compute="max_nodes_per_cluster: 1, locations: [northeurope]")
 
     run = site.submit()
     used = {azure.cluster(name).location for name in azure.cluster_names(run)}

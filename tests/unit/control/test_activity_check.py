@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.activity_check import check_activity
-from hyperscale.control.loading import LoadedExperiment, load_experiment
+from hyperscale.control.reading.activity_check import check_activity
+from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
 from hyperscale.errors import ExperimentError
 
 

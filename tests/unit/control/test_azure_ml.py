@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from experiments import WORKSPACE, make_experiment, make_facts
 
-from hyperscale.control.azure_ml import _one_schema, without_secrets
-from hyperscale.control.rendering import RunInputs, render
+from hyperscale.control.azure.azure_ml import _one_schema, without_secrets
+from hyperscale.control.rendered.rendering import RunInputs, render
 from hyperscale.plan import make_plan
 
 

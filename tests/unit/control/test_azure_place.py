@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.az_defaults import az_folder
-from hyperscale.control.azure_place import find_place, sources_of
-from hyperscale.control.checking import check_experiment
-from hyperscale.control.loading import load_experiment
+from hyperscale.control.azure.az_defaults import az_folder
+from hyperscale.control.azure.place import find_place, sources_of
+from hyperscale.control.reading.checking import check_experiment
+from hyperscale.control.reading.loading import load_experiment
 from hyperscale.errors import AzureError, ExperimentError
 
 ID = "11111111-1111-1111-1111-11111111111"

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from hyperscale.control.azure_session import Person, person_of
+from hyperscale.control.azure.session import Person, person_of
 from hyperscale.errors import AzureError
 
 CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperscale.control.bindings import check_order, command_arguments, fill, next_steps, parents_of, shell_operator
+from hyperscale.control.rendered.bindings import (
+    check_order,
+    command_arguments,
+    fill,
+    next_steps,
+    parents_of,
+    shell_operator,
+)
 from hyperscale.errors import ExperimentError
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.input_check import check_input
-from hyperscale.control.loading import load_experiment
+from hyperscale.control.reading.input_check import check_input
+from hyperscale.control.reading.loading import load_experiment
 from hyperscale.errors import ExperimentError
 
 BROKEN = Path(__file__).parents[2] / "broken"

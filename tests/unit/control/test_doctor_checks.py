@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hyperscale.control.doctor_compute import RunIdentity, cluster_check
-from hyperscale.control.doctor_storage import account_state
+from hyperscale.control.doctor.compute import RunIdentity, cluster_check
+from hyperscale.control.doctor.storage import account_state
 from hyperscale.node.workspace_facts import compute_facts
 
 IDENTITY = RunIdentity("hyperscale", "principal", "AAAA-1")

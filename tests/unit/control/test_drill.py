@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.drill import Drill, Kill, RunningDrill, kills, read_drill, workers_of
-from hyperscale.control.steps import Step, StepCommand
+from hyperscale.control.local.drill import Drill, Kill, RunningDrill, kills, read_drill, workers_of
+from hyperscale.control.local.steps import Step, StepCommand
 from hyperscale.errors import ExperimentError
 
 #: Stands for a consumer: its child's command line reads like a worker's.

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperscale.control.duplicate_keys import KeyIndex
+from hyperscale.control.reading.duplicate_keys import KeyIndex
 
 KEYS = st.lists(st.lists(st.sampled_from("abcdefgh") | st.integers(0, 30), max_size=6), max_size=6)
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from experiments import make_experiment, make_facts
 
-from hyperscale.control.environments import CONTROL_REQUIREMENTS, NODE_REQUIREMENTS, conflicts
-from hyperscale.control.rendering import RunInputs, render
+from hyperscale.control.rendered.environments import CONTROL_REQUIREMENTS, NODE_REQUIREMENTS, conflicts
+from hyperscale.control.rendered.rendering import RunInputs, render
 from hyperscale.errors import ExperimentError
 from hyperscale.plan import make_plan
 

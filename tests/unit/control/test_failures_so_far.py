@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.control.failures_so_far import PARTS_A_LOOK, FailuresSoFar
+from hyperscale.control.follow.failures_so_far import PARTS_A_LOOK, FailuresSoFar
 from hyperscale.ledger import failed_line, write_part
 from hyperscale.node.counting import CountingStore, RequestCounts
 from hyperscale.node.stores.folder import FolderStore

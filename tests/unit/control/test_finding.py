@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.finding import find_anywhere
+from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.run_folder import RUNS, Launch, RunFolder
 from hyperscale.control.run_list import runs_of
 from hyperscale.errors import RunStateError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.input_check import check_input
-from hyperscale.control.loading import LoadedExperiment, load_experiment
+from hyperscale.control.reading.input_check import check_input
+from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
 from hyperscale.errors import ExperimentError
 from hyperscale.input_facts import InputFacts
 
@@ -138,8 +138,8 @@ def test_bad_rows_of_all_kinds_come_in_the_order_of_the_file(tmp_path: Path):
 def test_the_memory_of_a_check_does_not_grow_with_the_input(tmp_path: Path):
     code = (
         "import pathlib, resource, sys\n"
-        "from hyperscale.control.input_check import check_input\n"
-        "from hyperscale.control.loading import load_experiment\n"
+        "from hyperscale.control.reading.input_check import check_input\n"
+        "from hyperscale.control.reading.loading import load_experiment\n"
         "facts, _ = check_input(load_experiment(pathlib.Path(sys.argv[1])))\n"
         "print(facts.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from hyperscale.azure_run import TAG_CONTROL, TAG_EXPIRES_AT, TAG_RENDER, TAG_RUN
-from hyperscale.control.azure_times import unix_seconds
-from hyperscale.control.left_behind import LeftBehind, is_of_a_run, older_than, reason_left, run_started_at
-from hyperscale.control.left_lines import left_lines
+from hyperscale.control.azure.times import unix_seconds
+from hyperscale.control.follow.left_behind import LeftBehind, is_of_a_run, older_than, reason_left, run_started_at
+from hyperscale.control.follow.left_lines import left_lines
 from hyperscale.node.workspace_facts import ComputeFacts, JobFacts
 
 RUN = "digits-20261122-190000-ab12"

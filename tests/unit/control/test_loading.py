@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.loading import load_experiment
+from hyperscale.control.reading.loading import load_experiment
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import ControlCompute, Experiment, Mount
 
@@ -326,7 +326,7 @@ def test_a_yaml_bomb_takes_two_seconds_and_200_megabytes_at_most(name: str):
         "import resource, sys, pathlib\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (2, 2))\n"
         "resource.setrlimit(resource.RLIMIT_DATA, (200 << 20, 200 << 20))\n"
-        "from hyperscale.control.loading import load_experiment\n"
+        "from hyperscale.control.reading.loading import load_experiment\n"
         "from hyperscale.errors import ExperimentError\n"
         "try: load_experiment(pathlib.Path(sys.argv[1]))\n"
         "except ExperimentError: print('refused')\n"

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from hyperscale.control.bindings import State
-from hyperscale.control.deciding import Decision, decide
-from hyperscale.control.local_run import Ending, LocalRun
-from hyperscale.control.pipeline_files import load_pipeline
+from hyperscale.control.local.deciding import Decision, decide
+from hyperscale.control.local.local_run import Ending, LocalRun
+from hyperscale.control.local.step_plans import plan_steps
+from hyperscale.control.local.stopping import StopRequests
 from hyperscale.control.progress import Progress
+from hyperscale.control.rendered.bindings import State
+from hyperscale.control.rendered.pipeline_files import load_pipeline
 from hyperscale.control.run_folder import RunFolder
-from hyperscale.control.step_plans import plan_steps
-from hyperscale.control.stopping import StopRequests
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.node.control import SeedRecord, read_cancel, write_manifest, write_seed
 from hyperscale.node.stores.folder import FolderStore

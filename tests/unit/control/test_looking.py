@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from hyperscale.azure_run import TAG_RUN, AzureRun
-from hyperscale.control.look import Beat, Seen
-from hyperscale.control.look_lines import shown_progress, status_lines
-from hyperscale.control.looking import SHOWN_STEPS, look_at
+from hyperscale.control.follow.look import Beat, Seen
+from hyperscale.control.follow.look_lines import shown_progress, status_lines
+from hyperscale.control.follow.looking import SHOWN_STEPS, look_at
 from hyperscale.node.control import Cancel
 from hyperscale.node.failure_table import FailureGroup
 from hyperscale.node.workspace_facts import ComputeFacts, JobFacts, StepFacts

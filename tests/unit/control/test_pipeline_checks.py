@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from experiments import WORKSPACE, make_experiment, make_facts
 
-from hyperscale.control.pipeline_checks import check_pipeline
-from hyperscale.control.pipeline_files import PipelineInput, load_pipeline
-from hyperscale.control.rendered_files import write_files
-from hyperscale.control.rendering import RunInputs, render
+from hyperscale.control.rendered.pipeline_checks import check_pipeline
+from hyperscale.control.rendered.pipeline_files import PipelineInput, load_pipeline
+from hyperscale.control.rendered.rendered_files import write_files
+from hyperscale.control.rendered.rendering import RunInputs, render
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Experiment
 from hyperscale.plan import make_plan

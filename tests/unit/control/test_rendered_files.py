@@ -4,8 +4,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from hyperscale.control.rendered_files import check_files, other_pipelines, write_files
-from hyperscale.control.rendering import HEADER
+from hyperscale.control.rendered.rendered_files import check_files, other_pipelines, write_files
+from hyperscale.control.rendered.rendering import HEADER
 from hyperscale.errors import ExperimentError, RunStateError
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import yaml
 from experiments import WORKSPACE, make_experiment, make_facts
 
-from hyperscale.control.pipeline_checks import check_pipeline
-from hyperscale.control.rendering import Part, RunInputs, render
-from hyperscale.control.submitted_run import parts_of
+from hyperscale.control.rendered.pipeline_checks import check_pipeline
+from hyperscale.control.rendered.rendering import Part, RunInputs, render
+from hyperscale.control.submit.submitted_run import parts_of
 from hyperscale.experiment import Experiment
 from hyperscale.plan import make_plan
 

@@ -11,8 +11,8 @@ from experiments import WORKSPACE, make_experiment, make_facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperscale.control.data_inputs import fixed_folder
-from hyperscale.control.rendering import HEADER, RunInputs, azure_inputs, render
+from hyperscale.control.rendered.data_inputs import fixed_folder
+from hyperscale.control.rendered.rendering import HEADER, RunInputs, azure_inputs, render
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Experiment, NodeExperiment
 from hyperscale.plan import make_plan, plan_for_this_machine

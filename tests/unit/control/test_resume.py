@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hyperscale import blobs
-from hyperscale.control.resume import Found, next_life, prepare_resume
+from hyperscale.control.local.resume import Found, next_life, prepare_resume
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.ledger import succeeded_line, write_part
 from hyperscale.node.chain import Chain

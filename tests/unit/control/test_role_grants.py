@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from experiments import make_experiment
 
-from hyperscale.control.checks import Check, check_lines, exit_code, last_line
-from hyperscale.control.role_grants import Grant, Permission, judge, role_of
-from hyperscale.control.role_needs import IDENTITY, Need, image_registry, needs_of, vaults
+from hyperscale.control.doctor.checks import Check, check_lines, exit_code, last_line
+from hyperscale.control.doctor.role_grants import Grant, Permission, judge, role_of
+from hyperscale.control.doctor.role_needs import IDENTITY, Need, image_registry, needs_of, vaults
 
 ML = "Microsoft.MachineLearningServices/workspaces"
 COMPUTES = Need("person", "AzureML Compute Operator", "workspace", "", (f"{ML}/computes/read", f"{ML}/computes/delete"))

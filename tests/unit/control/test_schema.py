@@ -14,8 +14,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from hyperscale.control.loading import load_experiment, load_schema
-from hyperscale.control.schema_defaults import with_defaults
+from hyperscale.control.reading.loading import load_experiment, load_schema
+from hyperscale.control.reading.schema_defaults import with_defaults
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Experiment, Mount
 

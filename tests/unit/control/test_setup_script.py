@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from experiments import make_experiment
 
-from hyperscale.control.azure_session import Person
-from hyperscale.control.setup_script import setup_script
+from hyperscale.control.azure.session import Person
+from hyperscale.control.doctor.setup_script import setup_script
 from hyperscale.experiment import Experiment
 
 PERSON = Person("ada@example.org", "aaaaaaaa-0000-0000-0000-000000000000", "tenant", "User")

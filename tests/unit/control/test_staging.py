@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control import staging
-from hyperscale.control.staging import check_staged, code_hash, ring_files, stage_code, staged_files
+from hyperscale.control.rendered import staging
+from hyperscale.control.rendered.staging import check_staged, code_hash, ring_files, stage_code, staged_files
 from hyperscale.errors import ExperimentError, PlanError
 
 

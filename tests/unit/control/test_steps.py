@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.steps import Step, StepCommand, error_of, step_environment
+from hyperscale.control.local.steps import Step, StepCommand, error_of, step_environment
 from hyperscale.errors import ExperimentError
 
 
@@ -114,7 +114,7 @@ def test_a_step_is_killed_with_its_children(start: Callable[..., Step]) -> None:
 
 def test_the_lifeline_of_a_step_closes_when_its_starter_is_killed(tmp_path: Path) -> None:
     starter = (
-        "import os, sys\nfrom pathlib import Path\nfrom hyperscale.control.steps import Step, StepCommand\n"
+        "import os, sys\nfrom pathlib import Path\nfrom hyperscale.control.local.steps import Step, StepCommand\n"
         "here = Path.cwd()\n"
         'code = \'import os\\nos.read(0, 1)\\nopen("noticed", "w").close()\'\n'
         "Step(StepCommand('s', (sys.executable, '-c', code), here, os.environ, here / 's.log', ()))\n"

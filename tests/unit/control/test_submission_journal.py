@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.submission_journal import (
+from hyperscale.control.submit.journal import (
     DONE,
     JOURNAL,
     STEPS,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from experiments import WORKSPACE, make_experiment, make_facts
 
-from hyperscale.control.submitted_run import job_names, parts_of, with_own_clusters, without_clusters
+from hyperscale.control.submit.submitted_run import job_names, parts_of, with_own_clusters, without_clusters
 from hyperscale.plan import Plan, make_plan
 
 RUN = "digits-20261122-190000-abcd"

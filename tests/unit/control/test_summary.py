@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hyperscale.control import summary
-from hyperscale.control.local_run import Ending
+from hyperscale.control.local.local_run import Ending
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, HyperscaleError
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperscale.control.checking import CheckedExperiment, check_experiment
 from hyperscale.control.planning import Planned, plan_offline
-from hyperscale.control.trial_figures import (
+from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
+from hyperscale.control.trial.figures import (
     Trial,
     activity_hash,
     keep_trial,
@@ -22,9 +22,9 @@ from hyperscale.control.trial_figures import (
     trial_state,
     trial_times,
 )
-from hyperscale.control.trial_measures import percentile
-from hyperscale.control.trial_rows import choose, longest_row, with_trial_rows
-from hyperscale.control.trial_table import failure_text, trial_lines
+from hyperscale.control.trial.measures import percentile
+from hyperscale.control.trial.trial_rows import choose, longest_row, with_trial_rows
+from hyperscale.control.trial.trial_table import failure_text, trial_lines
 from hyperscale.errors import HyperscaleError
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperscale.control.positions import Position
-from hyperscale.control.yaml_file import parse_yaml
-from hyperscale.control.yaml_scalars import AmbiguousTextError, plain_value
+from hyperscale.control.reading.positions import Position
+from hyperscale.control.reading.yaml_file import parse_yaml
+from hyperscale.control.reading.yaml_scalars import AmbiguousTextError, plain_value
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperscale.control.yaml_text import folded_json, quoted
+from hyperscale.control.rendered.yaml_text import folded_json, quoted
 
 ODD_TEXTS = [
     "",

@@ -1,0 +1,1 @@
+"""Looks whether a run on Azure ML has all that it needs."""

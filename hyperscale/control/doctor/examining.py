@@ -1,0 +1,157 @@
+"""Looks whether a run on Azure ML has all that it needs, and changes nothing: every check is made, whatever is missing.
+
+It looks with the login of the person. What that login may not see is "unknown", never "missing".
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hyperscale.control.azure.az_defaults import with_az_defaults
+from hyperscale.control.azure.azure_planning import plan_for_azure
+from hyperscale.control.azure.place import find_place, sources_of
+from hyperscale.control.azure.session import Person, Session, new_credential, open_session, who_is
+from hyperscale.control.doctor.checks import Check, guarded, is_no_access, of_error
+from hyperscale.control.doctor.compute import (
+    CLUSTERS,
+    THE_RUN,
+    RunIdentity,
+    cluster_checks,
+    identity_checks,
+    image_checks,
+    serverless_check,
+)
+from hyperscale.control.doctor.role_grants import RoleReader
+from hyperscale.control.doctor.role_needs import needs_of
+from hyperscale.control.doctor.roles import Scopes, account_id, registry_checks, role_checks
+from hyperscale.control.doctor.storage import Account, storage_checks
+from hyperscale.control.figures import counted
+from hyperscale.control.reading.checking import check_loaded
+from hyperscale.control.reading.loading import LoadedExperiment
+from hyperscale.control.reading.workspace_file import KEYS
+from hyperscale.errors import ExperimentError, HyperscaleError, PlanError
+from hyperscale.experiment import Experiment
+
+WHERE = "where the run goes"
+YOU = "you"
+
+
+def examine(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[Check]:
+    """Return every check of the experiment; Azure is asked, and nothing is changed."""
+    checks = _place_checks(loaded, environ)
+    with contextlib.closing(new_credential()) as credential:
+        return [*checks, *_login_checks(loaded, environ, credential)]
+
+
+def _login_checks(loaded: LoadedExperiment, environ: Mapping[str, str], credential: Any) -> list[Check]:
+    """Return the checks that take a login."""
+    try:
+        person = who_is(credential)
+    except HyperscaleError as error:
+        login = Check(YOU, "login", "missing", str(error), error.hint or "")
+        return [login, Check(WHERE, "workspace", "unknown", "not asked without a login")]
+    login = Check(YOU, "login", "ok", f"{person.name}, tenant {person.tenant_id}")
+    try:
+        session = open_session(find_place(loaded, environ), credential)
+    except HyperscaleError as error:
+        lost = Check(YOU, "roles", "unknown", "not looked for without a workspace")
+        return [login, _no_workspace(error), lost]
+    try:
+        more = Examination(loaded.experiment, session, person).checks()
+        return [login, _workspace_check(session), *more, quota_check(with_az_defaults(loaded, environ), session)]
+    finally:
+        session.workspace.azure.close()
+
+
+def quota_check(loaded: LoadedExperiment, session: Session) -> Check:
+    """Return whether the plan of the experiment finds quota now, and sizes that are offered."""
+    try:
+        plan = plan_for_azure(check_loaded(loaded), session).plan
+    except PlanError as error:
+        return Check(CLUSTERS, "quota", "missing", str(error), error.hint or "")
+    except ExperimentError as error:
+        return Check(CLUSTERS, "quota", "unknown", f"no plan can be made: {error}", "see `hyperscale validate`")
+    except HyperscaleError as error:
+        return of_error(CLUSTERS, "quota", error)
+    made = counted(len(plan.owned_clusters), "cluster")
+    return Check(CLUSTERS, "quota", "ok", f"enough for {counted(plan.nodes, 'node')} in {made} of the run's own")
+
+
+def person_if_logged_in() -> Person | None:
+    """Return who is logged in; None when nobody is, or no token can be had."""
+    with contextlib.closing(new_credential()) as credential, contextlib.suppress(HyperscaleError):
+        return who_is(credential)
+    return None
+
+
+def _place_checks(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[Check]:
+    """Return each key of `azure` with its value, and who gave it."""
+    problem = []
+    try:
+        loaded = with_az_defaults(loaded, environ)
+    except HyperscaleError as error:
+        problem = [of_error(WHERE, "defaults of az", error)]
+    checks = []
+    for key, source in sources_of(loaded).items():
+        value = getattr(loaded.experiment.azure, key)
+        if value is None and key in KEYS:
+            todo = f"give azure.{key}, or put the config.json of the workspace beside {loaded.file.name}"
+            checks.append(Check(WHERE, key, "missing", "nobody gives it", todo))
+        else:
+            checks.append(Check(WHERE, key, "ok", f"{value} ({source})" if value else source))
+    return [*checks, *problem]
+
+
+def _no_workspace(error: HyperscaleError) -> Check:
+    answered = is_no_access(error) or str(error).startswith("there is no")
+    return Check(WHERE, "workspace", "missing" if answered else "unknown", str(error), error.hint or "")
+
+
+def _workspace_check(session: Session) -> Check:
+    found = f"{session.place.workspace.name}, {session.facts.location}"
+    if session.facts.public_network:
+        return Check(WHERE, "workspace", "ok", found)
+    todo = "submit from a machine that is in its network, and give the clusters a subnet of it (compute.network)"
+    return Check(WHERE, "workspace", "unknown", f"{found}: takes no requests from outside of its network", todo)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The checks that a workspace which has answered makes possible."""
+
+    experiment: Experiment
+    session: Session
+    person: Person
+
+    def checks(self) -> list[Check]:
+        """Return all of them."""
+        identity, run = identity_checks(self.session, self.experiment)
+        clusters, theirs = cluster_checks(self.session, self.experiment)
+        run = run or list({each.principal_id: each for each in theirs}.values())
+        store, queue = self._accounts()
+        scopes = Scopes(self.session, self.experiment, store, queue)
+        roles = RoleReader(self.session.workspace.azure)
+        mine = [need for need in needs_of(self.experiment) if need.whose == "person"]
+        its = [need for need in needs_of(self.experiment) if need.whose == "run"]
+        who = RunIdentity(self.person.name, self.person.object_id)
+        return [
+            *(check for need in mine for check in role_checks(YOU, who, need, scopes, roles)),
+            *identity,
+            *serverless_check(self.experiment, {each.principal_id: each.name for each in run}),
+            *(check for each in run for need in its for check in role_checks(THE_RUN, each, need, scopes, roles)),
+            *(check for each in run for check in registry_checks(THE_RUN, each, self.session, roles)),
+            *clusters,
+            *storage_checks(self.session, store, queue),
+            *guarded("image", "environment", lambda: image_checks(self.session, self.experiment)),
+        ]
+
+    def _accounts(self) -> tuple[Account, Account]:
+        """Return the accounts of store and queue."""
+        store, queue = self.session.storage_account, self.session.queue_account
+        ids = {name: account_id(self.session, name) for name in dict.fromkeys((store, queue))}
+        azure = self.experiment.azure
+        key = "azure.queue_account" if azure.queue_account else "azure.storage_account"
+        return Account(store, ids[store], "azure.storage_account"), Account(queue, ids[queue], key)

@@ -1,0 +1,1 @@
+"""Finds a run, looks at it, ends it, and clears away what it left."""

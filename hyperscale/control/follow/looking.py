@@ -1,0 +1,201 @@
+"""Says what a run is doing and what it waits for, from what jobs, nodes and heartbeats say now. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from hyperscale.control.follow.look import ClusterLook, Look, Seen
+from hyperscale.control.progress import Progress, read_progress
+from hyperscale.node.limits import cost_usd
+from hyperscale.node.workspace_facts import ComputeFacts, StepFacts
+
+#: A node in one of these is paid for and can work; the others come or go.
+_UP = ("idle", "running", "leaving")
+_COMING = ("preparing", "starting")
+#: What is shown of steps that failed; there may be a thousand.
+SHOWN_STEPS = 5
+SHOWN_GROUPS = 3
+_PREEMPTED = re.compile(r"pre-?empt", re.IGNORECASE)
+_QUOTA = re.compile(r"quota", re.IGNORECASE)
+#: Phases of `read_progress` in which rows are worked on.
+_AT_WORK = frozenset({"running", "last rows in flight"})
+#: Phases of `read_progress` in which no worker is at work.
+_WITHOUT_WORKERS = frozenset({"workers starting", "waiting for workers"})
+
+
+def look_at(seen: Seen) -> Look:
+    """Return what `seen` means."""
+    progress = _progress(seen)
+    clusters = tuple(_cluster(compute) for compute in seen.computes)
+    look = Look(
+        run_id=seen.run_id,
+        experiment=seen.experiment,
+        phase="",
+        bottleneck="",
+        is_over=seen.is_over,
+        is_torn_down=seen.is_torn_down,
+        progress=progress,
+        clusters=clusters,
+        preempted=_preempted(seen),
+        cost_usd=cost_usd(
+            (fields for _, _, fields in seen.beats), seen.azure.usd_per_node_hour if seen.azure else None
+        ),
+        groups=seen.groups[:SHOWN_GROUPS],
+        left=tuple(cluster.name for cluster in clusters if seen.is_over and cluster.state != "Deleting"),
+        jobs={name: job.status if job else None for name, job in seen.jobs.items()} if seen.jobs is not None else None,
+        studio_url=next((job.studio_url for job in seen.known_jobs), ""),
+        outcome=str(seen.results["outcome"]) if seen.results else None,
+    )
+    phase, bottleneck = _ended(seen) if seen.is_over else _alive(seen, look)
+    return replace(look, phase=phase, bottleneck=bottleneck, warnings=tuple(_warnings(seen, look)))
+
+
+def _progress(seen: Seen) -> Progress:
+    if seen.is_over and seen.results:
+        rows = seen.results["rows"]
+        return Progress("", rows["succeeded"] + rows["failed"], rows["failed"], total=rows["total"])
+    progress = read_progress(
+        seen.beats,
+        seen.rows,
+        seeded=seen.seeded,
+        life=seen.life,
+        done_before=seen.done_before,
+        failed_before=seen.failed_before,
+    )
+    return replace(progress, rows_per_second=_mean_rate(seen, progress.done - seen.done_before))
+
+
+def _mean_rate(seen: Seen, done: int) -> float | None:
+    """Return the rows per second since the first consumer of this life began; who looks again knows better."""
+    starts = [
+        float(fields.get("started_at") or seen.now)
+        for _, _, fields in seen.beats
+        if fields.get("role") == "consume" and fields.get("life") == seen.life
+    ]
+    seconds = seen.now - min(starts, default=seen.now)
+    return done / seconds if done > 0 and seconds >= 1 and not seen.is_over else None
+
+
+def _ended(seen: Seen) -> tuple[str, str]:
+    """Return phase and reason of a run that is over."""
+    if seen.results:
+        reason = str(seen.results.get("reason") or "")
+        outcome = "done" if not seen.results["rows"]["missing"] else str(seen.results["outcome"])
+        return outcome, reason
+    if seen.azure is None and seen.unfinished:
+        return "submitting", f"its submission has not come further than {seen.unfinished}"
+    if seen.azure is None:
+        return "unfinished", "it was stopped before its results were collected"
+    statuses = {job.status for job in seen.known_jobs}
+    if "Canceled" in statuses:
+        return "cancelled", "its job was cancelled before its results were collected"
+    failed = _failed_steps(seen)
+    return "failed", f"step {failed[0].name}: {_said(failed[0])}" if failed else "it left no results"
+
+
+def _alive(seen: Seen, look: Look) -> tuple[str, str]:
+    """Return phase and bottleneck of a run that is at work, or will be."""
+    if seen.azure is not None and not seen.known_jobs:
+        step = f" (step {seen.unfinished})" if seen.unfinished else ""
+        return "submitting", f"it has no job yet: its submission is going on, or was not finished{step}"
+    state = seen.teardown_state()
+    if state == "deleting":
+        return "deleting", "its clusters are being deleted"
+    if state == "collecting":
+        return "collecting", ""
+    if state in ("left", "broken"):
+        return "ending", "its results are written" if state == "left" else "its teardown has failed"
+    if seen.cancel is not None:
+        return "stopping", seen.cancel.message
+    return _working(seen, look) if seen.seeded else _before_rows(seen)
+
+
+def _before_rows(seen: Seen) -> tuple[str, str]:
+    """Return phase and bottleneck of a run whose rows are not in the queue yet."""
+    if any(fields.get("role") == "seed" for _, _, fields in seen.beats) or seen.azure is None:
+        return "seeding", ""
+    seeds = [step for step in seen.steps if step.role == "seed"]
+    if any(step.status == "Preparing" for step in seeds):
+        return "preparing image", "the first time it takes minutes"
+    if any(step.status in ("Failed", "Canceled") for step in seeds):
+        return "seeding", "its seed has failed; its teardown ends the run"
+    if any(step.status == "Running" for step in seeds):
+        return "seeding", ""
+    return "waiting for a node", f"of {seen.azure.control_cluster}, where its seed runs"
+
+
+def _working(seen: Seen, look: Look) -> tuple[str, str]:
+    """Return phase and bottleneck of a run whose rows are in the queue."""
+    progress = look.progress
+    nodes = _nodes_text(look)
+    if progress.phase not in _WITHOUT_WORKERS:
+        is_short = look.nodes is not None and look.nodes[0] < look.nodes[1]
+        return progress.phase, nodes if is_short and progress.phase in _AT_WORK else ""
+    waiting = [step for step in seen.steps if step.role == "consume" and not step.is_over]
+    if any(step.status == "Running" for step in waiting) or seen.azure is None:
+        return progress.phase, ""
+    if any(step.status == "Preparing" for step in waiting):
+        return "preparing image", "the first time it takes minutes"
+    if not waiting and seen.steps:
+        return "waiting for workers", "each of its consumers has ended"
+    errors = [cluster.error for cluster in look.clusters if _QUOTA.search(cluster.error)]
+    if errors:
+        return "waiting for quota", f"{nodes}: {errors[0]}" if nodes else errors[0]
+    return "waiting for nodes", nodes
+
+
+def _nodes_text(look: Look) -> str:
+    if look.nodes is None:
+        return ""
+    coming = sum(cluster.coming for cluster in look.clusters)
+    up, wanted = look.nodes
+    return f"nodes {up:,}/{wanted:,} up{f', {coming:,} being prepared' if coming else ''}"
+
+
+def _cluster(compute: ComputeFacts) -> ClusterLook:
+    states = compute.node_states
+    return ClusterLook(
+        name=compute.name,
+        location=compute.location,
+        state=compute.state,
+        up=sum(states.get(name, 0) for name in _UP),
+        coming=sum(states.get(name, 0) for name in _COMING),
+        wanted=compute.max_nodes,
+        error="; ".join(compute.errors),
+    )
+
+
+def _preempted(seen: Seen) -> int:
+    told = sum(1 for step in seen.steps if step.role == "consume" and _PREEMPTED.search(step.error))
+    return max(told, sum(compute.node_states.get("preempted", 0) for compute in seen.computes))
+
+
+def _failed_steps(seen: Seen) -> list[StepFacts]:
+    """Return the steps that failed by themselves, seed and teardown first; preempted ones are counted elsewhere."""
+    failed = [step for step in seen.steps if step.status == "Failed" and not _PREEMPTED.search(step.error)]
+    return sorted(failed, key=lambda step: step.role == "consume")
+
+
+def _warnings(seen: Seen, look: Look) -> list[str]:
+    found = []
+    for cluster in look.clusters:
+        if cluster.state == "Failed":
+            found.append(f"cluster {cluster.name} could not be made: {cluster.error or 'Azure does not say why'}")
+        elif cluster.error:
+            found.append(f"cluster {cluster.name}: {cluster.error}")
+    if look.progress.broken:
+        found.append(f"a consumer cannot work: {look.progress.broken}")
+    failed = _failed_steps(seen)
+    found += [f"step {step.name} failed: {_said(step)}" for step in failed[:SHOWN_STEPS]]
+    if len(failed) > SHOWN_STEPS:
+        found.append(f"and {len(failed) - SHOWN_STEPS} more steps failed")
+    if seen.image_log:
+        found.append("\n  ".join(["the last lines of its image build:", *seen.image_log]))
+    if look.left:
+        found.append(f"the run is over, and still holds quota: {', '.join(look.left)}")
+    return found
+
+
+def _said(step: StepFacts) -> str:
+    return step.error or "Azure ML does not say why"

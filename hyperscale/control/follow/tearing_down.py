@@ -1,0 +1,128 @@
+"""Does what the teardown of a run could not do any more: collects, and deletes what the run made."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from hyperscale.control.follow.finding import FoundRun
+from hyperscale.control.follow.lives import bury
+from hyperscale.control.follow.observing import clusters_of
+from hyperscale.control.follow.run_input import input_of
+from hyperscale.control.run_list import read_results
+from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.experiment import NodeExperiment
+from hyperscale.node.clusters import Deleted, check_deleted, delete_clusters
+from hyperscale.node.control import read_cancel, read_resumes, read_seed, write_cancel
+from hyperscale.node.event_queues import remove_event_queues
+from hyperscale.node.patience import Patience
+from hyperscale.node.publishing import seal_and_publish
+from hyperscale.node.stores import Store, open_store
+
+#: Why rows are missing, where nobody has said it before.
+REASON = "it was torn down after its jobs had ended before its own teardown did"
+PATIENCE_SECONDS = 20.0
+ROLES = ("seed", "consume", "teardown")
+
+
+def check_is_over(found: FoundRun) -> None:
+    """See that nothing of the run is at work any more.
+
+    Raises:
+        RunStateError: when a job, or a process, of it is.
+    """
+    alive = []
+    if found.session is not None and found.azure is not None:
+        jobs = [found.session.workspace.job(name) for name in found.azure.jobs]
+        alive = [f"job {job.name} ({job.status})" for job in jobs if job is not None and not job.is_over]
+    elif found.folder.is_locked():
+        alive = ["a process of it on this machine"]
+    if alive:
+        raise RunStateError(
+            f"run {found.run_id} is still alive: {', '.join(alive)}",
+            hint=f"hyperscale cancel {found.run_id}: it ends the run, and deletes what it made",
+        )
+
+
+def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bool = False) -> None:
+    """Prove the count and collect, if that was not done; delete clusters and queue. Safe to repeat.
+
+    What fails does not keep it from the rest.
+
+    Args:
+        found: a run that is over.
+        say: tells people what is done.
+        with_data: delete the experiment's event queues and everything in the store, too.
+
+    Raises:
+        TeardownError: when clusters are still there; it names each one.
+        HyperscaleError: when the results cannot be collected.
+    """
+    problem = None if with_data else _problem_of_collecting(found, say)
+    deleted = _delete_clusters(found, say)
+    if problem is None:
+        with closing(found.folder.queue()) as queue:
+            queue.remove()
+    if with_data:
+        _delete_data(found, say)
+    check_deleted(deleted, found.run_id)
+    if problem is not None:
+        # Its queue is kept: messages may hold outcomes that are in no part yet.
+        raise problem
+
+
+def _problem_of_collecting(found: FoundRun, say: Callable[[str], None]) -> HyperscaleError | None:
+    with closing(found.folder.store()) as store:
+        try:
+            if read_results(store) is None and found.manifest is not None:
+                say("its results are collected")
+                _collect(found, store)
+        except HyperscaleError as error:
+            return error
+    return None
+
+
+def _collect(found: FoundRun, store: Store) -> None:
+    assert found.manifest is not None, "a run without run.json has made nothing"
+    experiment = NodeExperiment.from_document(found.manifest["node_experiment"])
+    life = len(read_resumes(store))
+    # First the marker: a consumer that thaws later finds it, and starts no more rows.
+    write_cancel(store, life, "user", REASON)
+    bury(store, life, ROLES)
+    seed = read_seed(store)
+    with ExitStack() as stack:
+        path = stack.enter_context(input_of(found, experiment.input, seed)) if seed else Path()
+        seal_and_publish(
+            run_id=found.run_id,
+            store=store,
+            experiment=experiment,
+            input_path=path,
+            cancel=read_cancel(store, life),
+            sealed_at=time.time(),
+            open_run=lambda name: open_store(found.folder.store_url, name, Patience(limit_seconds=PATIENCE_SECONDS)),
+        )
+
+
+def _delete_clusters(found: FoundRun, say: Callable[[str], None]) -> Deleted:
+    if found.azure is None or found.session is None:
+        return Deleted()
+    workspace = found.session.workspace
+    names = [cluster.name for cluster in clusters_of(found.azure, workspace, is_over=True)]
+    if not names:
+        return Deleted()
+    say(f"{', '.join(names)}: being deleted")
+    run = dataclasses.replace(found.azure, clusters=tuple(names))
+    return delete_clusters(workspace, run, clock=time.monotonic, wait=time.sleep)
+
+
+def _delete_data(found: FoundRun, say: Callable[[str], None]) -> None:
+    remove_event_queues(found.folder.queue_url, found.experiment)
+    with closing(found.folder.store()) as store:
+        store.remove()
+    if found.folder.is_launched:
+        shutil.rmtree(found.folder.path)
+    say(f"everything of run {found.run_id} is deleted")

@@ -1,0 +1,1 @@
+"""Runs rendered files on this machine."""

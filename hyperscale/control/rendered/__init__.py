@@ -1,0 +1,1 @@
+"""Renders the files of an experiment for Azure ML, and reads rendered files back."""

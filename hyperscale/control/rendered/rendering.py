@@ -1,0 +1,195 @@
+"""Renders the files of an experiment for Azure ML: the same experiment and plan give the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hyperscale import names
+from hyperscale.azure_run import NO_CLUSTERS, TAG_CONTROL, TAG_EXPERIMENT, TAG_RENDER, UNKNOWN_PRICE
+from hyperscale.control.rendered.data_inputs import mount_inputs, rows_input
+from hyperscale.control.rendered.environments import CONTROL_CONDA, CONTROL_IMAGE, node_environment
+from hyperscale.control.rendered.yaml_text import Plain, folded_json
+from hyperscale.control.resources import templates_folder
+from hyperscale.control.templates import yaml_templates
+from hyperscale.experiment import Azure, Experiment, NodeExperiment
+from hyperscale.node.places import AUTO, DEFAULT_CONTAINER
+from hyperscale.placement import SERVERLESS, Cluster
+from hyperscale.plan import JOB_LIFE_HOURS, THIS_MACHINE, Plan
+
+#: The first line of every rendered file: what lacks it is the user's, and is never overwritten.
+HEADER = '# Rendered by hyperscale from experiment.yaml: edit that file and run "hyperscale render".'
+#: Seed and teardown are small; several runs may share the cluster.
+CONTROL_NODES = 4
+#: A run drains at max_hours; its consumers may write what they know after that, and teardown collects after them.
+DRAIN_HOURS = 0.25
+COLLECT_HOURS = 1.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One pipeline of a run; a run with very many consumers has several.
+
+    Attributes:
+        suffix: of the pipeline file's name; empty for the first.
+        first_number: of its first consumer.
+        places: the compute of each of its consumers.
+        seeded: address of a folder that its consumers get in place of the seed's output; None: seed is in it, and so
+            is teardown.
+    """
+
+    suffix: str
+    first_number: int
+    places: tuple[str, ...]
+    seeded: str | None
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What a pipeline is told of one run; `auto` is filled in on the nodes.
+
+    Attributes:
+        run_id: of the run.
+        queue, store: a folder of this machine, or a URL.
+        tags: of its jobs and clusters, beside the user's; empty: they are known by the render id.
+        owner_tag: name=value of the one that a cluster must have to be the run's; empty: the render id's.
+        data: addresses of uploaded files by the name of the pipeline's input; others stay local paths.
+        version: of the registered components; None: the files beside the pipeline.
+        parts: the pipelines; empty: one with all steps.
+    """
+
+    run_id: str = "auto"
+    queue: str = "auto"
+    store: str = "auto"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    owner_tag: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    version: str | None = None
+    parts: tuple[Part, ...] = ()
+
+
+def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: RunInputs) -> dict[PurePosixPath, str]:
+    """Return the text of every rendered file by its path in `out`; only the user's package files are read.
+
+    Args:
+        experiment: valid.
+        plan: of it.
+        folder: of the experiment file.
+        out: where the files will lie: paths in them are relative to that.
+        run: what they say of the run.
+
+    Raises:
+        ExperimentError: when something of the experiment cannot be written into the files.
+    """
+    values = _values(experiment, plan, folder, out, run)
+    templates = yaml_templates()
+
+    def text(template: str, **more: Any) -> str:
+        return f"{HEADER}\n{templates.get_template(template).render(values, **more)}"
+
+    components, name = PurePosixPath("components"), names.EXPERIMENT.check(experiment.name)
+    files = {
+        **{
+            PurePosixPath("pipelines", f"{name}{part.suffix}.yml"): text("pipeline.yml", part=part)
+            for part in run.parts or (Part("", 0, plan.places, None),)
+        },
+        components / "seed.yml": text("seed.yml"),
+        components / "consume.yml": text("consume.yml"),
+        components / "teardown.yml": text("teardown.yml"),
+        components / "control_environment" / "conda.yml": text("conda.yml", document=CONTROL_CONDA),
+    }
+    environment, packages = values["environment"], components / "consume_environment"
+    if environment.conda is not None:
+        files[packages / "conda.yml"] = text("conda.yml", document=environment.conda)
+    if environment.folder:
+        files[packages / "Dockerfile"] = text("Dockerfile")
+    if environment.folder and environment.requirements is not None:
+        files[packages / "requirements.txt"] = f"{HEADER}\n{environment.requirements.rstrip()}\n"
+    for cluster, its_values in _computes(experiment, plan, run):
+        files[PurePosixPath("compute", f"{cluster.name}.yml")] = text("compute.yml", cluster=cluster, **its_values)
+    return files
+
+
+def node_document(experiment: Experiment) -> dict[str, Any]:
+    """Return what nodes get of `experiment`, for `NodeExperiment.from_document`: keys without a value are left out."""
+    document = NodeExperiment.of(experiment).to_document()
+    return {
+        key: {name: value for name, value in part.items() if value is not None} if isinstance(part, dict) else part
+        for key, part in document.items()
+    }
+
+
+def azure_inputs(azure: Azure) -> RunInputs:
+    """Return what committed files say of a run: no run id, and the storage account if the experiment names one.
+
+    Raises:
+        ExperimentError: when the account or the container cannot have that name.
+    """
+    account, queues = azure.storage_account, azure.queue_account or azure.storage_account
+    container = names.CONTAINER.check(azure.container)
+    inputs = RunInputs(store=AUTO if container == DEFAULT_CONTAINER else f"{AUTO}/{container}")
+    if queues is not None:
+        inputs = replace(inputs, queue=f"https://{names.STORAGE_ACCOUNT.check(queues)}.queue.core.windows.net")
+    if account is not None:
+        store = f"https://{names.STORAGE_ACCOUNT.check(account)}.blob.core.windows.net/{container}"
+        inputs = replace(inputs, store=store)
+    return inputs
+
+
+def templates_hash() -> str:
+    """Return a hash over the templates, hexadecimal; a part of the render id."""
+    digest = hashlib.sha256()
+    for file in sorted(file for file in templates_folder().iterdir() if file.is_file()):
+        digest.update(f"{file.name}\n{file.read_text(encoding='utf-8')}\n".encode())
+    return digest.hexdigest()
+
+
+def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: RunInputs) -> dict[str, Any]:
+    hours = experiment.limits.max_hours
+    owned = [cluster.name for cluster in plan.owned_clusters]
+    return {
+        "experiment": experiment,
+        "plan": plan,
+        "run": run,
+        "tags": _tags(experiment, plan, run),
+        "component": {step: _component(step, run.version) for step in ("seed", "consume", "teardown")},
+        "clusters": ",".join(owned) or NO_CLUSTERS,
+        "owner_tag": run.owner_tag or f"{TAG_RENDER}={plan.render_id}",
+        "usd_per_node_hour": UNKNOWN_PRICE if plan.usd_per_node_hour is None else f"{plan.usd_per_node_hour:g}",
+        "experiment_lines": [Plain(line) for line in folded_json(node_document(experiment))],
+        "data_input": rows_input(experiment, folder, out, run.data),
+        "consume_reads_input": experiment.input.form == "files",
+        "mounts": mount_inputs(experiment, folder, out, run.data),
+        "environment": node_environment(experiment.environment, folder),
+        "control_image": CONTROL_IMAGE,
+        "hours": {
+            "seed": hours,
+            "consume": min(hours + DRAIN_HOURS, JOB_LIFE_HOURS[experiment.compute.tier]),
+            "teardown": min(hours + COLLECT_HOURS, JOB_LIFE_HOURS["dedicated"]),
+        },
+    }
+
+
+def _component(step: str, version: str | None) -> str:
+    return f"../components/{step}.yml" if version is None else f"azureml:hyperscale_{step}:{version}"
+
+
+def _tags(experiment: Experiment, plan: Plan, run: RunInputs) -> dict[str, str]:
+    ours = run.tags or {TAG_RENDER: plan.render_id}
+    return {**experiment.tags, **ours, TAG_EXPERIMENT: experiment.name}
+
+
+def _computes(experiment: Experiment, plan: Plan, run: RunInputs) -> list[tuple[Cluster, dict[str, Any]]]:
+    """Return each compute that has a file, with its size, tier and tags."""
+    compute, control = experiment.compute, experiment.compute.control
+    shared: dict[str, Any] = {"compute": compute}
+    of_run = {"size": compute.size, "tier": compute.tier, "tags": _tags(experiment, plan, run), **shared}
+    computes = [(cluster, of_run) for cluster in plan.owned_clusters]
+    if plan.control_cluster not in (SERVERLESS, THIS_MACHINE, control.existing):
+        # No tag of a render: what has one, a teardown may delete.
+        of_control = {"size": control.size, "tier": "dedicated", "tags": {TAG_CONTROL: "shared"}, **shared}
+        computes.append((Cluster(plan.control_cluster, None, CONTROL_NODES, owned=False), of_control))
+    return computes

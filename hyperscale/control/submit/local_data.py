@@ -1,0 +1,109 @@
+"""Which files of this machine a run reads, and the names that their contents have in its storage account."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hyperscale.control.reading.input_check import input_path
+from hyperscale.control.reading.loading import LoadedExperiment
+from hyperscale.node.places import account_place
+
+#: Where uploaded files lie in the container of the store, beside the folders of runs.
+UPLOADS = "inputs"
+#: Read so much of a file at once: a file of any size takes this much memory.
+READ_BYTES = 1024 * 1024
+#: What the data reference of Azure ML takes as it is; other names become `data`.
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+#: Our own records of runs beside the experiment: they change while it runs, and are nobody's data.
+_OURS = ".hyperscale"
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file, and the name of the blob that it becomes."""
+
+    path: Path
+    blob: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class LocalData:
+    """A data input of the pipeline that lies on this machine.
+
+    Attributes:
+        key: the name of the pipeline's input.
+        prefix: the blobs of it begin with this; of a single file its whole name.
+        files: what it consists of.
+    """
+
+    key: str
+    prefix: str
+    files: tuple[LocalFile, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Return its size."""
+        return sum(file.bytes for file in self.files)
+
+    def uri(self, store_url: str) -> str:
+        """Return how Azure ML reads it from the store's account with the identity of a node.
+
+        A `wasbs://` address holds no secret; it is read with the identity (how-to-read-write-data-v2.md).
+        """
+        return storage_uri(store_url, self.prefix)
+
+
+def storage_uri(store_url: str, name: str) -> str:
+    """Return the `wasbs://` address of what lies under `name` in the container of `store_url`."""
+    place = account_place(store_url, "store")
+    host = place.url.partition("://")[2]
+    return f"wasbs://{place.names[0]}@{host}/{'/'.join((*place.names[1:], name))}"
+
+
+def local_data(loaded: LoadedExperiment) -> list[LocalData]:
+    """Return the data inputs of the experiment that lie on this machine; every file of them is read once."""
+    is_files = loaded.experiment.input.form == "files"
+    found = [_data("input", input_path(loaded), skips_hidden=is_files)]
+    for name, mount in loaded.experiment.mounts.items():
+        found.append(_data(f"mount_{name}", loaded.folder / mount.path, skips_hidden=False))
+    return found
+
+
+def _data(key: str, path: Path, *, skips_hidden: bool) -> LocalData:
+    path = path.resolve()
+    name = path.name if _SAFE_NAME.fullmatch(path.name) else "data"
+    if path.is_file():
+        blob = f"{UPLOADS}/{file_hash(path)}/{name}"
+        return LocalData(key, blob, (LocalFile(path, blob, path.stat().st_size),))
+    found = sorted(_files(path, skips_hidden=skips_hidden))
+    digest = hashlib.sha256()
+    for relative in found:
+        digest.update(f"{file_hash(path / relative)} {relative}\n".encode("utf-8", "surrogateescape"))
+    prefix = f"{UPLOADS}/{digest.hexdigest()}/{name}"
+    files = (LocalFile(path / inner, f"{prefix}/{inner}", (path / inner).stat().st_size) for inner in found)
+    return LocalData(key, prefix, tuple(files))
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's content, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as opened:
+        while piece := opened.read(READ_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _files(folder: Path, *, skips_hidden: bool) -> Iterator[PurePosixPath]:
+    """Yield each file below `folder`; no pattern of `files` ever names what starts with a dot."""
+    for current, folders, names in os.walk(folder):
+        below = PurePosixPath(Path(current).relative_to(folder).as_posix())
+        folders[:] = [name for name in folders if name != _OURS and not (skips_hidden and name.startswith("."))]
+        for name in names:
+            if not (skips_hidden and name.startswith(".")) and (Path(current) / name).is_file():
+                yield below / name

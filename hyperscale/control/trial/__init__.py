@@ -1,0 +1,1 @@
+"""Tries a few rows, and tells what the full run will be like."""

@@ -1,0 +1,153 @@
+"""Says what a trial has measured, and what the full run will be like by that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from hyperscale.control.figures import counted, size_text
+from hyperscale.control.planning import Planned
+from hyperscale.control.progress import duration
+from hyperscale.control.trial.figures import Trial
+from hyperscale.cost import Estimate, estimate
+from hyperscale.plan import Plan
+
+#: A time-out that leaves so much room for rows that are slower than any of the trial.
+ROOM_OF_TIMEOUT = 10
+LEAST_TIMEOUT_SECONDS = 10
+
+
+def trial_lines(trial: Trial, tried: Planned, full: Planned) -> list[str]:
+    """Return what was measured, and what is to be expected.
+
+    Args:
+        trial: the figures.
+        tried: the plan of the trial.
+        full: the plan of all rows on the file's compute.
+    """
+    expected = _expected(trial, full)
+    return [
+        *_table(_measured(trial, tried, full)),
+        "",
+        f"The full run: {full.plan.rows_text} rows, {counted(full.plan.workers, 'worker')}, {_nodes(full)}",
+        *_table(_predicted(trial, full, expected)),
+        "",
+        *_table(_here(trial, tried.plan, full.plan)),
+    ]
+
+
+def trial_document(trial: Trial, full: Planned) -> dict[str, Any]:
+    """Return the same for `--json`: the figures, and what the full run will be like."""
+    plan = full.plan
+    return {
+        "trial": trial.to_document(),
+        "full_run": {
+            "rows": plan.rows,
+            "workers": plan.workers,
+            "nodes": plan.nodes,
+            "rows_per_message": plan.rows_per_message,
+            "lease_seconds": plan.lease_seconds,
+            "timeout_seconds": _timeout(trial),
+            "tail_seconds": trial.slowest_row_seconds,
+            "result_bytes": round(trial.result_bytes * plan.rows),
+            "expected": asdict(_expected(trial, full)),
+        },
+    }
+
+
+def failure_text(outcome: Mapping[str, Any]) -> list[str]:
+    """Return all that is known of why a row failed, with the lines of the user's own code first."""
+    failure = outcome.get("failure") or {}
+    attempts = counted(int(outcome["attempts"]), "attempt")
+    return [
+        f"row {outcome['row_index']:,} failed after {attempts}:",
+        *(f"  {frame}" for frame in failure.get("frames") or ()),
+        f"{failure.get('type')}: {failure.get('message')}".rstrip(": "),
+        *_printed(failure.get("last_output")),
+    ]
+
+
+def _printed(output: str | None) -> Sequence[str]:
+    return ["its last output:", *(f"  {line}" for line in output.rstrip().splitlines())] if output else []
+
+
+def _table(pairs: Iterator[tuple[str, str]]) -> list[str]:
+    return [f"{key:<10}  {value}" for key, value in pairs]
+
+
+def _measured(trial: Trial, tried: Planned, full: Planned) -> Iterator[tuple[str, str]]:
+    loaded = full.checked.loaded
+    median, p95, slowest = map(
+        _seconds, (trial.seconds_per_row_median, trial.seconds_per_row_p95, trial.slowest_row_seconds)
+    )
+    yield "experiment", f"{loaded.experiment.name} ({loaded.file.name})"
+    yield "tried", f"{counted(trial.rows, 'row')} of {full.plan.rows_text}: first, last, longest, others at random"
+    yield "succeeded", f"{trial.rows - trial.rows_failed:,} of {trial.rows:,}"
+    yield "a row", f"{median} (median), {p95} (95% are faster), {slowest} (slowest)"
+    yield "a worker", f"{_seconds(trial.set_up_seconds)} to start, up to {trial.worker_memory_mb:,.0f} MB of memory"
+    yield "a result", size_text(round(trial.result_bytes))
+    yield "measured", f"on {trial.measured_on}, {counted(tried.plan.workers, 'worker')} at the same time"
+
+
+def _predicted(trial: Trial, full: Planned, expected: Estimate) -> Iterator[tuple[str, str]]:
+    plan, experiment = full.plan, full.checked.loaded.experiment
+    work = _seconds(plan.rows_per_message * trial.seconds_per_row_median)
+    yield "message", f"up to {counted(plan.rows_per_message, 'row')}, {work} of work"
+    yield "lease", f"{plan.lease_seconds:,} s: so long the rows of a lost node wait"
+    yield "time-out", _timeout_text(trial, experiment.activity.timeout_seconds)
+    yield "memory", f"{plan.workers_per_node * trial.worker_memory_mb:,.0f} MB on each node, of its workers"
+    yield "results", f"about {size_text(round(trial.result_bytes * plan.rows))}"
+    yield (
+        "time",
+        f"{duration(3600 * expected.hours.low)} to {duration(3600 * expected.hours.high)}, with starting nodes",
+    )
+    yield "tail", f"about {_seconds(trial.slowest_row_seconds)}: the last rows, while other workers have nothing to do"
+    usd = expected.usd
+    unknown = "`hyperscale plan --azure` looks up prices and quota"
+    yield "cost", f"${usd.low:,.2f} to ${usd.high:,.2f}" if usd else unknown
+    if not experiment.compute.existing:
+        size = experiment.compute.size
+        yield "but", f"seconds, and so time and cost, are others on {size}; memory and sizes are the same"
+
+
+def _here(trial: Trial, tried: Plan, full: Plan) -> Iterator[tuple[str, str]]:
+    each = full.rows / tried.workers
+    low, high = (trial.set_up_seconds + each * one for one in (trial.seconds_per_row_median, trial.seconds_per_row_p95))
+    yield (
+        "here",
+        f"{duration(low)} to {duration(high)} for all rows on this machine, {counted(tried.workers, 'worker')}",
+    )
+
+
+def _expected(trial: Trial, full: Planned) -> Estimate:
+    experiment, price = full.checked.loaded.experiment, full.plan.usd_per_node_hour
+    return estimate(experiment, full.plan, trial.times, usd_per_node_hour=price, control_usd_per_hour=None)
+
+
+def _timeout(trial: Trial) -> int:
+    return max(LEAST_TIMEOUT_SECONDS, math.ceil(ROOM_OF_TIMEOUT * trial.slowest_row_seconds))
+
+
+def _timeout_text(trial: Trial, now: float) -> str:
+    enough = _timeout(trial)
+    if now < trial.slowest_row_seconds * 2:
+        return f"{now:g} s is tight: set activity.timeout_seconds to {enough:,}, ten times the slowest row"
+    if now > 2 * enough:
+        return f"{now:g} s; activity.timeout_seconds: {enough:,} would find rows that hang sooner"
+    return f"{now:g} s leaves room"
+
+
+def _nodes(full: Planned) -> str:
+    compute = full.checked.loaded.experiment.compute
+    kind = "" if compute.existing else f" of {compute.size}, {compute.tier}"
+    return f"{counted(full.plan.nodes, 'node')}{kind}"
+
+
+def _seconds(seconds: float) -> str:
+    """Return a length of time that may be very short."""
+    for unit, factor in (("µs", 1e6), ("ms", 1e3)):
+        if seconds * factor < 999.5:
+            return f"{seconds * factor:.0f} {unit}"
+    return duration(seconds)
