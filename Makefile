@@ -22,7 +22,7 @@ run: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale run
 
 test: $(VENV)/.has-test $(VENV)/.has-azurite
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.has-lint
 	$(BIN)/python -m ruff check .

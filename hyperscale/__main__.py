@@ -68,7 +68,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
             command = load_command(name)
             command.add_arguments(subparser)
             subparser.set_defaults(run=command.run)
-    return parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        # By the parser of the command: it shows what there is to choose from.
+        subparsers.choices[arguments.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
 
 
 def _unknown(name: str) -> str:

@@ -141,5 +141,15 @@ def check_limits(experiment: Experiment, plan: Plan, expected: Estimate | None, 
         )
 
 
+def unpriced_notes(experiment: Experiment, plan: Plan) -> tuple[str, ...]:
+    """Return what should be known of files that are rendered from a plan without a price."""
+    if experiment.limits.max_cost_usd is None or plan.usd_per_node_hour is not None:
+        return ()
+    return (
+        "rendered files without a price cannot hold limits.max_cost_usd: `submit` looks it up, and so does "
+        "`plan --azure --out`, for `render`",
+    )
+
+
 def _priced(hours: Range, usd_per_hour: float | None) -> Range | None:
     return None if usd_per_hour is None else Range(hours.low * usd_per_hour, hours.high * usd_per_hour)

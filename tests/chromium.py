@@ -21,9 +21,14 @@ from typing import Any
 #: What the program is called: Debian, other distributions, Google's own.
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_SECONDS = 120.0
-#: It reads orders from descriptor 3 and answers on 4 (--remote-debugging-pipe).
-LAUNCHER = "import os, sys; r, w = map(int, sys.argv[1:3]); r2, w2 = os.dup(r), os.dup(w); os.dup2(r2, 3); \
-os.dup2(w2, 4); os.execvp(sys.argv[3], sys.argv[3:])"
+#: It reads orders from descriptor 3 and answers on 4 (--remote-debugging-pipe): both first go out of the way of these.
+LAUNCHER = """
+import fcntl, os, sys
+away = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3]]
+for descriptor, number in zip(away, (3, 4)):
+    os.dup2(descriptor, number)
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
 FLAGS = (
     "--headless=new",
     "--no-sandbox",  # tests may run as root, and open our own pages alone

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.control.outcome_times import RowTime
+from hyperscale.control.report.row_times import RowTime
 from hyperscale.control.run_folder import RUNS, Launch, RunFolder
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed

@@ -25,10 +25,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "render": "write components/, pipelines/ and compute/",
         "run": "run the experiment on this machine, from the files that it renders",
         "submit": "run the experiment on Azure ML: make its clusters, and submit its pipeline",
-        "trial": "run a few rows on this machine, and tell what the full run will be like",
+        "trial": "run a few rows, here or with --azure on one node, and tell what the full run will be like",
         "retry": "run the failed and missing rows of a run again, with the code as it is now",
         "doctor": "look whether a run on Azure ML has all that it needs: login, roles, quota, storage; changes nothing",
-        "runs": "list the runs of this folder",
+        "runs": "list the runs of this folder, or with --azure those of the workspace",
         "status": "look once at a run, from any machine",
         "watch": "show how far a run is until it is over, from any machine",
         "results": "show where the results of a run are, with the proved count",
@@ -42,6 +42,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 DEFAULT_FILE = Path("experiment.yaml")
 #: Whoever waits longer than this wants to know for what.
 SLOW_SECONDS = 2.0
+#: What is told then of requests to Azure: a token of `az` alone takes a second or two.
+ASKING = "asking Azure ..."
 
 
 class Command(Protocol):
@@ -59,15 +61,16 @@ def load_command(name: str) -> Command:
     return cast(Command, importlib.import_module(f"hyperscale.commands.{name}"))
 
 
-def add_file(parser: argparse.ArgumentParser) -> None:
-    """Take FILE."""
+def add_file(parser: argparse.ArgumentParser, *, or_plan: bool = False) -> None:
+    """Take FILE, which may be a saved plan, too, where `or_plan` says so."""
+    what = "the experiment, or a plan that `plan --out` saved" if or_plan else "the experiment"
     parser.add_argument(
         "file",
         metavar="FILE",
         nargs="?",
         type=Path,
         default=DEFAULT_FILE,
-        help="the experiment (default: ./experiment.yaml)",
+        help=f"{what} (default: ./experiment.yaml)",
     )
 
 
@@ -88,16 +91,6 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """Take RUN; None stands for the newest run."""
-    parser.add_argument(
-        "run_name",
-        metavar="RUN",
-        nargs="?",
-        help="a run's id, or the path of its folder (default: the newest run of this folder)",
-    )
-
-
 def add_run_anywhere(parser: argparse.ArgumentParser) -> None:
     """Take RUN, which may be of the workspace, and `--file`, which says which workspace that is."""
     parser.add_argument(
@@ -106,6 +99,11 @@ def add_run_anywhere(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="a run's id, here or in the workspace, or the path of its folder (default: the newest run of this folder)",
     )
+    add_file_of_workspace(parser)
+
+
+def add_file_of_workspace(parser: argparse.ArgumentParser) -> None:
+    """Take `--file`, where FILE is only asked which workspace it means."""
     parser.add_argument(
         "--file",
         metavar="FILE",
@@ -146,10 +144,16 @@ def agreed(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise HyperscaleError(f"{question} nobody is here to be asked", hint="give --yes to do it without asking")
+        raise HyperscaleError(f"nobody is here to be asked: {question}", hint="give --yes to do it without asking")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    answer = ""
+    try:
+        answer = sys.stdin.readline()
+    finally:
+        if not answer.endswith("\n"):  # Ctrl-C or Ctrl-D: what comes next stands on a line of its own
+            say("")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def program() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from hyperscale.commands import agreed, say
+from hyperscale.commands import ASKING, agreed, say, say_if_slow
 from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
@@ -34,14 +34,16 @@ def submit_selected(checked: CheckedExperiment, *, yes: bool, beside: str | None
         PlanError: when it does not fit: quota, sizes, limits.
         AzureError: when Azure refuses, or does not answer.
     """
-    session = open_session(find_place(checked.loaded, os.environ))
+    with say_if_slow(ASKING):
+        session = open_session(find_place(checked.loaded, os.environ))
     if beside not in (None, session.store_url):
         raise RunStateError(
             f"the run that is to be retried lies in {beside}, the experiment names {session.store_url} now",
             hint="a retry reads the data of the run that it retries: name the workspace and container of that run",
         )
-    seen = computes_once(session)
-    planned = plan_for_azure(checked, seen)
+    with say_if_slow("asking Azure for quota, sizes and prices"):
+        seen = computes_once(session)
+        planned = plan_for_azure(checked, seen)
     return finish_earlier(planned, session, yes=yes) or submit_shown(planned, session, seen, yes=yes)
 
 

@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 
-from hyperscale.commands import add_json, add_run_anywhere, print_json, program, say
+from hyperscale.commands import ASKING, add_json, add_run_anywhere, print_json, program, say, say_if_slow
 from hyperscale.control.follow.cancelling import cancel
 from hyperscale.control.follow.finding import find_anywhere
-from hyperscale.control.follow.verdicts import name_in_commands
+from hyperscale.control.follow.verdicts import name_in_commands, next_lines
 from hyperscale.control.follow.watching import follow
 from hyperscale.control.summary import summary_lines
 from hyperscale.errors import EXIT_INTERRUPTED
@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Cancel it, and wait until it is over."""
-    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    with say_if_slow(ASKING):
+        found = find_anywhere(arguments.file, arguments.run_name, os.environ)
     again = f"{program()} cancel {name_in_commands(found)}"
     try:
         with follow(found, is_terminal=sys.stderr.isatty() and not arguments.json) as follower:
@@ -35,5 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(results)
     elif results is not None:
-        print("\n".join(summary_lines(results)))
+        print("\n".join(summary_lines(results)), flush=True)
+    if results is not None:
+        say(f"results:  {program()} results {name_in_commands(found)}")
+        for line in next_lines(found, results, program()):
+            say(line)
     return 0

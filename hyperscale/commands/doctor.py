@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow
+from hyperscale.commands import ASKING, add_file, add_json, add_set, print_json, say, say_if_slow
 from hyperscale.control.azure.az_defaults import with_az_defaults
 from hyperscale.control.doctor.checks import check_lines, exit_code, last_line
 from hyperscale.control.doctor.examining import examine, person_if_logged_in
 from hyperscale.control.doctor.setup_script import setup_script
 from hyperscale.control.reading.loading import load_experiment
+
+#: What a check says that the script of `--print-setup` puts right.
+_SETUP = "--print-setup"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +35,12 @@ def run(arguments: argparse.Namespace) -> int:
         experiment = with_az_defaults(loaded, os.environ).experiment
         print(setup_script(experiment, person_if_logged_in()), end="")
         return 0
-    with say_if_slow("asking Azure ..."):
+    with say_if_slow(ASKING):
         checks = examine(loaded, os.environ)
     if arguments.json:
         print_json({"summary": last_line(checks), "checks": [check.to_document() for check in checks]})
         return exit_code(checks)
     print("\n".join(check_lines(checks)))
-    if exit_code(checks):
+    if any(_SETUP in check.todo for check in checks):
         say("`hyperscale doctor --print-setup` prints a script that an administrator can run.")
     return exit_code(checks)

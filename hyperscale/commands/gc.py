@@ -6,27 +6,20 @@ import argparse
 import os
 import shutil
 import time
-from pathlib import Path
 
-from hyperscale.commands import DEFAULT_FILE, add_json, agreed, print_json, say
+from hyperscale.commands import ASKING, add_file_of_workspace, add_json, agreed, print_json, say, say_if_slow
+from hyperscale.control.figures import counted
 from hyperscale.control.follow.clearing import delete_left, unfinished_here
 from hyperscale.control.follow.finding import find_session
 from hyperscale.control.follow.left_behind import left_behind, older_than
 from hyperscale.control.follow.left_lines import left_lines
 from hyperscale.control.follow.left_queues import left_queues
 from hyperscale.control.run_list import runs_of
-from hyperscale.control.summary import count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--file",
-        metavar="FILE",
-        type=Path,
-        default=DEFAULT_FILE,
-        help="the experiment, which names the workspace (default: ./experiment.yaml)",
-    )
+    add_file_of_workspace(parser)
     parser.add_argument("--older-than", metavar="HOURS", type=float, help="only what is at least so old")
     parser.add_argument("--yes", action="store_true", help="delete it without asking")
     add_json(parser)
@@ -34,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List it; delete it when that is agreed to."""
-    session = find_session(arguments.file, os.environ)
     now = time.time()
-    unfinished = unfinished_here(runs_of(arguments.file))
-    found = [*left_behind(session, now=now, unfinished=unfinished), *left_queues(session)]
+    with say_if_slow(ASKING):
+        session = find_session(arguments.file, os.environ)
+        unfinished = unfinished_here(runs_of(arguments.file))
+        found = [*left_behind(session, now=now, unfinished=unfinished), *left_queues(session)]
     found = older_than(found, arguments.older_than, now)
     if arguments.json:
         print_json([left.to_document() for left in found])
@@ -45,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(left_lines(found, now, shutil.get_terminal_size((1_000, 24)).columns)), flush=True)
     if not found:
         say(f"nothing is left behind in workspace {session.place.workspace.name}")
-    elif agreed(f"delete {count(len(found), 'thing')}?", yes=arguments.yes):
+    elif arguments.json and not arguments.yes:
+        say("nothing was deleted; with --yes it is")  # a program reads the list: nobody is to be asked
+    elif agreed(f"delete {counted(len(found), 'thing')}?", yes=arguments.yes):
         delete_left(session, found, say)
     else:
         say("nothing was deleted; with --yes it is")

@@ -12,7 +12,7 @@ from hyperscale.control import summary
 from hyperscale.control.local.drill import Drill
 from hyperscale.control.local.executing import execute, results_of_life
 from hyperscale.control.local.local_run import Ending
-from hyperscale.control.report import report_line
+from hyperscale.control.report.writing import report_line
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import name_of
 from hyperscale.errors import EXIT_INTERRUPTED

@@ -15,7 +15,7 @@ from hyperscale.errors import ExperimentError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take FILE or a saved plan, --azure, --seconds-per-row, --set, --out and --json."""
-    add_file(parser)
+    add_file(parser, or_plan=True)
     add_set(parser)
     parser.add_argument("--azure", action="store_true", help="ask the workspace for quota, sizes and prices")
     parser.add_argument(

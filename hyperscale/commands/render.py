@@ -12,11 +12,12 @@ from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
 from hyperscale.control.rendered.rendered_files import check_files, other_pipelines, write_files
 from hyperscale.control.rendered.rendering import azure_inputs, render
 from hyperscale.control.rendered.staging import check_target, stage_code
+from hyperscale.cost import unpriced_notes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take FILE or a saved plan, --set, --check, --out and --json."""
-    add_file(parser)
+    add_file(parser, or_plan=True)
     add_set(parser)
     add_json(parser)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the files are not current")
@@ -31,6 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in planned.checked.warnings:
         say(f"warning: {warning}")
     experiment, folder = planned.checked.loaded.experiment, planned.checked.loaded.folder
+    for note in unpriced_notes(experiment, planned.plan):
+        say(f"warning: {note}")
     out = (arguments.out or folder).absolute()
     files = render(experiment, planned.plan, folder=folder, out=out, run=azure_inputs(experiment.azure))
     if arguments.check:

@@ -7,10 +7,10 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from hyperscale.commands import add_json, add_run_anywhere, print_json, program, say_if_slow
+from hyperscale.commands import ASKING, add_json, add_run_anywhere, print_json, program, say_if_slow
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.verdicts import without_results
-from hyperscale.control.report import write_report
+from hyperscale.control.report.writing import write_report
 from hyperscale.control.run_list import read_results
 
 
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write it, and say where it is."""
-    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    with say_if_slow(ASKING):
+        found = find_anywhere(arguments.file, arguments.run_name, os.environ)
     with closing(found.folder.store()) as store:
         if read_results(store) is None:
             raise without_results(found, program())

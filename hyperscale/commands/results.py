@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.commands import add_json, add_run_anywhere, print_json, program, say
+from hyperscale.commands import ASKING, add_json, add_run_anywhere, print_json, program, say, say_if_slow
 from hyperscale.control.follow.finding import find_anywhere
-from hyperscale.control.follow.verdicts import continue_command, without_results
+from hyperscale.control.follow.verdicts import next_lines, without_results
 from hyperscale.control.results_table import Preview, copy_results, read_preview
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import summary_lines
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show them, and copy the table if asked to."""
-    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    with say_if_slow(ASKING):
+        found = find_anywhere(arguments.file, arguments.run_name, os.environ)
     store = found.folder.store()
     try:
         results = read_results(store)
@@ -53,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name in files.values():
         print(name)
     print("\n".join(summary_lines(results)))
-    if results["rows"]["missing"]:
-        say(f"continue: {continue_command(found, program())}")
+    for line in next_lines(found, results, program()):
+        say(line)
     return 0
 
 

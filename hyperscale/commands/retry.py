@@ -7,7 +7,7 @@ import os
 
 from hyperscale.commands import add_json, add_run_anywhere, add_set, print_json, program, say, say_if_slow
 from hyperscale.commands.local_runs import add_workers, execute_and_tell
-from hyperscale.control import summary
+from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
 from hyperscale.control.local.launching import Places, make_run, plan_here
 from hyperscale.control.reading.checking import CheckedExperiment
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(None)
         return EXIT_SUCCESS
-    rows = summary.count(checked.facts.rows, "row")
+    rows = counted(checked.facts.rows, "row")
     say(f"{rows} of run {parent.run_id} again, with the code and the file as they are now")
     return _submit(checked, parent, arguments) if parent.azure else _execute(checked, parent, arguments)
 
@@ -59,7 +59,7 @@ def _execute(checked: CheckedExperiment, parent: FoundRun, arguments: argparse.N
     folder = Places(lies.runs, lies.queue_url, lies.store_url).new_run(checked.loaded.experiment.name)
     with folder.lock() as lock:
         make_run(planned, folder)
-        say(f"run {folder.run_id}: {summary.count(planned.plan.workers, 'worker')} on this machine")
+        say(f"run {folder.run_id}: {counted(planned.plan.workers, 'worker')} on this machine")
         return execute_and_tell(folder, lock, as_json=arguments.json)
 
 
@@ -76,6 +76,6 @@ def _submit(checked: CheckedExperiment, parent: FoundRun, arguments: argparse.Na
     if arguments.json:
         print_json({"run_id": journal.run_id, "studio_url": journal.studio_url, "rows": checked.facts.rows})
     else:
-        print(f"Submitted run {journal.run_id}: {summary.count(checked.facts.rows, 'row')}.")
+        print(f"Submitted run {journal.run_id}: {counted(checked.facts.rows, 'row')}.")
     say(f"watch:    {program()} watch {journal.run_id}")
     return EXIT_SUCCESS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hyperscale.commands import add_file, add_json, add_set, say, say_if_slow
 from hyperscale.commands.local_runs import add_workers, execute_and_tell, tell_end, whole_number
-from hyperscale.control import summary
+from hyperscale.control.figures import counted
 from hyperscale.control.local.drill import Drill, read_drill
 from hyperscale.control.local.launching import Places, make_run, plan_run, take_pipeline
 from hyperscale.control.local.local_run import Ending
@@ -78,7 +78,7 @@ def _start(arguments: argparse.Namespace, drill: Drill | None) -> int:
     with folder.lock() as lock:
         make_run(planned, folder)
         plan = planned.plan
-        rows, workers = summary.count(plan.rows, "row"), summary.count(plan.workers, "worker")
+        rows, workers = counted(plan.rows, "row"), counted(plan.workers, "worker")
         say(f"run {folder.run_id}: {rows}, {workers} on this machine")
         return execute_and_tell(folder, lock, as_json=arguments.json, drill=drill)
 

@@ -7,11 +7,11 @@ import os
 import shutil
 from datetime import datetime
 
-from hyperscale.commands import add_file, add_json, print_json, program, say
+from hyperscale.commands import ASKING, add_file, add_json, print_json, program, say, say_if_slow
 from hyperscale.control.azure.azure_runs import WorkspaceRun, list_workspace_runs
 from hyperscale.control.follow.finding import find_session
 from hyperscale.control.run_list import RunInfo, list_runs, runs_of
-from hyperscale.control.text_table import text_table
+from hyperscale.control.text_table import LONGEST_NAME, text_table
 
 HEADER = ("run", "started", "experiment", "state", "succeeded", "failed", "missing", "total")
 AZURE_HEADER = ("run", "started", "experiment", "state", "owner")
@@ -35,17 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     if not found:
         say(f"there are no runs in {runs_of(arguments.file)}; start one with `{program()} run`")
         return 0
-    print("\n".join(text_table(HEADER, [_cells(run) for run in found], _width())))
+    print("\n".join(text_table(HEADER, [_cells(run) for run in found], _width(), LONGEST_NAME)))
     return 0
 
 
 def _list_workspace(arguments: argparse.Namespace) -> int:
-    session = find_session(arguments.file, os.environ)
-    found = list_workspace_runs(session)
+    with say_if_slow(ASKING):
+        session = find_session(arguments.file, os.environ)
+        found = list_workspace_runs(session)
     if arguments.json:
         print_json([run.to_document() for run in found])
     elif found:
-        print("\n".join(text_table(AZURE_HEADER, [_azure_cells(run) for run in found], _width())))
+        rows = [_azure_cells(run) for run in found]
+        print("\n".join(text_table(AZURE_HEADER, rows, _width(), LONGEST_NAME)))
     else:
         say(f"there are no runs in workspace {session.place.workspace.name}; start one with `{program()} submit`")
     return 0

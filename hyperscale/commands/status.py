@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import add_json, add_run_anywhere, print_json
+from hyperscale.commands import ASKING, add_json, add_run_anywhere, print_json, say_if_slow
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.look_lines import status_lines
 from hyperscale.control.follow.watching import look_once
@@ -19,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look at it once."""
-    look = look_once(find_anywhere(arguments.file, arguments.run_name, os.environ))
+    with say_if_slow(ASKING):
+        look = look_once(find_anywhere(arguments.file, arguments.run_name, os.environ))
     if arguments.json:
         print_json(look.to_document())
     else:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
+from hyperscale.commands import ASKING, add_file, add_json, add_set, print_json, program, say, say_if_slow
 from hyperscale.commands.azure_runs import agree_to, finish_earlier, submit_shown
 from hyperscale.commands.local_runs import whole_number
 from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
@@ -14,22 +14,23 @@ from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
 from hyperscale.control.azure.storage_probe import check_storage
 from hyperscale.control.follow.finding import find_anywhere
-from hyperscale.control.follow.verdicts import name_in_commands, verdict_of
+from hyperscale.control.follow.look_lines import come_back
+from hyperscale.control.follow.verdicts import name_in_commands, next_lines, verdict_of
 from hyperscale.control.follow.watching import follow
 from hyperscale.control.planning import Planned, is_saved_plan, open_plan
-from hyperscale.control.report import report_line
+from hyperscale.control.report.writing import report_line
 from hyperscale.control.submit.joining import join, plan_join
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.submission_summary import next_commands, submission_document, submission_lines
 from hyperscale.control.submit.submitting import computes_once
 from hyperscale.control.summary import summary_lines
 from hyperscale.control.trial.figures import trial_state
-from hyperscale.errors import ExperimentError, PlanError
+from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError, PlanError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take FILE or a saved plan, --set, --rows, --join, --workers, --yes, --require-trial, --watch and --json."""
-    add_file(parser)
+    add_file(parser, or_plan=True)
     add_set(parser)
     add_json(parser)
     parser.add_argument("--rows", metavar="N", type=whole_number, help="only the first N rows (input.limit)")
@@ -56,15 +57,16 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"warning: {warning}")
     if not arguments.join:
         _check_trial(planned, is_required=arguments.require_trial)
-    session = open_session(find_place(planned.checked.loaded, os.environ))
-    check_storage(session)
+    with say_if_slow(ASKING):
+        session = open_session(find_place(planned.checked.loaded, os.environ))
+        check_storage(session)
     journal = _join(arguments, planned, session) if arguments.join else _submit(arguments, planned, session)
     if arguments.json:
         print_json(submission_document(journal))
     else:
-        print("\n".join(submission_lines(journal)), flush=True)
+        print("\n".join(submission_lines(journal, is_join=bool(arguments.join))), flush=True)
     if arguments.watch:
-        return _watch(arguments, journal)
+        return _watch_to_its_end(arguments, journal)
     for line in next_commands(journal, program()):
         say(line)
     return 0
@@ -83,11 +85,12 @@ def _submit(arguments: argparse.Namespace, planned: Planned, session: Session) -
     journal = finish_earlier(planned, session, yes=arguments.yes)
     if journal is not None:
         return journal
-    seen = computes_once(session)
-    if is_saved_plan(arguments.file):
-        check_placement(planned, seen)
-    else:
-        planned = plan_for_azure(planned.checked, seen)
+    with say_if_slow("asking Azure for quota, sizes and prices"):
+        seen = computes_once(session)
+        if is_saved_plan(arguments.file):
+            check_placement(planned, seen)
+        else:
+            planned = plan_for_azure(planned.checked, seen)
     return submit_shown(planned, session, seen, yes=arguments.yes)
 
 
@@ -99,6 +102,14 @@ def _join(arguments: argparse.Namespace, planned: Planned, session: Session) -> 
     return join(found, more, session, say)
 
 
+def _watch_to_its_end(arguments: argparse.Namespace, journal: Journal) -> int:
+    try:
+        return _watch(arguments, journal)
+    except KeyboardInterrupt:
+        say(come_back(journal.run_id, program()))
+        return EXIT_INTERRUPTED
+
+
 def _watch(arguments: argparse.Namespace, journal: Journal) -> int:
     found = find_anywhere(arguments.file, journal.run_id, os.environ)
     with follow(found, is_terminal=sys.stderr.isatty()) as follower:
@@ -108,9 +119,15 @@ def _watch(arguments: argparse.Namespace, journal: Journal) -> int:
         print("\n".join(summary_lines(results)), flush=True)
     if results is not None:
         say(report_line(found.folder, results, f"{program()} report {name_in_commands(found)}"))
+        say(f"results:  {program()} results {name_in_commands(found)}")
+        for line in next_lines(found, results, program()):
+            say(line)
     return verdict_of(found, look, results, program())
 
 
 def _check_combination(arguments: argparse.Namespace) -> None:
     if bool(arguments.join) != bool(arguments.workers):
-        raise ExperimentError("--join RUN and --workers N belong together", hint="give both, or neither")
+        raise ExperimentError(
+            "--join RUN and --workers N belong together",
+            hint="give both; of a new run they are set by --set parallelism.workers=N",
+        )

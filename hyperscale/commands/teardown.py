@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import add_run_anywhere, agreed, say
+from hyperscale.commands import ASKING, add_run_anywhere, agreed, say, say_if_slow
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.tearing_down import check_is_over, tear_down_here
 
@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Tear it down."""
-    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    with say_if_slow(ASKING):
+        found = find_anywhere(arguments.file, arguments.run_name, os.environ)
     check_is_over(found)
     data = f"everything in {found.folder.store_file('')}, and the event queues of all runs of {found.experiment}"
     if arguments.data and not agreed(f"delete {data}?", yes=arguments.yes):

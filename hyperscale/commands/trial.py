@@ -14,7 +14,9 @@ from hyperscale.commands import add_file, add_json, add_set, print_json, program
 from hyperscale.commands.local_runs import whole_number
 from hyperscale.control import summary
 from hyperscale.control.azure.azure_planning import plan_for_azure
+from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import find_anywhere
+from hyperscale.control.follow.look_lines import come_back
 from hyperscale.control.follow.verdicts import verdict_of
 from hyperscale.control.follow.watching import follow
 from hyperscale.control.local.executing import execute, results_of_life
@@ -59,7 +61,7 @@ def _here(arguments: argparse.Namespace, full: Planned) -> int:
     folder = Places(runs_of(arguments.file), None, None).new_run(full.checked.loaded.experiment.name)
     with folder.lock() as lock:
         make_run(tried, folder)
-        say(f"run {folder.run_id} tries {summary.count(tried.plan.rows, 'row')} of {full.plan.rows_text}")
+        say(f"run {folder.run_id} tries {counted(tried.plan.rows, 'row')} of {full.plan.rows_text}")
         ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
     for line in summary.step_lines(ending, folder):
         say(line)
@@ -81,10 +83,15 @@ def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
     checked = check_experiment(arguments.file, [*arguments.overrides, *one_node], _environ(arguments))
     checked = with_trial_rows(checked, arguments.rows, arguments.seed)
     journal = submit_selected(checked, yes=arguments.yes)
-    say(f"run {journal.run_id} tries {summary.count(checked.facts.rows, 'row')} of {full.plan.rows_text} on one node")
+    say(f"run {journal.run_id} tries {counted(checked.facts.rows, 'row')} of {full.plan.rows_text} on one node")
     found = find_anywhere(arguments.file, journal.run_id, os.environ)
-    with follow(found, is_terminal=sys.stderr.isatty()) as follower:
-        look = follower.until(lambda look: look.is_over)
+    try:
+        with follow(found, is_terminal=sys.stderr.isatty()) as follower:
+            look = follower.until(lambda look: look.is_over)
+    except KeyboardInterrupt:
+        say(come_back(journal.run_id, program()))
+        say("a trial that is left keeps no figures: for those, repeat it")
+        return EXIT_INTERRUPTED
     tried, results = Planned(checked, Plan.from_document(journal.plan)), follower.results
     full = plan_for_azure(full.checked, found.session) if found.session else full
     size = full.checked.loaded.experiment.compute.size
@@ -118,9 +125,9 @@ def _tell(
     else:
         last = [summary.last_line(results)] if results else []
         lines = [*failure_text(failed), ""] if failed else []
-        print("\n".join([*lines, *trial_lines(trial, tried, full), "", *last]), flush=True)
+        print("\n".join([*lines, *trial_lines(trial, tried, full, is_here=full.azure is None), "", *last]), flush=True)
     say(f"results:  {program()} results {name_of(folder)}")
 
 
 def _this_machine() -> str:
-    return f"this machine ({summary.count(os.cpu_count() or 1, 'core')}, {platform.machine() or 'unknown'})"
+    return f"this machine ({counted(os.cpu_count() or 1, 'core')}, {platform.machine() or 'unknown'})"

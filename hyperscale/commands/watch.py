@@ -8,12 +8,12 @@ import os
 import sys
 from typing import Any
 
-from hyperscale.commands import add_json, add_run_anywhere, program, say
+from hyperscale.commands import ASKING, add_json, add_run_anywhere, program, say, say_if_slow
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
 from hyperscale.control.follow.look_lines import come_back
-from hyperscale.control.follow.verdicts import continue_command, name_in_commands, verdict_of
+from hyperscale.control.follow.verdicts import name_in_commands, next_lines, verdict_of
 from hyperscale.control.follow.watching import follow
-from hyperscale.control.report import report_line
+from hyperscale.control.report.writing import report_line
 from hyperscale.control.summary import summary_lines
 from hyperscale.errors import EXIT_INTERRUPTED
 
@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch it to its end, and return the exit code that its rows earn."""
-    found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    with say_if_slow(ASKING):
+        found = find_anywhere(arguments.file, arguments.run_name, os.environ)
     try:
         return _watch(found, as_json=arguments.json)
     except KeyboardInterrupt:
@@ -41,10 +42,11 @@ def _watch(found: FoundRun, *, as_json: bool) -> int:
     results = follower.results
     if results is not None and not as_json:
         print("\n".join(summary_lines(results)), flush=True)
-        if results["rows"]["missing"]:
-            say(f"continue: {continue_command(found, program())}")
     if results is not None:
         say(report_line(found.folder, results, f"{program()} report {name_in_commands(found)}"))
+        say(f"results:  {program()} results {name_in_commands(found)}")
+        for line in next_lines(found, results, program()):
+            say(line)
     return verdict_of(found, look, results, program())
 
 

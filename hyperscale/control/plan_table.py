@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hyperscale.control.azure.azure_lines import azure_pairs
+from hyperscale.control.azure.azure_lines import azure_pairs, place_pairs
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.experiment import Limits
 from hyperscale.placement import SERVERLESS
 from hyperscale.plan import Plan
 
-#: Uploads above these are asked about before a run is submitted.
+#: Uploads above these get a note.
 LARGE_UPLOAD_BYTES = 1024**3
 LARGE_UPLOAD_FILES = 10_000
 
@@ -61,8 +61,8 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     yield "control", f"{plan.control_cluster}, {'not touched' if compute.control.existing else size}"
     yield from _travelling(planned)
     yield "limits", _limits(experiment.limits)
-    if planned.azure is not None:
-        yield from azure_pairs(planned.azure)
+    known = planned.azure
+    yield from place_pairs(experiment.azure, loaded.azure_sources) if known is None else azure_pairs(known)
     yield "render id", plan.render_id
     for note in plan.notes:
         yield "note", note

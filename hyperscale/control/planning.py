@@ -15,6 +15,7 @@ from hyperscale.azure_plan import AzurePlan
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.rendered.rendering import templates_hash
 from hyperscale.control.rendered.staging import code_hash
+from hyperscale.cost import unpriced_notes
 from hyperscale.errors import RunStateError
 from hyperscale.plan import Plan, make_plan
 
@@ -70,9 +71,10 @@ def plan_offline(checked: CheckedExperiment) -> Planned:
     Raises:
         PlanError: when it cannot be placed.
     """
-    version = hyperscale.__version__
-    plan = make_plan(checked.loaded.experiment, checked.facts, version=version, templates_hash=templates_hash())
-    return Planned(checked, plan)
+    experiment = checked.loaded.experiment
+    plan = make_plan(experiment, checked.facts, version=hyperscale.__version__, templates_hash=templates_hash())
+    notes = (*plan.notes, *unpriced_notes(experiment, plan))
+    return Planned(checked, dataclasses.replace(plan, notes=notes))
 
 
 def save_plan(planned: Planned, file: Path, overrides: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hyperscale.control.whole_file import write_whole
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.node.patience import Patience
 from hyperscale.node.places import is_remote, local_folder
@@ -105,14 +106,11 @@ class RunFolder:
 
     def write_launch(self, launch: Launch) -> None:
         """Keep how the run was started; from now on it is listed."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        beside = self.path / f".{LAUNCH}"
-        beside.write_text(json.dumps(asdict(launch), indent=1), encoding="utf-8")
-        beside.replace(self.path / LAUNCH)
+        write_whole(self.path / LAUNCH, json.dumps(asdict(launch), indent=1))
 
     def store(self, patience_seconds: float = PATIENCE_SECONDS) -> Store:
         """Return the store of the run; a storage account that does not answer is asked for so long."""
-        return open_store(self.store_url, self.run_id, Patience(limit_seconds=patience_seconds))
+        return store_at(self.store_url, self.run_id, patience_seconds)
 
     def store_file(self, name: str) -> str:
         """Return where people find what lies under `name` in the store: a path of this machine, or a URL."""
@@ -122,7 +120,7 @@ class RunFolder:
 
     def queue(self, patience_seconds: float = PATIENCE_SECONDS) -> Queue:
         """Return the queue of the run; a storage account that does not answer is asked for so long."""
-        return open_queue(self.queue_url, self.run_id, Patience(limit_seconds=patience_seconds))
+        return queue_at(self.queue_url, self.run_id, patience_seconds)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:
@@ -161,6 +159,16 @@ class RunFolder:
             return not _try_lock(descriptor)
         finally:
             os.close(descriptor)
+
+
+def store_at(url: str, run_id: str, patience_seconds: float = PATIENCE_SECONDS) -> Store:
+    """Return the store of a run at `url`, for somebody who waits: they are told soon what does not answer."""
+    return open_store(url, run_id, Patience(limit_seconds=patience_seconds))
+
+
+def queue_at(url: str, run_id: str, patience_seconds: float = PATIENCE_SECONDS) -> Queue:
+    """Return the queue of a run at `url`, as `store_at` returns the store."""
+    return open_queue(url, run_id, Patience(limit_seconds=patience_seconds))
 
 
 def check_machine() -> None:

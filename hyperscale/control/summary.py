@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperscale import blobs
+from hyperscale.control.figures import counted
 from hyperscale.control.local.deciding import SEED, TEARDOWN
 from hyperscale.control.local.local_run import Ending
 from hyperscale.control.progress import duration, rate_text
@@ -21,7 +22,9 @@ Results = Mapping[str, Any]
 def exit_code(results: Results) -> int:
     """Return the exit code of a run: 0 when every row succeeded, else IncompleteRunError's."""
     rows = results["rows"]
-    return IncompleteRunError.exit_code if rows["failed"] or rows["missing"] else EXIT_SUCCESS
+    # Of a run that nobody has seeded, not even the number of rows may be known.
+    is_whole = rows["total"] and not rows["failed"] and not rows["missing"]
+    return EXIT_SUCCESS if is_whole else IncompleteRunError.exit_code
 
 
 def last_line(results: Results) -> str:
@@ -41,14 +44,14 @@ def failure_lines(results: Results) -> list[str]:
         return []
     failed = results["rows"]["failed"]
     rest = failed - sum(group["rows"] for group in groups)
-    said = f"; the {count(len(groups), 'largest group')}:" if rest else f", in {count(len(groups), 'group')}:"
-    lines = [f"{count(failed, 'row')} failed{said}"]
+    said = f"; the {counted(len(groups), 'largest group')}:" if rest else f", in {counted(len(groups), 'group')}:"
+    lines = [f"{counted(failed, 'row')} failed{said}"]
     for group in groups:
         lines.append(f"  {group_text(group)}")
         if group.get("frame"):
             lines.append(f"           {_one_line(group['frame'])}")
     if rest:
-        lines.append(f"  and {count(rest, 'row')} for other reasons; failures.csv has every row")
+        lines.append(f"  and {counted(rest, 'row')} for other reasons; failures.csv has every row")
     return lines
 
 
@@ -63,7 +66,7 @@ def missing_lines(results: Results) -> list[str]:
     if not missing:
         return []
     reason = results.get("reason") or results["outcome"]
-    return [f"{count(missing, 'row')} missing: {_one_line(str(reason))}"]
+    return [f"{counted(missing, 'row')} missing: {_one_line(str(reason))}"]
 
 
 def summary_lines(results: Results) -> list[str]:
@@ -77,7 +80,7 @@ def retried_lines(results: Results) -> list[str]:
     if not retried:
         return []
     counts = " ".join(f"{name}={retried[name]:,}" for name in ("succeeded", "failed", "missing"))
-    return [f"{count(retried['total'], 'row')} of run {results['lineage'][-2]} retried: {counts}; all rows together:"]
+    return [f"{counted(retried['total'], 'row')} of run {results['lineage'][-2]} retried: {counts}; all rows together:"]
 
 
 def next_commands(ending: Ending, results: Results | None, run: str, program: str) -> list[str]:
@@ -152,8 +155,3 @@ def _one_line(text: str) -> str:
     flat = "".join(character if character.isprintable() else " " for character in text)
     flat = " ".join(flat.split())
     return flat if len(flat) <= MAX_MESSAGE else f"{flat[: MAX_MESSAGE - 1]}…"
-
-
-def count(number: int, what: str) -> str:
-    """Return `number` of `what`, which is made plural where there are more or fewer than one."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hyperscale.control.figures import counted
+
 MAX_CELL = 40
+#: The longest name of a queue, which the id of a run is: who copies an id needs all of it.
+LONGEST_NAME = 63
 _GAP = "  "
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> list[str]:
-    """Return `header` and `rows` as lines of at most `width` characters.
+def text_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], width: int, longest_cell: int = MAX_CELL
+) -> list[str]:
+    """Return `header` and `rows` as lines of at most `width` characters, cells of at most `longest_cell`.
 
     Columns that do not fit are left out, and a last line says how many.
     """
-    cells = [[_cell(value) for value in row] for row in (header, *rows)]
+    cells = [[_cell(value, longest_cell) for value in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     shown = _fitting(widths, width)
     is_right = [all(isinstance(row[column], int | float) for row in rows) for column in range(shown)]
@@ -25,7 +31,8 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[object]], width: i
         ]
         lines.append(_GAP.join(padded).rstrip())
     if shown < len(header):
-        lines.append(f"and {len(header) - shown} more columns: {', '.join(cells[0][shown:])}"[:width])
+        more = counted(len(header) - shown, "more column")
+        lines.append(f"and {more}: {', '.join(cells[0][shown:])}"[:width])
     return lines
 
 
@@ -38,10 +45,10 @@ def _fitting(widths: Sequence[int], width: int) -> int:
     return len(widths)
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, longest: int) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     text = "".join(character if character.isprintable() else " " for character in str(value))
-    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

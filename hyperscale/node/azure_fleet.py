@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hyperscale.azure_run import AzureRun
 from hyperscale.errors import AzureError, HyperscaleError
-from hyperscale.node.clusters import Deleted, Deletions, delete_clusters
+from hyperscale.node.clusters import Deleted, Deletions
 from hyperscale.node.joins import Join, with_joins
 from hyperscale.node.run_results import RunResults
 from hyperscale.node.step_sight import StepSight
@@ -71,8 +71,7 @@ class AzureFleet:
         """Have all consumers cancelled and the run's clusters deleted, and do not wait for it."""
         if self._deletions is None:
             self._cancel(self._open_consumers())
-            run = self._now()
-            self._deletions = Deletions(self._workspace, run.clusters, tag=run.tag, value=run.tag_value)
+            self._deletions = self._new_deletions()
             self._deletions.ask(self._clock())
 
     def delete(self, wait: Callable[[float], None]) -> Deleted:
@@ -83,9 +82,7 @@ class AzureFleet:
         if self._deleted is None:
             if self._deletions is None:
                 self._settle(wait)
-            self._deleted = delete_clusters(
-                self._workspace, self._now(), clock=self._clock, wait=wait, deletions=self._deletions
-            )
+            self._deleted = (self._deletions or self._new_deletions()).finish(clock=self._clock, wait=wait)
             for name in self._deleted.foreign:
                 logger.warning(
                     "cluster %s stays: it is not tagged %s=%s, so it is not this run's",
@@ -117,6 +114,10 @@ class AzureFleet:
         except HyperscaleError as error:
             logger.warning("who has joined the run is not known: %s", error)
         return self.run
+
+    def _new_deletions(self) -> Deletions:
+        run = self._now()
+        return Deletions(self._workspace, run.clusters, tag=run.tag, value=run.tag_value)
 
     def _open_consumers(self) -> list[StepFacts]:
         steps = self._sight.look() if self._sight else ()

@@ -59,6 +59,10 @@ class Deletion:
     forbidden: int = 0
     problem: str = ""
 
+    def __str__(self) -> str:
+        """Return the cluster, and why it is not gone yet, for people."""
+        return f"{self.name} ({self.problem or 'Azure is still deleting it'})"
+
 
 @dataclass(frozen=True)
 class Deleted:
@@ -117,14 +121,23 @@ class Deletions:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="cluster") as pool:
             self._deletions = list(pool.map(lambda deletion: self._visit(deletion, now), self._deletions))
 
-    @property
-    def is_over(self) -> bool:
-        """Return whether nothing more can be done."""
-        return all(deletion.state != "open" for deletion in self._deletions)
+    def finish(
+        self,
+        *,
+        clock: Callable[[], float],
+        wait: Callable[[float], None],
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> Deleted:
+        """Ask until nothing more can be done, or `total_seconds` are over; return what has become of the clusters."""
+        until, look_seconds = clock() + total_seconds, FIRST_LOOK_SECONDS
+        self.ask(clock())
+        while any(deletion.state == "open" for deletion in self._deletions) and clock() < until:
+            wait(look_seconds)
+            look_seconds = min(look_seconds * 1.5, LONGEST_LOOK_SECONDS)
+            self.ask(clock())
+        return self._result()
 
-    def result(self) -> Deleted:
-        """Return what has become of the clusters so far."""
-
+    def _result(self) -> Deleted:
         def named(state: str) -> tuple[str, ...]:
             return tuple(deletion.name for deletion in self._deletions if deletion.state == state)
 
@@ -156,7 +169,6 @@ def delete_clusters(
     clock: Callable[[], float],
     wait: Callable[[float], None],
     total_seconds: float = TOTAL_SECONDS,
-    deletions: Deletions | None = None,
 ) -> Deleted:
     """Delete the clusters of `run`, and wait until they are gone.
 
@@ -166,16 +178,9 @@ def delete_clusters(
         clock: returns seconds.
         wait: waits so many seconds.
         total_seconds: after that, what is still there is given up.
-        deletions: goes on with that one; None: starts.
     """
-    deletions = deletions or Deletions(computes, run.clusters, tag=run.tag, value=run.tag_value)
-    until, look_seconds = clock() + total_seconds, FIRST_LOOK_SECONDS
-    deletions.ask(clock())
-    while not deletions.is_over and clock() < until:
-        wait(look_seconds)
-        look_seconds = min(look_seconds * 1.5, LONGEST_LOOK_SECONDS)
-        deletions.ask(clock())
-    return deletions.result()
+    deletions = Deletions(computes, run.clusters, tag=run.tag, value=run.tag_value)
+    return deletions.finish(clock=clock, wait=wait, total_seconds=total_seconds)
 
 
 def check_deleted(deleted: Deleted, run_id: str) -> None:
@@ -186,7 +191,7 @@ def check_deleted(deleted: Deleted, run_id: str) -> None:
     """
     if not deleted.left:
         return
-    said = "; ".join(f"{it.name} ({it.problem or 'Azure is still deleting it'})" for it in deleted.left)
+    said = "; ".join(map(str, deleted.left))
     raise TeardownError(
         f"clusters of run {run_id} could not be deleted, and still hold quota: {said}",
         hint=f"`hyperscale teardown {run_id}` deletes what is left",

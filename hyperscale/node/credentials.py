@@ -5,14 +5,19 @@ The one place that makes credentials. No message of it repeats what it found in 
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from hyperscale.errors import AzureError
+from hyperscale.node.kept_tokens import KeptTokens
 from hyperscale.node.places import SERVICES, AccountPlace, account_place
 
+#: Whoever runs this program, for messages.
+PERSON = "your login (DefaultAzureCredential)"
 CONNECTION_STRING = "AZURE_STORAGE_CONNECTION_STRING"
 #: Set in each job of Azure ML. The second may hold the literal `clientid` where there is no identity
 #: (azure-sdk-for-python issue 36047).
@@ -55,14 +60,25 @@ def access_to(place: AccountPlace, environ: Mapping[str, str]) -> Access:
         )
     if is_node(environ):
         return _access_of_node(place, environ)
-    from azure.identity import DefaultAzureCredential  # a third of a second: only who needs it
-
     return Access(
-        DefaultAzureCredential(),
-        "your login (DefaultAzureCredential)",
+        login(),
+        PERSON,
         refused=f"have the role {_ROLES[place.what]} on the account assigned to you; that may take 30 minutes to work",
         unknown=f"log in with `az login`; for Azurite set {CONNECTION_STRING}",
     )
+
+
+@functools.cache
+def login() -> Any:
+    """Return the credential of who runs this program; nothing is asked yet.
+
+    A process has one: each new one would try every way to log in again, and start az, a second or two each time.
+    """
+    from azure.identity import DefaultAzureCredential  # a third of a second: only who needs it
+
+    # It writes a page for each way to log in that nobody has taken; `sign_in` says it in one sentence.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL + 1)
+    return KeptTokens(DefaultAzureCredential())
 
 
 def worker_client_id(environ: Mapping[str, str]) -> str | None:

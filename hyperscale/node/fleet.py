@@ -65,20 +65,20 @@ class NoFleet:
     def steps(self) -> tuple[StepFacts, ...]:
         return ()
 
-    def follow(self, jobs: Iterable[str], joins: Callable[[], list[Join]]) -> None:  # noqa: ARG002
+    def follow(self, _: Iterable[str], __: Callable[[], list[Join]]) -> None:
         return
 
     def begin_deletion(self) -> None:
         return
 
-    def delete(self, wait: Callable[[float], None]) -> Deleted:  # noqa: ARG002
+    def delete(self, _: Callable[[float], None]) -> Deleted:
         return Deleted(left=self._left)
 
-    def tell(self, results: RunResults) -> None:  # noqa: ARG002
+    def tell(self, _: RunResults) -> None:
         return
 
     def close(self) -> None:
         return
 
-    def log(self, figures: Mapping[str, float]) -> None:  # noqa: ARG002
+    def log(self, _: Mapping[str, float]) -> None:
         return

@@ -25,8 +25,7 @@ ROLE = "Key Vault Secrets User"
 #: A vault that does not answer for so long, or whose name is wrong, ends the consumer.
 PATIENCE_SECONDS = 600.0
 TIMEOUT_SECONDS = 30.0
-#: Whose token opens the vaults of which cloud: public, China, US government.
-_AUDIENCES = ("vault.azure.net", "vault.azure.cn", "vault.usgovcloudapi.net")
+#: Vaults of the clouds: public, China, US government.
 _URL = re.compile(
     r"https://(?P<vault>[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9])\.(?P<cloud>vault\.azure\.net|vault\.azure\.cn|"
     r"vault\.usgovcloudapi\.net)/secrets/(?P<name>[A-Za-z0-9-]{1,127})(?:/(?P<version>[0-9a-fA-F]{32}))?/?"
@@ -105,13 +104,12 @@ def fetch_secrets(
 
 def _local_value(variable: str, environ: Mapping[str, str]) -> str:
     if variable not in environ:
-        raise HyperscaleError(missing_variable(variable), hint=f"set {variable} before you run it on this machine")
+        raise HyperscaleError(
+            f"activity.secrets.{variable}: the environment variable {variable} is not set: "
+            "a run on this machine takes the value from it",
+            hint=f"set {variable} before you run it on this machine",
+        )
     return environ[variable]
-
-
-def missing_variable(variable: str) -> str:
-    """Return what is said of a secret whose variable is not set on this machine."""
-    return f"activity.secrets.{variable}: the environment variable {variable} is not set, which has its value here"
 
 
 class _Tokens:

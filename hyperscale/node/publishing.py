@@ -14,7 +14,7 @@ from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal
 from hyperscale.node.chain import Chain
 from hyperscale.node.collect import Collected, collect
-from hyperscale.node.control import Cancel, read_manifest, read_seed, rows_of_run
+from hyperscale.node.control import Cancel, SeedRecord, read_manifest, read_seed, rows_of_run
 from hyperscale.node.failure_table import FailureGroup
 from hyperscale.node.lineage import Generation, OpenRun, ancestors
 from hyperscale.node.readers import input_hash, open_rows
@@ -31,6 +31,7 @@ def seal_and_publish(
     cancel: Cancel | None,
     sealed_at: float,
     open_run: OpenRun,
+    seed: SeedRecord | None = None,
     ledger: Chain | None = None,
     scratch: Path | None = None,
 ) -> RunResults:
@@ -44,6 +45,7 @@ def seal_and_publish(
         cancel: the marker that ended the run, if one did: why rows are missing.
         sealed_at: Unix seconds.
         open_run: opens the store of another run: of those that this one is a retry of.
+        seed: seed.json as it was seen; None: it is read here.
         ledger: what has been counted so far; None: it is counted here.
         scratch: folder for what is only needed on the way; None: the system's for temporary files.
 
@@ -51,7 +53,7 @@ def seal_and_publish(
         DamagedPartError: when the ledger cannot be counted.
         RunStateError: when the input is not what was seeded; outcomes are sealed all the same.
     """
-    manifest, seed = read_manifest(store) or {}, read_seed(store)
+    manifest, seed = read_manifest(store) or {}, seed or read_seed(store)
     reason = sealed_reason(cancel.reason, cancel.message) if cancel else "incomplete"
     with _work_folder(scratch) as work_folder, ExitStack() as stack:
         groups: tuple[FailureGroup, ...] = ()

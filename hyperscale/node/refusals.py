@@ -45,8 +45,12 @@ def refusal(said: str, status: int, code: str, message: str, who: str) -> Refuse
     elif code == "AuthorizationFailed":
         found = _ACTION.search(message)
         action, scope = (found[1], found[2]) if found else ("this", None)
-        text = f"{said}: {who} may not {action}" + (f" on {scope}" if scope else "")
+        text = f"{who} may not {action} on {scope}" if scope else f"{said}: {who} may not {action}"
         hint = f"`hyperscale doctor` says which role is missing; {NEW_ROLES}"
+    elif "quota" in f"{code} {message}".lower():
+        hint = "`hyperscale plan --azure` shows what quota is free, and how much to ask for"
+    elif status in (408, 429) or status >= 500:
+        hint = "Azure is busy, or out of order: try the same command again in some minutes; it is safe to repeat"
     elif status == 403:
         hint = "`hyperscale doctor` shows roles, and whether the workspace can be reached from this network"
     return RefusedError(text, status=status, code=code, hint=hint)

@@ -57,4 +57,7 @@ def no_token(said: str, error: Exception, who: str, advice: str = LOG_IN) -> Azu
             f"{where}: the service that gives tokens does not answer",
             hint="see that this machine reaches login.microsoftonline.com, then try again",
         )
-    return AzureError(f"{where}: nobody is logged in" if advice == LOG_IN else where, hint=advice)
+    if advice == LOG_IN:
+        # Nothing was asked yet: what it would have been is no news to who is not logged in.
+        return AzureError(f"there is no token for {who}: nobody is logged in", hint=advice)
+    return AzureError(where, hint=advice)

@@ -93,6 +93,7 @@ class Teardown:
                 cancel=watch.cancel,
                 sealed_at=self.clock(),
                 open_run=self.open_run,
+                seed=watch.seed,
                 ledger=watch.chain,
                 scratch=self.scratch,
             )

@@ -46,7 +46,7 @@ class ComputeFacts:
         tier: dedicated or low_priority.
         state: Creating, Updating, Succeeded, Failed, Deleting ...
         errors: why provisioning failed, and why nodes cannot be had.
-        min_nodes, max_nodes: it scales between.
+        max_nodes: it scales up to.
         nodes: how many it has now.
         node_states: how many are idle, running, preparing, unusable, leaving, preempted.
         tags: of it.
@@ -62,7 +62,6 @@ class ComputeFacts:
     tier: str
     state: str
     errors: tuple[str, ...]
-    min_nodes: int
     max_nodes: int
     nodes: int
     node_states: Mapping[str, int]
@@ -156,7 +155,6 @@ def compute_facts(document: Mapping[str, Any]) -> ComputeFacts:
         tier="low_priority" if inner.get("vmPriority") == "LowPriority" else "dedicated",
         state=str(properties.get("provisioningState") or ""),
         errors=tuple(_error(error) for error in errors),
-        min_nodes=int(scale.get("minNodeCount") or 0),
         max_nodes=int(scale.get("maxNodeCount") or 0),
         nodes=int(inner.get("currentNodeCount") or 0),
         node_states={name.removesuffix("NodeCount"): int(count or 0) for name, count in states.items()},

@@ -59,6 +59,31 @@ def test_a_plan_says_which_nodes_are_serverless_and_which_clusters_are_not_the_r
     assert "control     cpu, not touched" in existing.stdout.splitlines()
 
 
+def test_a_plan_shows_its_workspace_and_who_named_it(hyperscale: Command, folder: Path):
+    given = {"subscription_id": "6b1f1f4e-0000-4000-8000-000000000001", "workspace_name": "sums"}
+    (folder / "config.json").write_text(json.dumps(given))
+    (folder / "experiment.yaml").write_text(EXPERIMENT.partition("azure:")[0])
+
+    lines = hyperscale("plan", "--set", "azure.resource_group=maths", folder=folder).stdout.splitlines()
+
+    first = next(number for number, line in enumerate(lines) if line.startswith("workspace   sums"))
+    assert [line.strip() for line in lines[first + 1 : first + 4]] == [
+        f"resource group maths, subscription {given['subscription_id']}",
+        "resource_group: --set azure.resource_group",
+        f"subscription_id, workspace_name: {folder / 'config.json'}",
+    ]
+
+
+def test_files_without_a_price_are_said_to_hold_no_limit_of_cost(hyperscale: Command, folder: Path):
+    said = "rendered files without a price cannot hold limits.max_cost_usd"
+
+    rendered = hyperscale("render", "--set", "limits.max_cost_usd=5", folder=folder)
+
+    assert f"warning: {said}" in rendered.stderr
+    assert f"note        {said}" in hyperscale("plan", "--set", "limits.max_cost_usd=5", folder=folder).stdout
+    assert said not in hyperscale("render", folder=folder).stderr
+
+
 def test_plan_as_json_is_one_document(hyperscale: Command, folder: Path):
     answer = hyperscale("plan", "--json", "--set", "parallelism.workers=500", folder=folder)
 
@@ -103,6 +128,21 @@ def test_rendering_again_changes_no_byte(hyperscale: Command, folder: Path):
     hyperscale("render", folder=folder)
 
     assert contents(folder) == first
+
+
+def test_two_users_render_one_clone_for_two_workspaces_of_a_region_into_different_clusters(
+    hyperscale: Command, folder: Path
+):
+    (folder / "experiment.yaml").write_text("".join(EXPERIMENT.splitlines(keepends=True)[:-1]))
+    place = {"subscription_id": "11111111-1111-1111-1111-111111111111", "resource_group": "g"}
+    clusters = []
+    for workspace in ("ada", "bob"):
+        (folder / "config.json").write_text(json.dumps({**place, "workspace_name": workspace}))
+        hyperscale("render", folder=folder)
+        clusters.append({file.stem for file in (folder / "compute").glob("*.yml")})
+
+    assert [len(names) for names in clusters] == [3, 3]
+    assert not clusters[0] & clusters[1]
 
 
 def test_check_fails_and_names_the_files_once_the_experiment_has_changed(hyperscale: Command, folder: Path):

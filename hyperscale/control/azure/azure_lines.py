@@ -1,15 +1,31 @@
-"""Says what a plan knows from Azure: the workspace, quota, chosen and rejected locations, time and cost."""
+"""Says where a run on Azure goes, and what its plan knows from there: quota, locations, time and cost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hyperscale.azure_plan import AzurePlan, LocationUse
 from hyperscale.control.figures import counted
 from hyperscale.cost import Estimate, Range
+from hyperscale.experiment import Azure
 
 #: Hours below this are said in minutes.
 _FEW_HOURS = 2
+
+
+def place_pairs(azure: Azure, sources: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a plan for which nobody was asked: the workspace, and who named it.
+
+    Args:
+        azure: of the experiment.
+        sources: key of `azure` to who gave its value; keys that nobody gave are not in it.
+    """
+    if azure.workspace_name is None:
+        return
+    yield "workspace", f"{azure.workspace_name}, not asked (--azure asks it for quota and prices)"
+    parts = (("resource group", azure.resource_group), ("subscription", azure.subscription_id))
+    yield "", ", ".join(f"{what} {value or 'not given'}" for what, value in parts)
+    yield from _sources(sources)
 
 
 def azure_pairs(known: AzurePlan) -> Iterator[tuple[str, str]]:
@@ -17,9 +33,7 @@ def azure_pairs(known: AzurePlan) -> Iterator[tuple[str, str]]:
     group = f"resource group {known.resource_group}, subscription {known.subscription_id}"
     yield "workspace", f"{known.workspace_name} in {known.location}"
     yield "", group
-    for source in dict.fromkeys(known.sources.values()):
-        keys = ", ".join(key for key, given_by in known.sources.items() if given_by == source)
-        yield "", f"{keys}: {source}"
+    yield from _sources(known.sources)
     for use in known.locations:
         yield ("chosen", _chosen(use)) if use.nodes else ("rejected", f"{use.location}: {use.reason}")
         for line in _quotas(use):
@@ -32,6 +46,11 @@ def azure_pairs(known: AzurePlan) -> Iterator[tuple[str, str]]:
             yield "", line
     if known.estimate is not None:
         yield from _expected(known.estimate)
+
+
+def _sources(sources: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for source in dict.fromkeys(sources.values()):
+        yield "", f"{', '.join(key for key, given_by in sources.items() if given_by == source)}: {source}"
 
 
 def _chosen(use: LocationUse) -> str:

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from azure.core import exceptions as sdk
-from hyperscale.control.azure.session import WHO, Session
+from hyperscale.control.azure.session import Session
 from hyperscale.errors import AzureError
+from hyperscale.node.credentials import PERSON
 from hyperscale.node.refusals import refusal
 from hyperscale.node.sign_in import no_token
 
@@ -158,7 +159,7 @@ def _translated(doing: str, request: Callable[[], T]) -> T:
     try:
         return request()
     except sdk.ClientAuthenticationError as error:
-        problem = no_token(f"could not {doing}", error, WHO)
+        problem = no_token(f"could not {doing}", error, PERSON)
     except sdk.HttpResponseError as error:
         problem = _refused(doing, error)
     except (sdk.ServiceRequestError, sdk.ServiceResponseError) as error:
@@ -177,7 +178,7 @@ def _refused(doing: str, error: sdk.HttpResponseError) -> AzureError:
     if status < 400:
         # The request was taken, and what was asked for did not come to be.
         return AzureError(f"could not {doing}: {': '.join(filter(None, (code, message)))}")
-    return refusal(f"could not {doing}", status, code, message, WHO)
+    return refusal(f"could not {doing}", status, code, message, PERSON)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import hyperscale
 from hyperscale.azure_nodes import Site, locations_of
 from hyperscale.azure_planner import misfits, plan_on_azure
 from hyperscale.control.azure.place import find_place
-from hyperscale.control.azure.session import Session, new_credential, open_session
+from hyperscale.control.azure.session import Session, open_session
 from hyperscale.control.planning import Planned
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.rendered.rendering import templates_hash
@@ -61,13 +61,12 @@ def plan_from_azure(planned: Planned, environ: Mapping[str, str], seconds_per_ro
         AzureError: when nobody is logged in, or Azure refuses, or does not answer.
     """
     place = find_place(planned.checked.loaded, environ)
-    with contextlib.closing(new_credential()) as credential:
-        session = open_session(place, credential)
-        with contextlib.closing(session.workspace.azure):
-            if planned.azure is None:
-                return plan_for_azure(planned.checked, session, seconds_per_row=seconds_per_row)
-            check_placement(planned, session)
-            return planned
+    session = open_session(place)
+    with contextlib.closing(session.workspace.azure):
+        if planned.azure is None:
+            return plan_for_azure(planned.checked, session, seconds_per_row=seconds_per_row)
+        check_placement(planned, session)
+        return planned
 
 
 def check_placement(planned: Planned, session: Session) -> None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import logging
 from dataclasses import dataclass
 from typing import Any
 
-from hyperscale.control.azure.kept_tokens import KeptTokens
 from hyperscale.control.azure.place import AzurePlace
 from hyperscale.errors import AzureError
+from hyperscale.node.credentials import PERSON, login
 from hyperscale.node.refusals import RefusedError, missing_part
 from hyperscale.node.resource_manager import SCOPE, ResourceManager
 from hyperscale.node.sign_in import no_token
 from hyperscale.node.workspace import API_VERSION, Workspace
 from hyperscale.node.workspace_facts import WorkspaceFacts
 
-WHO = "your login (DefaultAzureCredential)"
 _HINT = "correct azure: in the experiment file, or config.json; `hyperscale doctor` shows where each value is from"
 
 
@@ -76,27 +74,14 @@ class Person:
     kind: str
 
 
-def new_credential() -> Any:
-    """Return the credential of who runs this program; nothing is asked yet."""
-    from azure.identity import DefaultAzureCredential  # a third of a second: only who needs it
-
-    # It writes a page for each way to log in that nobody has taken; `sign_in` says it in one sentence.
-    logging.getLogger("azure.identity").setLevel(logging.CRITICAL + 1)
-    return KeptTokens(DefaultAzureCredential())
-
-
-def open_session(place: AzurePlace, credential: Any = None) -> Session:
-    """Log in, and see that the workspace is there.
-
-    Args:
-        place: where it is.
-        credential: of a login that is there already; None makes one.
+def open_session(place: AzurePlace) -> Session:
+    """Log in, and see that the workspace at `place` is there.
 
     Raises:
         AzureError: when nobody is logged in, or the workspace is not there or does not let them in.
     """
-    credential = credential or new_credential()
-    workspace = Workspace(ResourceManager(credential, who=WHO), place.workspace)
+    credential = login()
+    workspace = Workspace(ResourceManager(credential, who=PERSON), place.workspace)
     facts = workspace.facts()
     if facts is None:
         missing = _missing(workspace)
@@ -116,7 +101,7 @@ def who_is(credential: Any) -> Person:
     try:
         token = credential.get_token(SCOPE).token
     except SdkError as error:
-        problem = no_token("", error, WHO)
+        problem = no_token("", error, PERSON)
     else:
         return person_of(token)
     raise problem  # outside of the block above: the SDK's error may hold what it sent

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from hyperscale.control.azure.session import WHO, Session
+from hyperscale.control.azure.session import Session
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.azure_requests import AzureRequests
-from hyperscale.node.credentials import Access
+from hyperscale.node.credentials import PERSON, Access
 from hyperscale.node.patience import StorageUnavailableError
 from hyperscale.node.refusals import NEW_ROLES
 
@@ -86,7 +86,7 @@ def try_queues(session: Session) -> None:
 
 def _requests(session: Session, url: str, account: str, role: str) -> AzureRequests:
     hint = f"have the role {role} on {account} assigned to you (`hyperscale doctor --print-setup`); {NEW_ROLES}"
-    access = Access(session.credential, WHO, refused=hint, unknown="log in with `az login`")
+    access = Access(session.credential, PERSON, refused=hint, unknown="log in with `az login`")
     meanings: dict[str, Callable[[], HyperscaleError]] = {
         "ContainerNotFound": lambda: _NoContainerError(f"there is no container at {url}"),
         "AuthorizationPermissionMismatch": lambda: NoDataRoleError(f"your login may not use data at {url}", hint=hint),

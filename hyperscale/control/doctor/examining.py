@@ -5,15 +5,13 @@ It looks with the login of the person. What that login may not see is "unknown",
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from hyperscale.control.azure.az_defaults import with_az_defaults
 from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.azure.place import find_place, sources_of
-from hyperscale.control.azure.session import Person, Session, new_credential, open_session, who_is
+from hyperscale.control.azure.session import Person, Session, open_session, who_is
 from hyperscale.control.doctor.checks import Check, guarded, is_no_access, of_error
 from hyperscale.control.doctor.compute import (
     CLUSTERS,
@@ -34,6 +32,8 @@ from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.workspace_file import KEYS
 from hyperscale.errors import ExperimentError, HyperscaleError, PlanError
 from hyperscale.experiment import Experiment
+from hyperscale.node.credentials import login
+from hyperscale.node.refusals import NEW_ROLES, RefusedError
 
 WHERE = "where the run goes"
 YOU = "you"
@@ -41,27 +41,25 @@ YOU = "you"
 
 def examine(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[Check]:
     """Return every check of the experiment; Azure is asked, and nothing is changed."""
-    checks = _place_checks(loaded, environ)
-    with contextlib.closing(new_credential()) as credential:
-        return [*checks, *_login_checks(loaded, environ, credential)]
+    return [*_place_checks(loaded, environ), *_login_checks(loaded, environ)]
 
 
-def _login_checks(loaded: LoadedExperiment, environ: Mapping[str, str], credential: Any) -> list[Check]:
+def _login_checks(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[Check]:
     """Return the checks that take a login."""
     try:
-        person = who_is(credential)
+        person = who_is(login())
     except HyperscaleError as error:
-        login = Check(YOU, "login", "missing", str(error), error.hint or "")
-        return [login, Check(WHERE, "workspace", "unknown", "not asked without a login")]
-    login = Check(YOU, "login", "ok", f"{person.name}, tenant {person.tenant_id}")
+        logged_in = Check(YOU, "login", "missing", str(error), error.hint or "")
+        return [logged_in, Check(WHERE, "workspace", "unknown", "not asked without a login")]
+    logged_in = Check(YOU, "login", "ok", f"{person.name}, tenant {person.tenant_id}")
     try:
-        session = open_session(find_place(loaded, environ), credential)
+        session = open_session(find_place(loaded, environ))
     except HyperscaleError as error:
         lost = Check(YOU, "roles", "unknown", "not looked for without a workspace")
-        return [login, _no_workspace(error), lost]
+        return [logged_in, _no_workspace(error, loaded.experiment.azure.workspace_name, person), lost]
     try:
         more = Examination(loaded.experiment, session, person).checks()
-        return [login, _workspace_check(session), *more, quota_check(with_az_defaults(loaded, environ), session)]
+        return [logged_in, _workspace_check(session), *more, quota_check(with_az_defaults(loaded, environ), session)]
     finally:
         session.workspace.azure.close()
 
@@ -82,9 +80,10 @@ def quota_check(loaded: LoadedExperiment, session: Session) -> Check:
 
 def person_if_logged_in() -> Person | None:
     """Return who is logged in; None when nobody is, or no token can be had."""
-    with contextlib.closing(new_credential()) as credential, contextlib.suppress(HyperscaleError):
-        return who_is(credential)
-    return None
+    try:
+        return who_is(login())
+    except HyperscaleError:
+        return None
 
 
 def _place_checks(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[Check]:
@@ -105,7 +104,11 @@ def _place_checks(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[
     return [*checks, *problem]
 
 
-def _no_workspace(error: HyperscaleError) -> Check:
+def _no_workspace(error: HyperscaleError, name: str | None, person: Person) -> Check:
+    if isinstance(error, RefusedError) and error.code == "AuthorizationFailed":
+        wanted = f"AzureML Data Scientist on {f'workspace {name}' if name else 'the workspace'}"
+        todo = f"have {wanted} assigned to {person.name} (--print-setup); {NEW_ROLES}"
+        return Check(WHERE, "workspace", "missing", f"{person.name} may not read it: no role on it is assigned", todo)
     answered = is_no_access(error) or str(error).startswith("there is no")
     return Check(WHERE, "workspace", "missing" if answered else "unknown", str(error), error.hint or "")
 

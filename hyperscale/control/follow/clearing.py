@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hyperscale.azure_run import AzureRun
 from hyperscale.control.azure.session import Session
 from hyperscale.control.follow.left_behind import LeftBehind
 from hyperscale.control.follow.left_queues import remove_queue
 from hyperscale.control.follow.lives import unfinished_step
 from hyperscale.control.submit.journal import JOURNAL
 from hyperscale.errors import AzureError, TeardownError
-from hyperscale.node.clusters import Deletions, delete_clusters
+from hyperscale.node.clusters import Deletions
 
 
 def delete_left(session: Session, left: Sequence[LeftBehind], say: Callable[[str], None]) -> None:
@@ -33,17 +32,11 @@ def delete_left(session: Session, left: Sequence[LeftBehind], say: Callable[[str
     deletions = {key: Deletions(session.workspace, names[key], tag=key[0], value=key[1]) for key in runs}
     for deletion in deletions.values():
         deletion.ask(time.monotonic())  # all of them now: a cluster takes minutes to go
-    for (tag, run), deletion in deletions.items():
-        deleted = delete_clusters(
-            session.workspace,
-            _run_of(session, names[tag, run], tag, run),
-            clock=time.monotonic,
-            wait=time.sleep,
-            deletions=deletion,
-        )
+    for deletion in deletions.values():
+        deleted = deletion.finish(clock=time.monotonic, wait=time.sleep)
         for name in deleted.gone:
             say(f"cluster {name} is gone")
-        problems += [f"cluster {it.name} ({it.problem or 'Azure is still deleting it'})" for it in deleted.left]
+        problems += [f"cluster {each}" for each in deleted.left]
     for queue in (it for it in left if it.kind == "queue"):
         try:
             remove_queue(session, queue.name)
@@ -57,18 +50,3 @@ def delete_left(session: Session, left: Sequence[LeftBehind], say: Callable[[str
 def unfinished_here(runs: Path) -> set[str]:
     """Return the ids of the runs under the folder `runs` whose submission has begun and was not finished."""
     return {file.parent.name for file in runs.glob(f"*/{JOURNAL}") if unfinished_step(file.parent)}
-
-
-def _run_of(session: Session, clusters: Sequence[str], tag: str, value: str) -> AzureRun:
-    name = session.place.workspace
-    return AzureRun(
-        subscription_id=name.subscription_id,
-        resource_group=name.resource_group,
-        workspace_name=name.name,
-        jobs=(),
-        clusters=tuple(clusters),
-        tag=tag,
-        tag_value=value,
-        control_cluster="",
-        usd_per_node_hour=None,
-    )

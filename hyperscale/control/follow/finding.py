@@ -17,7 +17,7 @@ from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import find_run, runs_of
 from hyperscale.errors import AzureError, ExperimentError, RunStateError
 from hyperscale.names import QUEUE
-from hyperscale.node.control import read_manifest
+from hyperscale.node.control import azure_run_of, read_manifest
 from hyperscale.node.joins import read_joins, with_joins
 from hyperscale.node.places import DEFAULT_CONTAINER, account_place
 from hyperscale.node.workspace import WorkspaceName
@@ -80,8 +80,13 @@ def find_anywhere(file: Path, name: str | None, environ: Mapping[str, str]) -> F
     except RunStateError as error:
         not_here = error
     place = _place_of(file, environ)
-    if name is None or place is None or QUEUE.problem(_as_run_id(name)) is not None:
+    if place is None and name is not None and not file.is_file():
+        hint = f"{not_here.hint}; one on Azure ML is found from anywhere by --file FILE, its experiment"
+        raise RunStateError(str(not_here), hint=hint)
+    if place is None:
         raise not_here
+    if name is None or QUEUE.problem(_as_run_id(name)) is not None:
+        raise RunStateError(str(not_here), hint=_or_in_the_workspace(not_here))
     return _of_workspace(file, _as_run_id(name), place, not_here)
 
 
@@ -97,7 +102,7 @@ def find_session(file: Path, environ: Mapping[str, str]) -> Session:
 
 def _of_folder(file: Path, folder: RunFolder) -> FoundRun:
     manifest = _manifest(folder)
-    azure = AzureRun.from_document(manifest["azure"]) if manifest and manifest.get("azure") else None
+    azure = azure_run_of(manifest)
     return FoundRun(folder, file, manifest, azure, _place_in(azure, folder) if azure else None)
 
 
@@ -105,12 +110,17 @@ def _of_workspace(file: Path, run_id: str, place: AzurePlace, not_here: RunState
     session = open_session(place)
     folder = RunFolder.under(runs_of(file), run_id, queue=session.queue_url, store=session.store_url)
     manifest = _manifest(folder)
-    if manifest is None or not manifest.get("azure"):
+    azure = azure_run_of(manifest)
+    if azure is None:
         raise RunStateError(
             f"{not_here}, and none in {session.store_url} of workspace {place.workspace.name}",
-            hint="`hyperscale runs --azure` lists the runs of the workspace",
+            hint=_or_in_the_workspace(not_here),
         )
-    return FoundRun(folder, file, manifest, AzureRun.from_document(manifest["azure"]), place, session)
+    return FoundRun(folder, file, manifest, azure, place, session)
+
+
+def _or_in_the_workspace(not_here: RunStateError) -> str:
+    return f"{not_here.hint}; `hyperscale runs --azure` lists the runs of the workspace"
 
 
 def _place_in(azure: AzureRun, folder: RunFolder) -> AzurePlace:
@@ -125,10 +135,10 @@ def _manifest(folder: RunFolder) -> dict[str, Any] | None:
     store = folder.store()
     try:
         manifest = read_manifest(store)
-        if manifest and manifest.get("azure"):
-            azure = with_joins(AzureRun.from_document(manifest["azure"]), read_joins(store))
-            return {**manifest, "azure": azure.to_document()}
-        return manifest
+        azure = azure_run_of(manifest)
+        if manifest is None or azure is None:
+            return manifest
+        return {**manifest, "azure": with_joins(azure, read_joins(store)).to_document()}
     finally:
         store.close()
 

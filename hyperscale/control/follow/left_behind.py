@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -11,15 +12,12 @@ from typing import Any, Literal
 from hyperscale.azure_run import TAG_CONTROL, TAG_EXPERIMENT, TAG_EXPIRES_AT, TAG_OWNER, TAG_RENDER, TAG_RUN
 from hyperscale.control.azure.session import Session
 from hyperscale.control.azure.times import shown_time, unix_seconds
+from hyperscale.control.run_folder import store_at
 from hyperscale.node.control import read_manifest
-from hyperscale.node.patience import Patience
-from hyperscale.node.stores import open_store
 from hyperscale.node.workspace_facts import ComputeFacts, JobFacts
 
 #: A cluster of the az way has no end of its own; its job, if there is none yet, will come within so long.
 HOURS_WITHOUT_JOB = 24.0
-#: How long a person waits for a storage account that does not answer.
-PATIENCE_SECONDS = 20.0
 _RUN_ID_TIME = re.compile(r".*-(\d{8}-\d{6})-[0-9a-f]{4}")
 
 
@@ -156,11 +154,8 @@ class _JobsByRun:
 
 def jobs_of_run(session: Session, run_id: str) -> list[JobFacts]:
     """Return the jobs of a submitted run, as far as they were made."""
-    store = open_store(session.store_url, run_id, Patience(limit_seconds=PATIENCE_SECONDS))
-    try:
+    with closing(store_at(session.store_url, run_id)) as store:
         manifest = read_manifest(store) or {}
-    finally:
-        store.close()
     names = (manifest.get("azure") or {}).get("jobs") or (run_id,)
     found = (session.workspace.job(name) for name in names)
     return [job for job in found if job is not None]

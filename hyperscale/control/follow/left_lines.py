@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from hyperscale.control.azure.times import shown_time
 from hyperscale.control.follow.left_behind import LeftBehind
-from hyperscale.control.text_table import text_table
+from hyperscale.control.text_table import LONGEST_NAME, text_table
 
 HEADER = ("what", "name", "run", "age", "cores", "owner", "expires", "why")
 
 
 def left_lines(found: Sequence[LeftBehind], now: float, width: int) -> list[str]:
     """Return the table, and a line with the cores of quota that are held."""
-    lines = text_table(HEADER, [_cells(left, now) for left in found], width)
+    lines = text_table(HEADER, [_cells(left, now) for left in found], width, LONGEST_NAME)
     cores = sum(left.cores for left in found)
     return [*lines, *([f"quota held: {cores:,} cores"] if cores else [])]
 

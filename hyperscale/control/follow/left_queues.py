@@ -9,15 +9,14 @@ from contextlib import closing
 from azure.storage.queue import QueueServiceClient
 
 from hyperscale.control.azure.session import Session
-from hyperscale.control.follow.left_behind import PATIENCE_SECONDS, LeftBehind, run_started_at
+from hyperscale.control.follow.left_behind import LeftBehind, run_started_at
+from hyperscale.control.run_folder import PATIENCE_SECONDS, queue_at, store_at
 from hyperscale.control.run_list import read_results
 from hyperscale.node.azure_requests import AzureRequests
 from hyperscale.node.control import read_manifest
 from hyperscale.node.credentials import access_to
 from hyperscale.node.patience import Patience
 from hyperscale.node.places import account_place
-from hyperscale.node.queues import open_queue
-from hyperscale.node.stores import open_store
 
 #: Ids of runs: ours end with a time; a run made with az is called after its job, such as sincere-lemon-1a2b3c4d5e.
 _RUN_ID = re.compile(r".*-\d{8}-\d{6}-[0-9a-f]{4}|[a-z]+-[a-z]+-[a-z0-9]{10,}")
@@ -38,12 +37,12 @@ def left_queues(session: Session) -> list[LeftBehind]:
 
 def remove_queue(session: Session, run_id: str) -> None:
     """Delete the queue of a run; nothing happens when there is none."""
-    with closing(open_queue(session.queue_url, run_id, Patience(limit_seconds=PATIENCE_SECONDS))) as queue:
+    with closing(queue_at(session.queue_url, run_id)) as queue:
         queue.remove()
 
 
 def _left_queue(session: Session, run_id: str) -> LeftBehind | None:
-    with closing(open_store(session.store_url, run_id, Patience(limit_seconds=PATIENCE_SECONDS))) as store:
+    with closing(store_at(session.store_url, run_id)) as store:
         manifest = read_manifest(store) or {}
         if not manifest.get("azure") or read_results(store) is None:
             return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+from hyperscale.control.figures import counted
 from hyperscale.control.follow.look import ClusterLook, Look
 from hyperscale.control.progress import Progress, rate_text
-from hyperscale.control.summary import count, group_text
+from hyperscale.control.summary import group_text
 
 #: More clusters than this are counted, not listed, below a bar.
 SHOWN_CLUSTERS = 8
@@ -42,7 +43,7 @@ def detail_lines(look: Look) -> list[str]:
     """Return a line for each cluster and for each of the largest groups of failures."""
     lines = [_cluster_line(cluster) for cluster in look.clusters[:SHOWN_CLUSTERS]]
     if len(look.clusters) > SHOWN_CLUSTERS:
-        lines.append(f"cluster   and {count(len(look.clusters) - SHOWN_CLUSTERS, 'more cluster')}")
+        lines.append(f"cluster   and {counted(len(look.clusters) - SHOWN_CLUSTERS, 'more cluster')}")
     return [*lines, *(f"failures  {group_text(asdict(group))}" for group in look.groups)]
 
 

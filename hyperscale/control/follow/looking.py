@@ -113,13 +113,13 @@ def _alive(seen: Seen, look: Look) -> tuple[str, str]:
 
 def _before_rows(seen: Seen) -> tuple[str, str]:
     """Return phase and bottleneck of a run whose rows are not in the queue yet."""
-    if any(fields.get("role") == "seed" for _, _, fields in seen.beats) or seen.azure is None:
-        return "seeding", ""
     seeds = [step for step in seen.steps if step.role == "seed"]
-    if any(step.status == "Preparing" for step in seeds):
-        return "preparing image", "the first time it takes minutes"
     if any(step.status in ("Failed", "Canceled") for step in seeds):
         return "seeding", "its seed has failed; its teardown ends the run"
+    if any(fields.get("role") == "seed" for _, _, fields in seen.beats) or seen.azure is None:
+        return "seeding", ""
+    if any(step.status == "Preparing" for step in seeds):
+        return "preparing image", "the first time it takes minutes"
     if any(step.status == "Running" for step in seeds):
         return "seeding", ""
     return "waiting for a node", f"of {seen.azure.control_cluster}, where its seed runs"
@@ -186,6 +186,8 @@ def _warnings(seen: Seen, look: Look) -> list[str]:
             found.append(f"cluster {cluster.name}: {cluster.error}")
     if look.progress.broken:
         found.append(f"a consumer cannot work: {look.progress.broken}")
+    if _is_deserted(seen, look):
+        found.append(f"no consumer is at work: `hyperscale submit --join {seen.run_id} --workers N` adds some")
     failed = _failed_steps(seen)
     found += [f"step {step.name} failed: {_said(step)}" for step in failed[:SHOWN_STEPS]]
     if len(failed) > SHOWN_STEPS:
@@ -195,6 +197,16 @@ def _warnings(seen: Seen, look: Look) -> list[str]:
     if look.left:
         found.append(f"the run is over, and still holds quota: {', '.join(look.left)}")
     return found
+
+
+def _is_deserted(seen: Seen, look: Look) -> bool:
+    """Return whether rows wait, consumers have been there, and none is there any more that could take them."""
+    if seen.azure is None or seen.is_over or not seen.seeded or seen.cancel is not None:
+        return False
+    consumers = [step.status for step in seen.steps if step.role == "consume"]
+    has_worked = any(fields.get("role") == "consume" for _, _, fields in seen.beats)
+    is_done = look.progress.total is not None and look.progress.done >= look.progress.total
+    return has_worked and not is_done and bool(consumers) and "Running" not in consumers
 
 
 def _said(step: StepFacts) -> str:

@@ -10,16 +10,13 @@ from pathlib import Path
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.reading.input_check import input_path
 from hyperscale.control.reading.loading import load_experiment
+from hyperscale.control.run_folder import store_at
 from hyperscale.control.submit.local_data import UPLOADS
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.experiment import Input
 from hyperscale.node.control import SeedRecord
-from hyperscale.node.patience import Patience
 from hyperscale.node.places import is_remote
 from hyperscale.node.readers import input_hash
-from hyperscale.node.stores import open_store
-
-PATIENCE_SECONDS = 20.0
 
 
 @contextmanager
@@ -63,7 +60,7 @@ def _download(found: FoundRun, digest: str, path: Path) -> bool:
     """Write what `submit` uploaded under `digest` to `path`; return False when it is not there."""
     if not is_remote(found.folder.store_url):
         return False
-    with closing(open_store(found.folder.store_url, UPLOADS, Patience(limit_seconds=PATIENCE_SECONDS))) as store:
+    with closing(store_at(found.folder.store_url, UPLOADS)) as store:
         names = store.names(f"{digest}/")
         if names:
             store.download(names[0], path)

@@ -13,19 +13,18 @@ from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.lives import bury
 from hyperscale.control.follow.observing import clusters_of
 from hyperscale.control.follow.run_input import input_of
+from hyperscale.control.run_folder import store_at
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.clusters import Deleted, check_deleted, delete_clusters
 from hyperscale.node.control import read_cancel, read_resumes, read_seed, write_cancel
 from hyperscale.node.event_queues import remove_event_queues
-from hyperscale.node.patience import Patience
 from hyperscale.node.publishing import seal_and_publish
-from hyperscale.node.stores import Store, open_store
+from hyperscale.node.stores import Store
 
 #: Why rows are missing, where nobody has said it before.
 REASON = "it was torn down after its jobs had ended before its own teardown did"
-PATIENCE_SECONDS = 20.0
 ROLES = ("seed", "consume", "teardown")
 
 
@@ -70,6 +69,8 @@ def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bo
     if with_data:
         _delete_data(found, say)
     check_deleted(deleted, found.run_id)
+    for name in deleted.gone:
+        say(f"cluster {name} is gone")
     if problem is not None:
         # Its queue is kept: messages may hold outcomes that are in no part yet.
         raise problem
@@ -103,7 +104,7 @@ def _collect(found: FoundRun, store: Store) -> None:
             input_path=path,
             cancel=read_cancel(store, life),
             sealed_at=time.time(),
-            open_run=lambda name: open_store(found.folder.store_url, name, Patience(limit_seconds=PATIENCE_SECONDS)),
+            open_run=lambda name: store_at(found.folder.store_url, name),
         )
 
 

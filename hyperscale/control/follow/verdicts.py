@@ -63,10 +63,16 @@ def _lost(found: FoundRun, look: Look, program: str) -> RunStateError:
     return RunStateError(f"run {found.run_id} has no results{said}", hint=hint)
 
 
-def continue_command(found: FoundRun, program: str) -> str:
-    """Return the command that gets the rows done which a run has not."""
-    run = name_in_commands(found)
-    return f"{program} retry {run}" if found.azure else resume_command(run, program)
+def next_lines(found: FoundRun, results: Mapping[str, Any], program: str) -> list[str]:
+    """Return the commands that get the rows done which a run has not; none when every row succeeded."""
+    run, rows, lines = name_in_commands(found), results["rows"], []
+    if rows["missing"] and not found.azure:
+        lines.append(f"continue: {resume_command(run, program)}")
+    if rows["failed"]:
+        lines.append(f"retry:    {program} retry {run}  (once the code is corrected)")
+    elif rows["missing"] and found.azure:
+        lines.append(f"continue: {program} retry {run}")
+    return lines
 
 
 def name_in_commands(found: FoundRun) -> str:

@@ -13,7 +13,6 @@ from typing import IO
 _BUCKETS = 64
 #: A bucket moves from memory to disk beyond this size.
 _BUCKET_BYTES = 256 * 1024
-_PAIR_BYTES = 16
 
 
 class KeyIndex:

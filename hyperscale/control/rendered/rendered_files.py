@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from hyperscale.control.rendered.rendering import HEADER
+from hyperscale.control.whole_file import write_whole
 from hyperscale.errors import ExperimentError, RunStateError
 
 #: Folders that an earlier render may have left files in; whose a compute is, its tags tell.
@@ -34,10 +35,7 @@ def write_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) 
             hint="move it away, or render into another folder with --out",
         )
     for path, text in files.items():
-        (out / path).parent.mkdir(parents=True, exist_ok=True)
-        beside = (out / path).with_name(f".{path.name}.new")
-        beside.write_bytes(text.encode())
-        beside.replace(out / path)
+        write_whole(out / path, text)
     for path in stale_files(files, out, experiment):
         (out / path).unlink()
 

@@ -23,7 +23,7 @@ from hyperscale.plan import JOB_LIFE_HOURS, THIS_MACHINE, Plan
 #: The first line of every rendered file: what lacks it is the user's, and is never overwritten.
 HEADER = '# Rendered by hyperscale from experiment.yaml: edit that file and run "hyperscale render".'
 #: Seed and teardown are small; several runs may share the cluster.
-CONTROL_NODES = 4
+MOST_CONTROL_NODES = 4
 #: A run drains at max_hours; its consumers may write what they know after that, and teardown collects after them.
 DRAIN_HOURS = 0.25
 COLLECT_HOURS = 1.0
@@ -191,5 +191,5 @@ def _computes(experiment: Experiment, plan: Plan, run: RunInputs) -> list[tuple[
     if plan.control_cluster not in (SERVERLESS, THIS_MACHINE, control.existing):
         # No tag of a render: what has one, a teardown may delete.
         of_control = {"size": control.size, "tier": "dedicated", "tags": {TAG_CONTROL: "shared"}, **shared}
-        computes.append((Cluster(plan.control_cluster, None, CONTROL_NODES, owned=False), of_control))
+        computes.append((Cluster(plan.control_cluster, None, MOST_CONTROL_NODES, owned=False), of_control))
     return computes

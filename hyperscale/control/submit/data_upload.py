@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,7 +12,7 @@ from azure.storage.blob import ContainerClient
 from hyperscale.control.submit.local_data import LocalData, LocalFile
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.azure_requests import AzureRequests
-from hyperscale.node.credentials import Access
+from hyperscale.node.credentials import access_to
 from hyperscale.node.places import account_place
 
 #: A file travels in blocks of this size, and its blob appears when the last one is committed. A blob takes 50,000
@@ -31,24 +32,17 @@ class _BlobExistsError(HyperscaleError):
     """There is something of that name already."""
 
 
-class _ContainerExistsError(HyperscaleError):
-    """Somebody has made it."""
-
-
 class Uploads:
     """Puts blobs into the container of a store."""
 
-    def __init__(self, store_url: str, access: Access) -> None:
-        """Use the container that `store_url` names, as `access` says."""
+    def __init__(self, store_url: str) -> None:
+        """Use the container that `store_url` names."""
         place = account_place(store_url, "store")
         self._folder = "".join(f"{name}/" for name in place.names[1:])
         self._requests = AzureRequests(
             f"{place.url}/{place.names[0]}",
-            access,
-            {
-                "BlobAlreadyExists": lambda: _BlobExistsError("it exists"),
-                "ContainerAlreadyExists": lambda: _ContainerExistsError("it exists"),
-            },
+            access_to(place, os.environ),
+            {"BlobAlreadyExists": lambda: _BlobExistsError("it exists")},
         )
         self._client = ContainerClient(
             place.url,
@@ -57,11 +51,6 @@ class Uploads:
             max_block_size=BLOCK_BYTES,
             **{**self._requests.options(), "retry_total": RETRIES, "read_timeout": ANSWER_SECONDS},
         )
-
-    def make_container(self) -> None:
-        """Make the container, unless it is there."""
-        with suppress(_ContainerExistsError):
-            self._requests.ask("make the container", self._client.create_container)
 
     def bring(self, data: LocalData, told: Callable[[int], None] = lambda _: None) -> int:
         """Upload what is not there yet of `data`, and return how many bytes that was.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,16 @@ from typing import Any
 import hyperscale
 from hyperscale import blobs
 from hyperscale.control.azure.azure_planning import plan_for_azure
-from hyperscale.control.azure.session import Session, who_is
+from hyperscale.control.azure.session import Session
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.planning import Planned
 from hyperscale.control.rendered.rendering import Part
 from hyperscale.control.run_folder import RunFolder
-from hyperscale.control.submit.journal import STEPS, Journal, Made, made_by
+from hyperscale.control.submit.journal import Journal, Made, made_by
 from hyperscale.control.submit.local_data import local_data
 from hyperscale.control.submit.submission import Submission
-from hyperscale.control.submit.submitted_run import expiry, with_own_clusters
-from hyperscale.control.submit.submitting import access_of, fingerprint_of, store_of
+from hyperscale.control.submit.submitted_run import with_own_clusters
+from hyperscale.control.submit.submitting import new_journal
 from hyperscale.control.submit.undo import owned_clusters
 from hyperscale.errors import RunStateError
 from hyperscale.node.control import read_cancel, read_resumes
@@ -74,7 +73,7 @@ def plan_join(found: FoundRun, planned: Planned, session: Session, workers: int)
     manifest = found.manifest or {}
     if found.azure is None:
         raise RunStateError(f"run {found.run_id} is none of Azure ML", hint="`hyperscale runs --azure` lists those")
-    with contextlib.closing(store_of(session, session.store_url, found.run_id)) as store:
+    with contextlib.closing(found.folder.store()) as store:
         _check_alive(found, session, store)
     hashes: dict[str, str | None] = manifest.get("hashes") or {}
     changed = [name for name, value in planned.hashes.items() if value != hashes.get(name)]
@@ -99,28 +98,15 @@ def join(found: FoundRun, planned: Planned, session: Session, say: Callable[[str
         AzureError: when Azure refuses, or cannot be asked; everything that was made is undone.
         TeardownError: the same, and something could not be undone.
     """
-    run_id, loaded, started_at = found.run_id, planned.checked.loaded, time.time()
-    with contextlib.closing(store_of(session, session.store_url, run_id)) as store:
+    run_id, loaded = found.run_id, planned.checked.loaded
+    with contextlib.closing(found.folder.store()) as store:
         number = len(read_joins(store)) + 1
         job = f"{run_id}-j{number}"
         planned = dataclasses.replace(planned, plan=with_own_clusters(planned.plan, loaded.experiment.name, job))
         data = local_data(loaded)
-        journal = Journal(
-            run_id=run_id,
-            experiment_file=str(loaded.file),
-            step=STEPS[0],
-            started_at=started_at,
-            expires_at=expiry(loaded.experiment, started_at),
-            owner=who_is(session.credential).name,
-            fingerprint=fingerprint_of(planned, session, data),
-            plan=planned.plan.to_document(),
-            store=session.store_url,
-            queue=session.queue_url,
-            version="",
-            jobs=(job,),
-        )
+        journal = new_journal(planned, session, data, run_id, (job,))
         folder = RunFolder(found.folder.path / JOINS, str(number), journal.queue, journal.store)
-        it = JoinSubmission(planned, data, session, folder, journal, store, access_of(session), None, say)
+        it = JoinSubmission(planned, data, session, folder, journal, store, None, say)
         done = it.carry_out()
         if store.names(blobs.RUN_RESULTS):
             # Its teardown had counted the clusters before these were there.

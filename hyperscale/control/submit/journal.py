@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from hyperscale.control.whole_file import write_whole
 from hyperscale.documents import build
 from hyperscale.errors import RunStateError
 
@@ -21,7 +22,7 @@ JOURNAL = "submission.json"
 STEPS = ("files", "manifest", "data", "components", "clusters", "jobs")
 DONE = "done"
 UNDO = "undo"
-#: The pipelines are looked up only when a request for them may have been made before.
+#: What a submission makes that outlives it.
 Made = Literal["jobs", "clusters", "manifest"]
 
 
@@ -68,10 +69,7 @@ class Journal:
 
     def write(self, folder: Path) -> None:
         """Keep it in the run's `folder`; it appears whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f".{JOURNAL}"
-        beside.write_text(json.dumps(dataclasses.asdict(self), indent=1), encoding="utf-8")
-        beside.replace(folder / JOURNAL)
+        write_whole(folder / JOURNAL, json.dumps(dataclasses.asdict(self), indent=1))
 
 
 def read_journal(folder: Path) -> Journal | None:

@@ -28,7 +28,6 @@ from hyperscale.control.submit.undo import Undo, owned_clusters
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.experiment import Experiment
 from hyperscale.node.control import write_manifest, write_selected_rows
-from hyperscale.node.credentials import Access
 from hyperscale.node.stores import Store
 from hyperscale.node.workspace_facts import ComputeFacts
 from hyperscale.plan import Plan
@@ -45,7 +44,6 @@ class Submission:
         folder: of the run.
         journal: how far it has come.
         store: of the run.
-        access: how its storage account is asked.
         computes: of the workspace, as they were before anything was made; None: nobody has looked.
         say: tells people what happens.
         is_repeated: whether an earlier process had begun the present step.
@@ -57,7 +55,6 @@ class Submission:
     folder: RunFolder
     journal: Journal
     store: Store
-    access: Access
     computes: Sequence[ComputeFacts] | None
     say: Callable[[str], None]
     is_repeated: bool = False
@@ -160,12 +157,12 @@ class Submission:
         return {"version": version}
 
     def _upload_data(self) -> Mapping[str, Any]:
-        uploads = Uploads(self.journal.store, self.access)
+        uploads = Uploads(self.journal.store)
         try:
             for data in self.data:
                 sent = uploads.bring(data)
                 name = "the input" if data.key == "input" else data.key.replace("_", " ", 1)
-                self.say(f"{name}: {size_text(sent)} uploaded" if sent else f"{name}: is in the store already")
+                self.say(f"{name}: {size_text(sent)} uploaded" if sent else f"{name}: in the store already")
         finally:
             uploads.close()
         return {}

@@ -9,13 +9,15 @@ from hyperscale.control.submit.journal import Journal
 from hyperscale.plan import Plan
 
 
-def submission_lines(journal: Journal) -> list[str]:
-    """Return what was submitted, and where people look at it."""
+def submission_lines(journal: Journal, *, is_join: bool = False) -> list[str]:
+    """Return what was submitted, a run or what joins one, and where people look at it."""
     plan = Plan.from_document(journal.plan)
+    rows = f"Submitted run {journal.run_id}: {plan.rows_text} {'row' if plan.rows == 1 else 'rows'}, "
+    jobs = counted(plan.consumers, "consume job")
+    joined = f"Run {journal.run_id} is joined by {counted(plan.workers, 'worker')}: "
     lost = f", without {', '.join(journal.lost_clusters)}" if journal.lost_clusters else ""
     return [
-        f"Submitted run {journal.run_id}: {plan.rows_text} {'row' if plan.rows == 1 else 'rows'}, "
-        f"{counted(plan.consumers, 'consume job')} on {counted(len(plan.clusters), 'cluster')}{lost}.",
+        f"{joined if is_join else rows}{jobs} on {counted(len(plan.clusters), 'cluster')}{lost}.",
         *([journal.studio_url] if journal.studio_url else []),
     ]
 

@@ -13,9 +13,9 @@ from functools import cached_property
 from pathlib import Path
 
 import hyperscale
-from hyperscale.control.azure.session import WHO, Session, who_is
+from hyperscale.control.azure.session import Session, who_is
 from hyperscale.control.planning import Planned
-from hyperscale.control.run_folder import PATIENCE_SECONDS, RunFolder
+from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import runs_of
 from hyperscale.control.submit.journal import (
     DONE,
@@ -32,11 +32,6 @@ from hyperscale.control.submit.submission import Submission
 from hyperscale.control.submit.submitted_run import expiry, job_names, with_own_clusters
 from hyperscale.errors import RunStateError
 from hyperscale.names import new_run_id
-from hyperscale.node.credentials import Access
-from hyperscale.node.patience import Patience, PatientStore
-from hyperscale.node.places import account_place
-from hyperscale.node.stores import Store
-from hyperscale.node.stores.azure import AzureBlobStore
 from hyperscale.node.workspace import Workspace
 from hyperscale.node.workspace_facts import ComputeFacts
 from hyperscale.plan import Plan
@@ -44,7 +39,6 @@ from hyperscale.plan import Plan
 #: Asks a person a question; True is yes.
 Ask = Callable[[str], bool]
 Say = Callable[[str], None]
-NO_DATA_ROLE = "have the role Storage Blob Data Contributor on the account assigned to you: see `hyperscale doctor`"
 
 
 class _SeenWorkspace(Workspace):
@@ -121,28 +115,36 @@ def submit(planned: Planned, session: Session, *, say: Say, computes: Sequence[C
         AzureError: when Azure refuses, or cannot be asked; everything that was made is undone.
         TeardownError: the same, and something could not be undone.
     """
-    loaded, started_at = planned.checked.loaded, time.time()
-    experiment = loaded.experiment
-    run_id = new_run_id(experiment.name, datetime.fromtimestamp(started_at, timezone.utc), secrets.token_hex(2))
+    loaded, experiment = planned.checked.loaded, planned.checked.loaded.experiment
+    run_id = new_run_id(experiment.name, datetime.now(timezone.utc), secrets.token_hex(2))
     planned = replace(planned, plan=with_own_clusters(planned.plan, experiment.name, run_id))
     data = local_data(loaded)
     folder = RunFolder.under(runs_of(loaded.file), run_id, queue=session.queue_url, store=session.store_url)
-    journal = Journal(
+    jobs = job_names(run_id, planned.plan.consumers, experiment.compute.consumers_per_pipeline)
+    journal = new_journal(planned, session, data, run_id, jobs)
+    with _opened(planned, data, session, folder, journal, say, computes) as submission:
+        return submission.carry_out()
+
+
+def new_journal(
+    planned: Planned, session: Session, data: list[LocalData], run_id: str, jobs: tuple[str, ...]
+) -> Journal:
+    """Return the journal of a submission to the run `run_id` that begins now, as the pipeline jobs `jobs`."""
+    loaded, started_at = planned.checked.loaded, time.time()
+    return Journal(
         run_id=run_id,
         experiment_file=str(loaded.file),
         step=STEPS[0],
         started_at=started_at,
-        expires_at=expiry(experiment, started_at),
+        expires_at=expiry(loaded.experiment, started_at),
         owner=who_is(session.credential).name,
         fingerprint=fingerprint_of(planned, session, data),
         plan=planned.plan.to_document(),
         store=session.store_url,
         queue=session.queue_url,
         version="",
-        jobs=job_names(run_id, planned.plan.consumers, experiment.compute.consumers_per_pipeline),
+        jobs=jobs,
     )
-    with _opened(planned, data, session, folder, journal, say, computes) as submission:
-        return submission.carry_out()
 
 
 def fingerprint_of(planned: Planned, session: Session, data: list[LocalData]) -> dict[str, str | None]:
@@ -170,19 +172,8 @@ def _opened(
     say: Say,
     computes: Sequence[ComputeFacts] | None = None,
 ) -> Iterator[Submission]:
-    with folder.lock(), contextlib.closing(store_of(session, journal.store, journal.run_id)) as store:
-        yield Submission(planned, data, session, folder, journal, store, access_of(session), computes, say)
-
-
-def access_of(session: Session) -> Access:
-    """Return how storage accounts are asked by the person of `session`; their tokens are kept with it."""
-    return Access(session.credential, WHO, refused=NO_DATA_ROLE, unknown="log in with `az login`")
-
-
-def store_of(session: Session, url: str, run_id: str) -> Store:
-    """Return the store of a run at `url`."""
-    blobs = AzureBlobStore(account_place(url, "store"), run_id, access_of(session))
-    return PatientStore(blobs, Patience(limit_seconds=PATIENCE_SECONDS))
+    with folder.lock(), contextlib.closing(folder.store()) as store:
+        yield Submission(planned, data, session, folder, journal, store, computes, say)
 
 
 def _take_back(submission: Submission, why: str, ask: Ask, say: Say) -> None:

@@ -51,7 +51,7 @@ class Undo:
         deleted = delete_clusters(
             self._workspace, run, clock=self._clock, wait=self._wait, total_seconds=PATIENCE_SECONDS
         )
-        return [f"cluster {it.name} ({it.problem or 'Azure is still deleting it'})" for it in deleted.left]
+        return [f"cluster {each}" for each in deleted.left]
 
     def _cancel(self, jobs: Sequence[str]) -> list[str]:
         left = []

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from hyperscale.control.figures import counted
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.rendered.staging import code_hash
+from hyperscale.control.whole_file import write_whole
 from hyperscale.cost import RowTimes
 from hyperscale.errors import HyperscaleError
 
@@ -72,11 +73,7 @@ class TrialState:
 
 def keep_trial(checked: CheckedExperiment, trial: Trial) -> None:
     """Write the figures beside the experiment, in place of those of an earlier trial."""
-    file = trial_file(checked)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    coming = file.with_suffix(".tmp")
-    coming.write_text(json.dumps(trial.to_document(), indent=1) + "\n", encoding="utf-8")
-    coming.replace(file)
+    write_whole(trial_file(checked), json.dumps(trial.to_document(), indent=1) + "\n")
 
 
 def read_trial(checked: CheckedExperiment) -> Trial | None:

@@ -19,22 +19,22 @@ ROOM_OF_TIMEOUT = 10
 LEAST_TIMEOUT_SECONDS = 10
 
 
-def trial_lines(trial: Trial, tried: Planned, full: Planned) -> list[str]:
+def trial_lines(trial: Trial, tried: Planned, full: Planned, *, is_here: bool) -> list[str]:
     """Return what was measured, and what is to be expected.
 
     Args:
         trial: the figures.
         tried: the plan of the trial.
         full: the plan of all rows on the file's compute.
+        is_here: it was measured on this machine, and not on that compute.
     """
     expected = _expected(trial, full)
     return [
         *_table(_measured(trial, tried, full)),
         "",
         f"The full run: {full.plan.rows_text} rows, {counted(full.plan.workers, 'worker')}, {_nodes(full)}",
-        *_table(_predicted(trial, full, expected)),
-        "",
-        *_table(_here(trial, tried.plan, full.plan)),
+        *_table(_predicted(trial, full, expected, is_here=is_here)),
+        *(["", *_table(_here(trial, tried.plan, full.plan))] if is_here else []),
     ]
 
 
@@ -91,7 +91,7 @@ def _measured(trial: Trial, tried: Planned, full: Planned) -> Iterator[tuple[str
     yield "measured", f"on {trial.measured_on}, {counted(tried.plan.workers, 'worker')} at the same time"
 
 
-def _predicted(trial: Trial, full: Planned, expected: Estimate) -> Iterator[tuple[str, str]]:
+def _predicted(trial: Trial, full: Planned, expected: Estimate, *, is_here: bool) -> Iterator[tuple[str, str]]:
     plan, experiment = full.plan, full.checked.loaded.experiment
     work = _seconds(plan.rows_per_message * trial.seconds_per_row_median)
     yield "message", f"up to {counted(plan.rows_per_message, 'row')}, {work} of work"
@@ -107,7 +107,7 @@ def _predicted(trial: Trial, full: Planned, expected: Estimate) -> Iterator[tupl
     usd = expected.usd
     unknown = "`hyperscale plan --azure` looks up prices and quota"
     yield "cost", f"${usd.low:,.2f} to ${usd.high:,.2f}" if usd else unknown
-    if not experiment.compute.existing:
+    if is_here and not experiment.compute.existing:
         size = experiment.compute.size
         yield "but", f"seconds, and so time and cost, are others on {size}; memory and sizes are the same"
 
@@ -115,10 +115,8 @@ def _predicted(trial: Trial, full: Planned, expected: Estimate) -> Iterator[tupl
 def _here(trial: Trial, tried: Plan, full: Plan) -> Iterator[tuple[str, str]]:
     each = full.rows / tried.workers
     low, high = (trial.set_up_seconds + each * one for one in (trial.seconds_per_row_median, trial.seconds_per_row_p95))
-    yield (
-        "here",
-        f"{duration(low)} to {duration(high)} for all rows on this machine, {counted(tried.workers, 'worker')}",
-    )
+    times = dict.fromkeys((duration(low), duration(high)))
+    yield "here", f"{' to '.join(times)} for all rows on this machine, {counted(tried.workers, 'worker')}"
 
 
 def _expected(trial: Trial, full: Planned) -> Estimate:

@@ -54,6 +54,7 @@ KEPT = {*FOREIGN, "hs-squares-alive-c00", "hs-squares-new-c00"}
 
 def test_gc_lists_what_no_job_needs_and_deletes_it_when_told_to(site: AzureSite, azure: Emulator) -> None:
     listed = site.run("gc", code=1)
+    for_programs = site.document("gc")
     before = set(azure.cluster_names())
     documents = site.document("gc", "--yes")
     again = site.run("gc", "--yes")
@@ -62,6 +63,7 @@ def test_gc_lists_what_no_job_needs_and_deletes_it_when_told_to(site: AzureSite,
     assert all(name in listed.stdout for name in LEFT)
     assert "quota held: 32 cores" in listed.stdout
     assert before == {*LEFT, *KEPT}
+    assert for_programs == documents
     assert sorted(document["name"] for document in documents) == LEFT
     assert set(azure.cluster_names()) == KEPT
     assert "nothing is left behind" in again.stderr

@@ -100,7 +100,7 @@ def test_a_run_without_any_consumer_left_is_incomplete_and_names_the_command_tha
     watched = site.run("watch", run, code=6)
 
     assert "missing" in watched.stdout
-    assert f"retry {run}" in watched.stdout + watched.stderr or f"--join {run}" in watched.stdout + watched.stderr
+    assert f"retry {run}" in watched.stdout + watched.stderr
     assert azure.cluster_names(run) == []
 
 
@@ -210,6 +210,25 @@ def test_an_image_that_cannot_be_built_ends_the_run_and_shows_its_log(tmp_path: 
     assert watched.returncode not in (0, 130), shown(watched)
     assert azure.image_log_line in watched.stdout + watched.stderr
     assert azure.cluster_names(run) == []
+
+
+def test_an_image_of_seed_and_teardown_that_cannot_be_built_leaves_clusters_that_are_named(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    site = AzureSite(tmp_path, azure)
+    azure.fail_image(r"pyarrow")  # in no other environment
+
+    run = site.submit()
+    watched = site.run("watch", run, code=None)
+    held = azure.cluster_names(run)
+    site.run("teardown", run, "--yes", code=None)
+
+    assert watched.returncode not in (0, 130), shown(watched)
+    assert azure.image_log_line in watched.stdout + watched.stderr
+    assert held
+    assert all(name in watched.stdout + watched.stderr for name in held), shown(watched)
+    assert azure.cluster_names(run) == []
+    assert counts(site.document("results", run)) == (0, 0, 40)
 
 
 def test_an_activity_that_cannot_be_imported_ends_the_run_before_it_burns_rows(tmp_path: Path, azure: Emulator) -> None:

@@ -58,6 +58,10 @@ def test_the_same_run_is_followed_from_another_machine(tmp_path: Path, azure: Em
     assert watched.stdout.splitlines()[-1].startswith("Done. succeeded=40 failed=0 missing=0 total=40")
     assert counts(there.document("results", run)) == (40, 0, 0)
     assert run in json.dumps(there.document("runs", "--azure"))
+    report = there.folder / ".hyperscale" / "runs" / run / "report.html"
+    assert f"report:   {report}" in watched.stderr
+    assert there.document("report", run)["report"] == str(report)
+    assert "<strong>40</strong> of 40 rows succeeded" in report.read_text("utf-8")
 
 
 def test_a_run_costs_what_its_nodes_cost_and_says_so(tmp_path: Path, azure: Emulator) -> None:

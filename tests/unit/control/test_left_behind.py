@@ -23,7 +23,6 @@ CLUSTER = ComputeFacts(
     tier="dedicated",
     state="Succeeded",
     errors=(),
-    min_nodes=0,
     max_nodes=4,
     nodes=0,
     node_states={},

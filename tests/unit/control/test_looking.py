@@ -51,7 +51,6 @@ def cluster(
         tier="dedicated",
         state=state,
         errors=errors,
-        min_nodes=0,
         max_nodes=wanted,
         nodes=up + sum(states.values()),
         node_states={"running": up, **states},
@@ -88,6 +87,11 @@ STEPS_WAIT = (step("seed", "Completed"), step("consume_0", "Queued"), step("tear
         (seen(beats=(beat("seed", rows_seeded=5),)), "seeding", ""),
         (
             seen(steps=(step("seed", "Failed", "exit 2"),)),
+            "seeding",
+            "its seed has failed; its teardown ends the run",
+        ),
+        (
+            seen(steps=(step("seed", "Failed", "exit 2"),), beats=(beat("seed", "broken"),)),
             "seeding",
             "its seed has failed; its teardown ends the run",
         ),
@@ -185,6 +189,26 @@ def test_preempted_consumers_are_counted_and_not_told_one_by_one() -> None:
     assert look.preempted == 2
     assert look.warnings == ("step consume_2 failed: out of memory",)
     assert "2 preempted" in shown_progress(look).figures
+
+
+PREEMPTED = step("consume_0", "Failed", "PreemptionError: pre-empted")
+
+
+@pytest.mark.parametrize(
+    ("found", "is_told"),
+    [
+        (seen(seeded=True, beats=(WORKING,), steps=(PREEMPTED, step("consume_1", "Queued"))), True),
+        (seen(seeded=True, beats=(WORKING,), steps=(PREEMPTED,)), True),
+        (seen(seeded=True, beats=(WORKING,), steps=(PREEMPTED, step("consume_1", "Running"))), False),
+        (seen(seeded=True, beats=(), steps=(step("consume_0", "Queued"),)), False),
+        (seen(seeded=True, beats=(beat(rows_done=10),), steps=(step("consume_0", "Completed"),)), False),
+        (seen("Failed", seeded=True, beats=(WORKING,), steps=(PREEMPTED,)), False),
+    ],
+)
+def test_a_run_that_no_consumer_works_on_any_more_names_the_command_that_adds_some(found: Seen, is_told: bool) -> None:
+    command = f"hyperscale submit --join {RUN} --workers N"
+
+    assert any(command in warning for warning in look_at(found).warnings) == is_told
 
 
 def test_a_thousand_failed_steps_are_few_lines_and_seed_and_teardown_come_first() -> None:

@@ -205,7 +205,7 @@ def test_a_file_that_holds_no_figures_is_told(file: Path, text: str) -> None:
 def test_the_time_out_is_compared_with_the_slowest_row(file: Path, timeout: int, slowest: float, said: str) -> None:
     full = plan_offline(check_experiment(file, [f"activity.timeout_seconds={timeout}"]))
 
-    lines = trial_lines(trial_of(full.checked, slowest_row_seconds=slowest), full, full)
+    lines = trial_lines(trial_of(full.checked, slowest_row_seconds=slowest), full, full, is_here=True)
 
     assert f"time-out    {said}" in lines
 
@@ -214,10 +214,20 @@ def test_the_price_is_told_where_it_is_known(file: Path) -> None:
     full = plan_offline(check_experiment(file))
     priced = Planned(full.checked, replace(full.plan, usd_per_node_hour=1.0))
 
-    unknown, known = ("\n".join(trial_lines(trial_of(full.checked), full, plan)) for plan in (full, priced))
+    trial = trial_of(full.checked)
+    unknown, known = ("\n".join(trial_lines(trial, full, plan, is_here=True)) for plan in (full, priced))
 
     assert "cost        `hyperscale plan --azure` looks up prices" in unknown
     assert "\ncost        $" in known
+
+
+def test_what_was_measured_on_the_compute_itself_says_nothing_of_this_machine(file: Path) -> None:
+    full = plan_offline(check_experiment(file))
+    trial = trial_of(full.checked)
+
+    here, there = (trial_lines(trial, full, full, is_here=is_here) for is_here in (True, False))
+
+    assert [line[:10].strip() for line in here if line not in there] == ["but", "here"]
 
 
 def test_a_failure_is_shown_with_the_users_lines_first() -> None:

@@ -28,7 +28,7 @@ def cluster(
     name: str = "hs-a-c00", state: str = "Succeeded", value: str = VALUE, errors: tuple[str, ...] = ()
 ) -> ComputeFacts:
     tags = {TAG: value} if value else {}
-    return ComputeFacts(name, "AmlCompute", "westeurope", "s", "dedicated", state, errors, 0, 4, 0, {}, tags)
+    return ComputeFacts(name, "AmlCompute", "westeurope", "s", "dedicated", state, errors, 4, 0, {}, tags)
 
 
 class Cloud:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
-from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+from azure.identity import ManagedIdentityCredential
 
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.credentials import CONNECTION_STRING, access_to, worker_client_id
@@ -79,7 +79,8 @@ def test_a_token_does_not_travel_over_http() -> None:
 def test_on_a_laptop_it_is_the_login() -> None:
     access = access_to(AZURE, {})
 
-    assert isinstance(access.credential, DefaultAzureCredential)
+    assert access.credential is access_to(AZURE_STORE, {}).credential, "az is asked once for all of a process"
+    assert access.who == "your login (DefaultAzureCredential)"
     assert "Storage Queue Data Contributor" in access.refused
     assert "Storage Blob Data Contributor" in access_to(AZURE_STORE, {}).refused
 

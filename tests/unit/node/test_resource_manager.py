@@ -211,7 +211,7 @@ def test_who_may_not_is_told_what(service: Service, azure: ResourceManager):
     )
     service.refuse(403, "AuthorizationFailed", said)
 
-    with pytest.raises(RefusedError, match=r"the test may not \S+workspaces/read on /subscriptions/s$") as raised:
+    with pytest.raises(RefusedError, match=r"^the test may not \S+workspaces/read on /subscriptions/s$") as raised:
         azure.get(service.url("/w"))
 
     assert "hyperscale doctor" in (raised.value.hint or "")

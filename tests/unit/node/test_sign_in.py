@@ -32,7 +32,8 @@ CLI = (
 def test_each_reason_is_one_sentence(said: str, text: str, hint: str):
     error = no_token("GET /w", RuntimeError(CLI.format(said)), "your login")
 
-    assert str(error).startswith("GET /w: there is no token for your login: ")
+    asked = "" if text == "nobody is logged in" else "GET /w: "
+    assert str(error).startswith(f"{asked}there is no token for your login: ")
     assert text in str(error)
     assert hint in (error.hint or "")
     assert "https://" not in f"{error} {error.hint}"

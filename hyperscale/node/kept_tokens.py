@@ -29,7 +29,3 @@ class KeptTokens:
             if kept is None or options.get("claims") or kept.expires_on - self._clock() < LEAST_LEFT_SECONDS:
                 kept = self._kept[key] = self._credential.get_token(*scopes, **options)
             return kept
-
-    def close(self) -> None:
-        """Close the connections of the other one."""
-        self._credential.close()

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hyperscale.control.outcome_times import RowTime
+from hyperscale.control.report.row_times import RowTime
 
 #: The run is cut into so many spans of time; many numbers divide it.
 SPANS = 240
@@ -105,11 +105,11 @@ class Spans:
         lane.failed += not row.succeeded
         lane.first_at, lane.last_at = min(lane.first_at, row.started_at), max(lane.last_at, end_at)
         first, last = self._span(row.started_at), self._span(end_at)
-        if first == last:
-            lane.busy_seconds[first] += row.seconds
-            return
         # Clocks of machines differ: what would lie outside of the run is not counted.
         begins, ends = max(row.started_at, self.start_at), min(end_at, self.start_at + SPANS * self.seconds)
+        if first == last:
+            lane.busy_seconds[first] += max(0.0, ends - begins)
+            return
         for span in range(first, last + 1):
             from_at = self.start_at + span * self.seconds
             lane.busy_seconds[span] += max(0.0, min(ends, from_at + self.seconds) - max(begins, from_at))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hyperscale.control.progress import duration
-from hyperscale.control.run_curves import SPANS, Durations, Lane, RunCurves, Spans, divisors, joined
+from hyperscale.control.report.curves import SPANS, Durations, Lane, RunCurves, Spans, divisors, joined
 
 #: A point of the throughput stands for about so many rows at least: fewer only show chance.
 ROWS_A_POINT = 8

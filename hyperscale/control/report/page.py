@@ -7,11 +7,12 @@ import hashlib
 from typing import Any
 
 import hyperscale
-from hyperscale.control import report_tables
 from hyperscale.control.figures import counted
 from hyperscale.control.progress import rate_text
-from hyperscale.control.report_charts import chart_data, length
-from hyperscale.control.report_tables import UNKNOWN, RunFacts, percent, time_text, usd
+from hyperscale.control.report import tables
+from hyperscale.control.report.charts import chart_data, length
+from hyperscale.control.report.facts import RunFacts, percent, time_text, usd
+from hyperscale.control.report.tables import UNKNOWN
 from hyperscale.control.resources import templates_folder
 from hyperscale.control.summary import last_line, retried_lines
 from hyperscale.control.templates import page_templates
@@ -47,14 +48,14 @@ def render_page(facts: RunFacts, experiment_text: str, experiment_source: str) -
         figures=figures(facts),
         last_line=last_line(facts.results),
         tables={
-            "time": report_tables.time_table(facts),
-            "durations": report_tables.duration_table(facts),
-            "consumers": report_tables.consumer_table(facts),
-            "attempts": report_tables.attempt_table(facts),
-            "failures": report_tables.failure_table(facts),
-            "slowest": report_tables.slowest_table(facts),
-            "cost": report_tables.cost_table(facts),
-            "plan": report_tables.plan_table(facts),
+            "time": tables.time_table(facts),
+            "durations": tables.duration_table(facts),
+            "consumers": tables.consumer_table(facts),
+            "attempts": tables.attempt_table(facts),
+            "failures": tables.failure_table(facts),
+            "slowest": tables.slowest_table(facts),
+            "cost": tables.cost_table(facts),
+            "plan": tables.plan_table(facts),
         },
         experiment_text=experiment_text,
         experiment_source=experiment_source,
@@ -75,7 +76,9 @@ def headline(facts: RunFacts) -> dict[str, Any]:
     if facts.results.get("retried"):
         ids = ", ".join(facts.results["lineage"][:-1])
         said.append(f"{' '.join(retried_lines(facts.results)).removesuffix('; all rows together:')}.")
-        said.append(f"The count at the top is of all rows; all below is of this run alone, without {ids}.")
+        said.append(
+            f"Counts and failures are of all rows; times, workers and cost are of this run alone, without {ids}."
+        )
     parts = [(name, rows[name], _of(rows[name], rows["total"])) for name in ("succeeded", "failed", "missing")]
     return {"rows": rows, "parts": parts, "said": said, "outcome": facts.results["outcome"]}
 
@@ -87,7 +90,7 @@ def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
         ("time", length(float(results["seconds"])), "from the making of the run to its sealed count"),
         ("rows/s", rate_text(float(results["rows_per_second"])), "on average, over all of that time"),
     ]
-    for name, value in report_tables.percentile_lines(facts)[:3]:
+    for name, value in tables.percentile_lines(facts)[:3]:
         found.append((f"{name} of a row", value, "seconds of the attempt that counts, to half a percent"))
     if facts.idle_share is not None:
         found.append(
@@ -96,7 +99,7 @@ def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
     if spans.lanes:
         tail = spans.tail_seconds()
         found.append(("tail", length(tail) if tail else "none", "at the end, with fewer than half of the workers busy"))
-    cost, done = results.get("cost_usd"), sum(report_tables.seal_rows(facts))
+    cost, done = results.get("cost_usd"), sum(tables.seal_rows(facts))
     if cost is not None:
         found.append(("cost", usd(cost), "list price of the consumers' nodes"))
         if done:

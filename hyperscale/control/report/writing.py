@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.control.outcome_times import row_times
 from hyperscale.control.reading.loading import load_experiment
 from hyperscale.control.reading.secret_words import without_secrets
-from hyperscale.control.report_page import render_page
-from hyperscale.control.report_tables import RunFacts
+from hyperscale.control.report.curves import RunCurves
+from hyperscale.control.report.facts import RunFacts
+from hyperscale.control.report.page import render_page
+from hyperscale.control.report.row_times import row_times
 from hyperscale.control.results_table import read_keys
-from hyperscale.control.run_curves import RunCurves
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.control.trial.figures import TRIALS, Trial

@@ -4,7 +4,7 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
-from hyperscale.control.azure.kept_tokens import KeptTokens
+from hyperscale.node.kept_tokens import KeptTokens
 
 
 class CountingCredential:
