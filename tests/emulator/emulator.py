@@ -27,6 +27,7 @@ from emulator.service import Recorded, Service
 from emulator.storage import Storage
 from emulator.tokens import Tokens
 from emulator.world import World
+from hyperscale.node.credentials import login
 
 #: A second account, for experiments that name one.
 _OTHER_ACCOUNT = "otherstore"
@@ -180,9 +181,11 @@ class Emulator(Bystander):
         del variables["PYTHONPATH"]
         os.environ.update(variables)
         socket.getaddrinfo = shim.redirected(original, variables[shim.VARIABLE])
+        login.cache_clear()  # a process of the product has one login: this one begins anew
         try:
             yield
         finally:
+            login.cache_clear()
             socket.getaddrinfo = original
             os.environ.clear()
             os.environ.update(before)
