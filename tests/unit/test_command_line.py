@@ -156,6 +156,8 @@ def test_a_bug_shows_its_traceback_and_how_to_report_it(
         (["valdate"], "there is no command 'valdate'; did you mean validate?"),
         (["qqq"], "there are: init, validate"),
         ([], "required: COMMAND"),
+        (["runs", "--set", "a=1"], "usage: hyperscale runs [-h]"),
+        (["runs", "--set", "a=1"], "hyperscale runs: error: unrecognized arguments: --set"),
     ],
 )
 def test_a_wrong_command_is_refused_with_what_there_is(
