@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
 from hyperscale.commands import ASKING, add_file, add_json, add_set, print_json, program, say, say_if_slow
 from hyperscale.commands.azure_runs import agree_to, finish_earlier, submit_shown
+from hyperscale.commands.followed_runs import watch_to_its_end
 from hyperscale.commands.local_runs import whole_number
 from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
 from hyperscale.control.azure.place import find_place
@@ -15,15 +15,11 @@ from hyperscale.control.azure.session import Session, open_session
 from hyperscale.control.azure.storage_probe import check_storage
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.look_lines import come_back
-from hyperscale.control.follow.verdicts import name_in_commands, next_lines, verdict_of
-from hyperscale.control.follow.watching import follow
 from hyperscale.control.planning import Planned, is_saved_plan, open_plan
-from hyperscale.control.report.writing import report_line
 from hyperscale.control.submit.joining import join, plan_join
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.submission_summary import next_commands, submission_document, submission_lines
 from hyperscale.control.submit.submitting import computes_once
-from hyperscale.control.summary import summary_lines
 from hyperscale.control.trial.figures import trial_state
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError, PlanError
 
@@ -104,25 +100,11 @@ def _join(arguments: argparse.Namespace, planned: Planned, session: Session) -> 
 
 def _watch_to_its_end(arguments: argparse.Namespace, journal: Journal) -> int:
     try:
-        return _watch(arguments, journal)
+        found = find_anywhere(arguments.file, journal.run_id, os.environ)
+        return watch_to_its_end(found, as_json=arguments.json)
     except KeyboardInterrupt:
         say(come_back(journal.run_id, program()))
         return EXIT_INTERRUPTED
-
-
-def _watch(arguments: argparse.Namespace, journal: Journal) -> int:
-    found = find_anywhere(arguments.file, journal.run_id, os.environ)
-    with follow(found, is_terminal=sys.stderr.isatty()) as follower:
-        look = follower.until(lambda look: look.is_over)
-    results = follower.results
-    if results is not None and not arguments.json:
-        print("\n".join(summary_lines(results)), flush=True)
-    if results is not None:
-        say(report_line(found.folder, results, f"{program()} report {name_in_commands(found)}"))
-        say(f"results:  {program()} results {name_in_commands(found)}")
-        for line in next_lines(found, results, program()):
-            say(line)
-    return verdict_of(found, look, results, program())
 
 
 def _check_combination(arguments: argparse.Namespace) -> None:
