@@ -4,9 +4,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The source folder is the repository, so that links to GLOSSARY.md and to examples are links of the site, too.
+SITE = -m sphinx -c docs -W --keep-going -n -q
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint bench render reference azure-emulator azure-smoke
+.PHONY: help run test lint bench render reference docs docs-links azure-emulator azure-smoke
 
 help:
 	@echo 'make run        run experiment.yaml on this machine'
@@ -17,6 +19,8 @@ help:
 	@echo 'make azure-emulator  an Azure on this machine, to try everything against'
 	@echo 'make azure-smoke  one small run in a workspace of yours: HYPERSCALE_SMOKE_FILE names the experiment'
 	@echo 'make reference  write docs/experiment-file.md from schema.json'
+	@echo 'make docs       build the site of docs/ in build/docs; a warning is an error'
+	@echo 'make docs-links  ask every address that the pages link to; needs a network'
 
 run: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale run
@@ -37,6 +41,13 @@ render: $(VENV)/.has-examples
 
 reference: $(VENV)/.has-examples
 	$(BIN)/python docs/make_reference.py
+
+docs: $(VENV)/.has-docs
+	$(BIN)/python $(SITE) . build/docs
+	@echo 'open build/docs/index.html'
+
+docs-links: $(VENV)/.has-docs
+	$(BIN)/python $(SITE) -b linkcheck . build/docs-links
 
 azure-emulator: $(VENV)/.has-test $(VENV)/.has-azurite
 	PYTHONPATH=tests $(BIN)/python -m emulator

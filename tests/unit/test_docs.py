@@ -12,22 +12,15 @@ import pytest
 
 from hyperscale.commands import COMMANDS
 
-PAGES = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "GLOSSARY.md",
-    "docs/index.md",
-    "docs/guarantees.md",
-    "docs/operating.md",
-    "docs/on-azure.md",
-    "docs/design.md",
-    "docs/benchmarks.md",
-    "docs/experiment-file.md",
-    "examples/digits-sweep/README.md",
-    "examples/digit-images/README.md",
-    "templates/init/README.md",
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "examples/*/README.md", "templates/init/**/README.md")
+    for path in ROOT.glob(pattern)
 )
-LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]*)(#[^)]*)?\)")
+LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]*)#?([^)]*)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^ {4}|`)(?:\S*python -m )?hyperscale ([a-z]+)", re.MULTILINE)
 #: One stop of CONTRIBUTING's reading path: | `hyperscale/plan.py` | `make_plan`, `Plan` | ... |
 STOP = re.compile(r"^\| `(hyperscale/[\w/]+\.py)` \| (.*?) \|", re.MULTILINE)
@@ -56,9 +49,27 @@ def test_the_reference_names_every_key(repository: Path):
 def test_every_link_leads_somewhere(repository: Path, page: str):
     path = repository / page
 
-    lost = [link for link, _ in LINK.findall(path.read_text("utf-8")) if not (path.parent / link).exists()]
+    links = [(path.parent / link if link else path, anchor) for link, anchor in LINK.findall(path.read_text("utf-8"))]
+
+    lost = [f"{to}#{anchor}" for to, anchor in links if not to.exists() or (anchor and anchor not in anchors(to))]
 
     assert lost == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as a forge and the site make them."""
+    headings = HEADING.findall(FENCED.sub("", page.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_address_of_the_web_has_the_form_of_one(repository: Path, page: str):
+    text = FENCED.sub("", (repository / page).read_text("utf-8"))
+    linked = re.findall(r"\]\((https?:[^)]*)\)", text)
+
+    wrong = [address for address in linked if not re.fullmatch(r"https://[a-z0-9.-]+\.[a-z]+(/[^\s]*)?", address)]
+
+    assert wrong == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -93,7 +104,9 @@ def names_in(module: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("target", ["run", "test", "lint", "bench", "render", "reference", "azure-smoke"])
+@pytest.mark.parametrize(
+    "target", ["run", "test", "lint", "bench", "render", "reference", "docs", "docs-links", "azure-smoke"]
+)
 def test_the_makefile_has_what_the_pages_name(repository: Path, target: str):
     text = (repository / "Makefile").read_text("utf-8")
 
