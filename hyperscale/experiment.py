@@ -62,6 +62,7 @@ class Activity:
     max_attempts: int
     retry_delay_seconds: float
     no_retry_on: tuple[str, ...]
+    error_on_missing: bool
 
 
 @dataclass(frozen=True)

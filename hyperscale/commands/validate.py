@@ -58,6 +58,8 @@ def _lines(checked: CheckedExperiment) -> list[str]:
 
 
 def _what(activity: Activity) -> str:
+    if activity.parallel_script:
+        return f"parallel script {activity.parallel_script}"
     return f"entry {activity.entry}" if activity.entry else f"command {activity.command}"
 
 

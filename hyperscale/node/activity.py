@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
 import logging
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperscale.node.checkpoint_files import read_state, write_state
+from hyperscale.node.importing import import_module
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -61,6 +59,7 @@ class Context:
         mounts: name to local folder or file.
         scratch: a folder of this worker; what is in it may be gone after the run.
         logger: what it logs goes where the worker's prints go.
+        gpu: the GPUs that the worker sees, as CUDA_VISIBLE_DEVICES names them ("0", or "0,2"); None if it sees none.
         rows: one context a row, when the call has several.
     """
 
@@ -70,6 +69,7 @@ class Context:
     mounts: Mapping[str, Path]
     scratch: Path
     logger: logging.Logger
+    gpu: str | None = None
     row_index: int | None = None
     key: str | None = None
     attempt: int = 1
@@ -173,45 +173,24 @@ def load_activity(entry: str, folder: Path) -> Activity:
             neither a function nor a class.
     """
     module_name, _, name = entry.partition(":")
-    found = getattr(_import(module_name, folder), name)
+    found = getattr(import_module(module_name, folder), name)
     if isinstance(found, type):
         runner = found()
         return Activity(
-            _with_context(getattr(runner, "set_up", _nothing), 0),
-            _with_context(runner.run, 1),
-            getattr(runner, "tear_down", _nothing),
+            with_context(getattr(runner, "set_up", nothing), 0),
+            with_context(runner.run, 1),
+            getattr(runner, "tear_down", nothing),
         )
     if not callable(found):
         raise TypeError(f"{entry} is a {type(found).__name__}; a function or a class was expected")
-    return Activity(_nothing, _with_context(found, 1), _nothing)
+    return Activity(nothing, with_context(found, 1), nothing)
 
 
-def _import(module_name: str, folder: Path) -> Any:
-    """Import from `folder`, which stands behind the standard library: a queue.py of the user shadows nothing of it.
-
-    A module with a standard name can still be the entry: then it is loaded from its file, under another name.
-    """
-    at = next(
-        (n for n, path in enumerate(sys.path) if "site-packages" in path or "dist-packages" in path),
-        len(sys.path),
-    )
-    sys.path.insert(at, str(folder))
-    if module_name not in sys.stdlib_module_names:
-        return importlib.import_module(module_name)
-    spec = importlib.util.spec_from_file_location(f"activity_{module_name}", folder / f"{module_name}.py")
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError(f"no module {module_name!r} in the activity's folder")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def nothing(*_: Any) -> None:
+    """Do what an activity does that leaves a function out."""
 
 
-def _nothing(*_: Any) -> None:
-    return None
-
-
-def _with_context(call: Callable[..., Any], others: int) -> Callable[..., Any]:
+def with_context(call: Callable[..., Any], others: int) -> Callable[..., Any]:
     """Return `call` with a context behind `others` arguments, which `call` may do without."""
     try:
         inspect.signature(call).bind(*range(others + 1))

@@ -14,7 +14,7 @@ from typing import IO, Any
 from hyperscale.command_template import CommandTemplate, parse_command
 from hyperscale.failures import Failure
 from hyperscale.node import plain_json
-from hyperscale.node.activity import Activity, Context
+from hyperscale.node.activity import Activity, Context, nothing
 from hyperscale.node.command_failure import CommandFailedError
 from hyperscale.node.results import MAX_RESULT_BYTES
 
@@ -39,7 +39,7 @@ def load_command(text: str) -> Activity:
             template = templates[columns] = parse_command(text, columns)
         return _run(template, [_value(name, row, context) for name in template.names], context)
 
-    return Activity(_nothing, run, _nothing)
+    return Activity(nothing, run, nothing)
 
 
 def _value(name: str, row: Mapping[str, Any], context: Context) -> str:
@@ -115,7 +115,3 @@ def _tail(file: IO[bytes]) -> str:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _LAST_BYTES))
     return file.read().decode(errors="replace")
-
-
-def _nothing(*_: Any) -> None:
-    return None

@@ -26,6 +26,7 @@ from hyperscale.node.credentials import worker_client_id
 from hyperscale.node.custody import Custody
 from hyperscale.node.deputy import Deputy
 from hyperscale.node.event_queues import open_events
+from hyperscale.node.gpus import find_gpus, share_gpus
 from hyperscale.node.heartbeat import Counts, Heartbeat
 from hyperscale.node.key_vault import fetch_secrets, patience_of
 from hyperscale.node.patience import Patience
@@ -136,13 +137,13 @@ def _worker_settings(
     experiment: NodeExperiment, values: argparse.Namespace, run_id: str, consumer: str
 ) -> WorkerSettings:
     activity = experiment.activity
-    if activity.parallel_script is not None:
-        raise HyperscaleError("activity.parallel_script is not available yet")
     return WorkerSettings(
         run_id=run_id,
         consumer=consumer,
         entry=activity.entry,
         command=activity.command,
+        parallel_script=activity.parallel_script,
+        error_on_missing=activity.error_on_missing,
         code_folder=Path.cwd(),
         scratch=Path(tempfile.mkdtemp(prefix="hyperscale-", dir=os.environ.get("HYPERSCALE_SCRATCH"))),
         key=experiment.input.key,
@@ -157,4 +158,5 @@ def _worker_settings(
         log_level=experiment.log_level,
         logs=experiment.output.logs,
         adopts_orphans=adopt_orphans(),
+        gpus=share_gpus(find_gpus(os.environ), values.workers),
     )

@@ -22,7 +22,10 @@ class RowContexts:
         """Yield the rows of `order` as dicts, with their contexts; the body has as many values a row as columns."""
         columns, attempts = order["columns"], order["attempts"]
         shared, key, folder = self._shared, self._key, self._input_folder
-        common = (shared.run_id, shared.worker_index, shared.arguments, shared.mounts, shared.scratch, shared.logger)
+        common = (
+            shared.run_id, shared.worker_index, shared.arguments, shared.mounts, shared.scratch, shared.logger,
+            shared.gpu,
+        )  # fmt: skip
         for row_index, values in zip(order["row_indices"], order["rows"], strict=True):
             row = dict(zip(columns, values))  # noqa: B905 - strict costs a tenth of a microsecond a row
             if folder is not None:

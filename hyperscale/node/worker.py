@@ -25,6 +25,7 @@ from hyperscale.node.activity import Activity, Context, load_activity
 from hyperscale.node.answering import Answering
 from hyperscale.node.between_rows import BetweenRows
 from hyperscale.node.calls_in_turn import CallsInTurn
+from hyperscale.node.gpus import VISIBLE, visible_names
 from hyperscale.node.row_contexts import RowContexts
 
 #: A worker asked for its frames writes them at once, even while code of C does not return (faulthandler).
@@ -129,6 +130,7 @@ def _context(start: dict[str, Any]) -> Context:
         mounts={name: Path(path) for name, path in start["mounts"].items()},
         scratch=Path(start["scratch"]),
         logger=logging.getLogger("activity"),
+        gpu=",".join(visible_names(os.environ.get(VISIBLE, ""))) or None,
     )
 
 
@@ -139,7 +141,7 @@ def _set_up(
     activity = None
     try:
         os.chdir(folder)
-        activity = _load(start, folder)
+        activity = _load(start, folder, context)
         activity.wait_for(activity.set_up(context))
     except BaseException as error:
         between.end_forked_child()
@@ -149,12 +151,22 @@ def _set_up(
     return activity
 
 
-def _load(start: dict[str, Any], folder: Path) -> Activity:
+def _load(start: dict[str, Any], folder: Path, context: Context) -> Activity:
     if start["entry"]:
         return load_activity(start["entry"], folder)
-    from hyperscale.node.command_activity import load_command
+    if start["command"]:
+        from hyperscale.node.command_activity import load_command
 
-    return load_command(start["command"])
+        return load_command(start["command"])
+    from hyperscale.node.parallel_script import load_parallel_script
+
+    return load_parallel_script(
+        start["parallel_script"],
+        folder,
+        context,
+        gets_files=start["input_folder"] is not None,
+        error_on_missing=start["error_on_missing"],
+    )
 
 
 def _tear_down(activity: Activity) -> None:

@@ -72,7 +72,7 @@ class WorkerProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hyperscale.node.worker"],
             cwd=settings.code_folder,
-            env={**os.environ, **settings.environment_variables, **settings.secrets},
+            env=settings.environment(index),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.files.printed_descriptor,

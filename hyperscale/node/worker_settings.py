@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hyperscale.node.gpus import VISIBLE
 from hyperscale.node.hidden_values import HiddenValues
 
 
@@ -17,7 +18,7 @@ class WorkerSettings:
     """How workers are started; see `Context` for the fields that reach the activity.
 
     Attributes:
-        entry, command: which of the two the activity is; the other one is None.
+        entry, command, parallel_script: which of the three the activity is; the others are None.
         code_folder: the staged code: `hyperscale/` and `activity/`.
         scratch: each worker makes a folder of its own in it.
         key: the column that names rows, if any.
@@ -27,6 +28,8 @@ class WorkerSettings:
         logs: whose captured output is kept: failed, all or none.
         secrets: values by the environment variable that has them in workers: nothing may show one.
         adopts_orphans: this process has no children but workers, and becomes the parent of what they leave behind.
+        gpus: the CUDA_VISIBLE_DEVICES of each worker, by its index; empty when there are no GPUs.
+        error_on_missing: whether a row without a result has failed, of a parallel script.
     """
 
     run_id: str
@@ -48,6 +51,9 @@ class WorkerSettings:
     logs: str
     adopts_orphans: bool
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gpus: Sequence[str] = ()
+    parallel_script: str | None = None
+    error_on_missing: bool = False
 
     @property
     def rows_together(self) -> int:
@@ -72,7 +78,14 @@ class WorkerSettings:
     @property
     def named(self) -> str:
         """Return what the activity is called in messages."""
+        if self.parallel_script:
+            return f"activity.parallel_script {self.parallel_script}"
         return f"activity.entry {self.entry}" if self.entry else "activity.command"
+
+    def environment(self, worker_index: int) -> dict[str, str]:
+        """Return the variables of a worker; what the experiment says of them wins."""
+        gpus = {VISIBLE: self.gpus[worker_index]} if self.gpus else {}
+        return {**os.environ, **gpus, **self.environment_variables, **self.secrets}
 
     def start_order(self) -> dict[str, Any]:
         """Return what every worker is told first; it learns its own place beside."""
@@ -81,10 +94,12 @@ class WorkerSettings:
             "consumer": self.consumer,
             "entry": self.entry,
             "command": self.command,
+            "parallel_script": self.parallel_script,
+            "error_on_missing": self.error_on_missing,
             "activity_folder": str(self.activity_folder),
             "input_folder": None if self.input_folder is None else str(self.input_folder),
             "key": self.key,
-            "is_given_lists": self.rows_per_call > 1,
+            "is_given_lists": self.rows_per_call > 1 or self.parallel_script is not None,
             "concurrency": self.concurrency,
             "timeout_seconds": self.timeout_seconds,
             "arguments": dict(self.arguments),

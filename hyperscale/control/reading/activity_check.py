@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hyperscale.control.reading.entry_point import Definition, DefinitionError, find_definition
 from hyperscale.control.reading.loading import LoadedExperiment
+from hyperscale.control.reading.script_check import script_problems
 from hyperscale.control.rendered.environments import node_environment
 from hyperscale.control.rendered.staging import check_staged, staged_files
 from hyperscale.errors import ExperimentError, HyperscaleError, Problem
@@ -29,6 +30,7 @@ def check_activity(loaded: LoadedExperiment) -> tuple[Problem, ...]:
     else:
         problems.extend(_staging_problems(loaded, code))
         _check_entry(loaded, code, problems, warnings)
+        problems.extend(script_problems(loaded, code))
         warnings.extend(_shadowed_modules(loaded, code))
     if problems:
         raise ExperimentError(

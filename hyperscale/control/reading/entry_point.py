@@ -1,4 +1,4 @@
-"""Finds the function or class that `activity.entry` names, by reading the source and never running it."""
+"""Finds the function or class that an activity names, by reading the source and never running it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _DefinedBy = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 #: What a class may inherit without our having to know what `run` does: then it must define it.
 _ROOTS = {"object", "NodeRunner"}
+_ROW = "expected (row) or (row, context)"
+_RUN = "expected run(mini_batch) or run(mini_batch, mini_batch_context)"
 
 
 class Definition(enum.Enum):
@@ -64,6 +66,38 @@ def find_definition(code: Path, entry: str) -> Definition:
         guess = did_you_mean(name, public)
         raise DefinitionError(f"{file.relative_to(code).as_posix()} defines no {name}{guess}")
     return Definition.UNKNOWN
+
+
+def check_script(code: Path, script: str) -> None:
+    """See that the file `script` in the folder `code` can be a parallel job's script: that it has a `run`.
+
+    Raises:
+        DefinitionError: when there is no such file, or its `run`, `init` or `shutdown` cannot be called.
+    """
+    file = code / script
+    if not file.is_file():
+        others = [each.relative_to(code).as_posix() for each in code.rglob("*.py")]
+        raise DefinitionError(f"there is no file {script} in the code folder{did_you_mean(script, others)}")
+    if not file.resolve().is_relative_to(code.resolve()):
+        raise DefinitionError(f"{script} lies outside the code folder, which is all that nodes get")
+    defined = dict(_definitions(_parse(code, file).body))
+    if "run" not in defined and "*" not in defined:
+        raise DefinitionError(f"{script} defines no run(mini_batch); a parallel job's script has one")
+    for name in ("init", "run", "shutdown"):
+        found = defined.get(name)
+        problem = _script_function_problem(found) if isinstance(found, _FUNCTION) and not found.decorator_list else None
+        if problem and isinstance(found, _FUNCTION):
+            raise DefinitionError(problem, file.relative_to(code), found.lineno, found.col_offset + 1)
+
+
+def _script_function_problem(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
+    if isinstance(function, ast.AsyncFunctionDef):
+        return f"{function.name} is async, a plain function was expected: a mini batch is worked on alone"
+    if function.name == "run":
+        return _signature_problem(function, "run", given=0, of="mini_batch", expected=_RUN)
+    signature = function.args
+    required = len((*signature.posonlyargs, *signature.args)) - len(signature.defaults)
+    return f"{function.name} takes arguments, {function.name}() was expected" if required else None
 
 
 def _module_file(code: Path, module: str) -> Path:
@@ -154,14 +188,15 @@ def _class_problem(definition: ast.ClassDef) -> str | None:
     return None
 
 
-def _signature_problem(function: ast.FunctionDef | ast.AsyncFunctionDef, name: str, *, given: int) -> str | None:
-    """Return why `function` cannot be called with a row, or with a row and a context, after `given` arguments."""
+def _signature_problem(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, name: str, *, given: int, of: str = "row", expected: str = _ROW
+) -> str | None:
+    """Return why `function` cannot be called with what it is `of`, and a context, after `given` arguments."""
     signature = function.args
     names = [argument.arg for argument in (*signature.posonlyargs, *signature.args)][given:]
     required = len(names) - len(signature.defaults)
-    expected = "expected (row) or (row, context)"
     if not names and signature.vararg is None:
-        return f"{name} takes no row, {expected}"
+        return f"{name} takes no {of}, {expected}"
     if required > 2:
         return f"{name} needs {required} arguments, {expected}"
     for argument, default in zip(signature.kwonlyargs, signature.kw_defaults, strict=True):

@@ -60,10 +60,12 @@ class Site:
             run_id="run", consumer=name, entry="activity_of_test:fit", command=None, code_folder=self.folder / "code",
             scratch=self.folder / "scratch" / name, key="id", input_folder=None,
             arguments={"base": 100}, mounts={"model": str(self.folder)},
-            environment_variables={"COLOUR": "blue"}, rows_per_call=options.get("rows_per_call", 1),
+            environment_variables=options.get("environment_variables", {"COLOUR": "blue"}),
+            rows_per_call=options.get("rows_per_call", 1),
             set_up_timeout_seconds=options.get("set_up_timeout_seconds", 30.0),
             timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
             concurrency=options.get("concurrency", 1), logs=options.get("logs", "failed"), adopts_orphans=False,
+            gpus=options.get("gpus", ()),
         )  # fmt: skip
         return Consumer(
             Tools(
