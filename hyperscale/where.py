@@ -9,13 +9,15 @@ from typing import Any
 
 from hyperscale.errors import ExperimentError
 from hyperscale.row_set import RowSet
+from hyperscale.signature import ID_LENGTH
 from hyperscale.suggestions import did_you_mean
 
-_NAMES = ("type", "kind", "rows", "key")
+_NAMES = ("signature", "type", "kind", "rows", "key")
 #: Of `failures.py`: what a failure may be.
 KINDS = ("raised", "exited", "killed", "timeout", "result", "poison")
+_SIGNATURE = re.compile(rf"[0-9a-f]{{1,{ID_LENGTH}}}", re.ASCII)
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?", re.ASCII)
-_HINT = "such as type=ValueError, kind=timeout, rows=100-200,300 or key=a7"
+_HINT = "such as signature=ab12cd34, type=ValueError, kind=timeout, rows=100-200,300 or key=a7"
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class Where:
     """Conditions on rows: of one name any may hold, of different names all must.
 
     Attributes:
+        signatures: ids of failures' signatures, or how they begin.
         types: of failures, such as ValueError.
         kinds: of failures, of `KINDS`.
         ranges: of row indices; the last one is in.
         keys: values of the input's key column.
     """
 
+    signatures: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     ranges: tuple[tuple[int, int], ...] = ()
@@ -37,7 +41,7 @@ class Where:
     @property
     def asks_for_failures(self) -> bool:
         """Return whether a row without a failure, a missing one, cannot be meant."""
-        return bool(self.types or self.kinds)
+        return bool(self.signatures or self.types or self.kinds)
 
     def rows_in_ranges(self, below: int) -> RowSet:
         """Return the rows 0..below-1 that are in a range; all, if there are no ranges."""
@@ -48,10 +52,18 @@ class Where:
             marks[first : last + 1] = b"\1" * len(marks[first : last + 1])
         return RowSet(marks)
 
-    def takes_failure(self, failure: Mapping[str, Any]) -> bool:
-        """Return whether a row that failed so may be meant."""
-        is_type = not self.types or failure.get("type") in self.types
-        return is_type and (not self.kinds or failure.get("kind") in self.kinds)
+    def takes_row(self, row_index: int, key: str | None) -> bool:
+        """Return whether a row may be meant by its index and its key."""
+        is_key = not self.keys or key in self.keys
+        return is_key and (not self.ranges or any(first <= row_index <= last for first, last in self.ranges))
+
+    def takes_failure(self, failure: Mapping[str, Any], signature: str) -> bool:
+        """Return whether a row that failed so may be meant; `signature` is the id of its failure's."""
+        if self.types and failure.get("type") not in self.types:
+            return False
+        if self.kinds and failure.get("kind") not in self.kinds:
+            return False
+        return not self.signatures or signature.startswith(tuple(self.signatures))
 
 
 def read_where(conditions: Sequence[str]) -> Where:
@@ -74,7 +86,14 @@ def read_where(conditions: Sequence[str]) -> Where:
         if kind not in KINDS:
             guess = did_you_mean(kind, KINDS) or f", expected one of {', '.join(KINDS)}"
             raise ExperimentError(f"--where kind={kind}: a failure has no such kind{guess}")
+    for signature in found["signature"]:
+        if not _SIGNATURE.fullmatch(signature):
+            raise ExperimentError(
+                f"--where signature={signature}: no signature looks so, expected up to {ID_LENGTH} of 0-9 and a-f",
+                hint="`hyperscale failures` shows the signatures of a run",
+            )
     return Where(
+        signatures=frozenset(found["signature"]),
         types=frozenset(found["type"]),
         kinds=frozenset(found["kind"]),
         ranges=tuple(_range(text) for text in found["rows"]),

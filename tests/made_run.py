@@ -137,7 +137,16 @@ def _write_run(
 def _results(run_id: str, seal: Seal, price: float | None, consumers: int) -> dict[str, Any]:
     seconds = seal.sealed_at - BEGAN_AT
     groups: Sequence[Mapping[str, Any]] = (
-        [{"type": "ValueError", "message": "no number", "rows": seal.failed, "first_row_index": 3, "kind": "raised"}]
+        [
+            {
+                "signature": "ab12cd34",
+                "type": "ValueError",
+                "message": "no number",
+                "rows": seal.failed,
+                "first_row_index": 3,
+                "kind": "raised",
+            }
+        ]
         if seal.failed
         else []
     )

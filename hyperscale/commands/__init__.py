@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "status": "look once at a run, from any machine",
         "watch": "show how far a run is until it is over, from any machine",
         "results": "show where the results of a run are, with the proved count",
+        "failures": "show why rows failed, by reason, with the command that runs each group of them again",
         "report": "write one page about a run: counts, charts, failures, cost; it opens from disk, without a network",
         "cancel": "end a run: no more rows are handed out, what is done is collected",
         "teardown": "delete what a run that is over has left; collect its results if nobody has",
@@ -110,6 +111,19 @@ def add_file_of_workspace(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_FILE,
         help="the experiment, which names the workspace (default: ./experiment.yaml)",
+    )
+
+
+def add_where(parser: argparse.ArgumentParser) -> None:
+    """Take `--where NAME=VALUE`, any number of times, as `arguments.conditions`."""
+    parser.add_argument(
+        "--where",
+        metavar="NAME=VALUE",
+        dest="conditions",
+        action="append",
+        default=[],
+        help="only rows that meet this: signature=ab12cd34 (of `failures`), type=ValueError, kind=timeout, "
+        "rows=100-200,300 or key=a7. Given several times, any of one name and all of different names",
     )
 
 

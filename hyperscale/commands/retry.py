@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import add_json, add_run_anywhere, add_set, print_json, program, say, say_if_slow
+from hyperscale.commands import add_json, add_run_anywhere, add_set, add_where, print_json, program, say, say_if_slow
 from hyperscale.commands.local_runs import add_workers, execute_and_tell
 from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
@@ -21,15 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_anywhere(parser)
     add_set(parser)
     add_json(parser)
-    parser.add_argument(
-        "--where",
-        metavar="NAME=VALUE",
-        dest="conditions",
-        action="append",
-        default=[],
-        help="only rows that meet this: type=ValueError, kind=timeout, rows=100-200,300 or key=a7. Given several "
-        "times, any of one name and all of different names",
-    )
+    add_where(parser)
     parser.add_argument("--yes", action="store_true", help="of a run on Azure ML: do not ask before it is submitted")
     add_workers(parser)
 

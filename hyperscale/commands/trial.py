@@ -28,7 +28,7 @@ from hyperscale.control.run_list import name_of, runs_of
 from hyperscale.control.trial.figures import keep_trial
 from hyperscale.control.trial.measures import measure, outcomes_of
 from hyperscale.control.trial.trial_rows import with_trial_rows
-from hyperscale.control.trial.trial_table import failure_text, trial_document, trial_lines
+from hyperscale.control.trial.trial_table import first_failure_lines, trial_document, trial_lines
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.plan import Plan
@@ -124,7 +124,7 @@ def _tell(
         print_json({**trial_document(trial, full), "first_failure": failed})
     else:
         last = [summary.last_line(results)] if results else []
-        lines = [*failure_text(failed), ""] if failed else []
+        lines = [*first_failure_lines(failed), ""] if failed else []
         print("\n".join([*lines, *trial_lines(trial, tried, full, is_here=full.azure is None), "", *last]), flush=True)
     say(f"results:  {program()} results {name_of(folder)}")
 

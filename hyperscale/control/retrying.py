@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from hyperscale.control.failed.choosing import check_signatures
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.watching import look_once
 from hyperscale.control.reading.checking import CheckedExperiment, SelectedRows, check_experiment, with_selected
@@ -17,8 +19,9 @@ from hyperscale.ledger import Seal
 from hyperscale.node.chain import Chain
 from hyperscale.node.control import SeedRecord, Selection, read_seed, rows_of_run
 from hyperscale.node.counting import RequestCounts
+from hyperscale.node.failure_groups import FailureGroups
 from hyperscale.node.kept_parts import PartKeepingStore
-from hyperscale.node.lineage import Generation, ancestors, failed_so, unsucceeded
+from hyperscale.node.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
 from hyperscale.node.packing import numbered
 from hyperscale.node.places import is_remote
 from hyperscale.node.readers import open_rows
@@ -144,10 +147,25 @@ def _check_input(run: RunFolder, seed: SeedRecord, checked: CheckedExperiment) -
 
 def _meeting(where: Where, rows: RowSet, lineage: Sequence[Generation], checked: CheckedExperiment) -> RowSet:
     """Return those of `rows` that meet `where`."""
+    last = len(all_rows(lineage).marks) - 1
+    if where.ranges and min(first for first, _ in where.ranges) > last:
+        raise ExperimentError(f"--where rows=...: the run has none of them, its last row is {last:,}")
     if where.asks_for_failures:
-        rows = failed_so(lineage, rows, where.takes_failure)
+        rows = _with_failures(where, rows, lineage)
     rows = rows.among(where.rows_in_ranges(len(rows.marks)))
     return rows.among(_with_keys(where, checked)) if where.keys else rows
+
+
+def _with_failures(where: Where, rows: RowSet, lineage: Sequence[Generation]) -> RowSet:
+    """Return those of `rows` whose failures `where` means."""
+    groups = FailureGroups()
+
+    def is_meant(row_index: int, failure: Mapping[str, Any]) -> bool:
+        return where.takes_failure(failure, groups.add(row_index, failure))
+
+    chosen = failed_so(lineage, rows, is_meant)
+    check_signatures(where, groups)
+    return chosen
 
 
 def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
@@ -159,9 +177,12 @@ def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
         )
     rows = open_rows(source, input_path(checked.loaded))
     column = rows.columns.index(source.key)
-    return RowSet.of(
-        row_index
+    found = {
+        text_of(values[column]): row_index
         for batch in numbered(rows.batches(_BATCH_ROWS))
         for row_index, values in batch.items()
         if text_of(values[column]) in where.keys
-    )
+    }
+    for key in sorted(where.keys - found.keys()):
+        raise ExperimentError(f"--where key={key}: no row of the input has that {source.key}")
+    return RowSet.of(found.values())

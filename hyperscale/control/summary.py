@@ -12,6 +12,7 @@ from hyperscale.control.local.deciding import SEED, TEARDOWN
 from hyperscale.control.local.local_run import Ending
 from hyperscale.control.progress import duration, rate_text
 from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import EXIT_SUCCESS, AzureError, ExperimentError, HyperscaleError, IncompleteRunError
 
 MAX_MESSAGE = 160
@@ -49,15 +50,17 @@ def failure_lines(results: Results) -> list[str]:
     for group in groups:
         lines.append(f"  {group_text(group)}")
         if group.get("frame"):
-            lines.append(f"           {_one_line(group['frame'])}")
+            lines.append(f"           {in_one_line(group['frame'], MAX_MESSAGE)}")
     if rest:
-        lines.append(f"  and {counted(rest, 'row')} for other reasons; failures.csv has every row")
+        lines.append(f"  and {counted(rest, 'row')} for other reasons; `hyperscale failures` tells more")
     return lines
 
 
 def group_text(group: Mapping[str, Any]) -> str:
     """Return how many rows of a group of failures there are, why they failed, and the first of them."""
-    return f"{group['rows']:>7,}  {_reason(group)}  (first: row {group['first_row_index']})"
+    # What an older version has summed up has no signatures.
+    signature = f"{group['signature']}  " if group.get("signature") else ""
+    return f"{group['rows']:>7,}  {signature}{_reason(group)}  (first: row {group['first_row_index']})"
 
 
 def missing_lines(results: Results) -> list[str]:
@@ -66,7 +69,7 @@ def missing_lines(results: Results) -> list[str]:
     if not missing:
         return []
     reason = results.get("reason") or results["outcome"]
-    return [f"{counted(missing, 'row')} missing: {_one_line(str(reason))}"]
+    return [f"{counted(missing, 'row')} missing: {in_one_line(str(reason), MAX_MESSAGE)}"]
 
 
 def summary_lines(results: Results) -> list[str]:
@@ -100,6 +103,7 @@ def next_commands(ending: Ending, results: Results | None, run: str, program: st
     elif results is None or results["rows"]["missing"]:
         lines.append(f"continue: {resume_command(run, program)}")
     if results is not None and results["rows"]["failed"]:
+        lines.append(f"failures: {program} failures {shlex.quote(run)}")
         lines.append(f"retry:    {program} retry {shlex.quote(run)}  (the failed rows, once the code is corrected)")
     return lines
 
@@ -114,7 +118,7 @@ def step_lines(ending: Ending, folder: RunFolder) -> list[str]:
     if ending.stop_requests:
         return []
     return [
-        f"step {job} failed: {_one_line(error)} (see {folder.step_log(job)})"
+        f"step {job} failed: {in_one_line(error, MAX_MESSAGE)} (see {folder.step_log(job)})"
         for job, error in ending.errors.items()
         if job not in (SEED, TEARDOWN) and not (ending.broken and ending.broken.startswith(error))
     ]
@@ -146,12 +150,5 @@ def _kind(code: int) -> type[HyperscaleError]:
 
 
 def _reason(group: Mapping[str, Any]) -> str:
-    message = _one_line(str(group.get("message") or ""))
+    message = in_one_line(str(group.get("message") or ""), MAX_MESSAGE)
     return f"{group['type']}: {message}" if message else str(group["type"])
-
-
-def _one_line(text: str) -> str:
-    """Return `text` as one line without control characters: a message may hold anything."""
-    flat = "".join(character if character.isprintable() else " " for character in text)
-    flat = " ".join(flat.split())
-    return flat if len(flat) <= MAX_MESSAGE else f"{flat[: MAX_MESSAGE - 1]}…"

@@ -18,7 +18,7 @@ from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.node.control import SeedRecord
-from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.failure_groups import FailureGroup
 from hyperscale.node.ledger_reader import part_lines
 from hyperscale.node.lineage import Generation
 from hyperscale.node.outcome_lines import read_outcome

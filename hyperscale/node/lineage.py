@@ -89,21 +89,22 @@ def unsucceeded(lineage: Sequence[Generation]) -> RowSet:
     return left
 
 
-def failed_so(lineage: Sequence[Generation], rows: RowSet, is_meant: Callable[[Mapping[str, Any]], bool]) -> RowSet:
+def failed_so(
+    lineage: Sequence[Generation], rows: RowSet, is_meant: Callable[[int, Mapping[str, Any]], bool]
+) -> RowSet:
     """Return those of `rows` whose newest failure `is_meant`; a row that is missing is not among them.
 
     Args:
         lineage: in which none of `rows` has succeeded.
         rows: of it.
-        is_meant: takes the `failure` of a ledger line.
+        is_meant: takes a row_index and the `failure` of its ledger line; it is asked once for each row that failed.
     """
-    marks = bytearray(len(rows.marks))
-    for generation in lineage:
-        seen = bytearray(len(rows.marks))
+    marks, seen = bytearray(len(rows.marks)), bytearray(len(rows.marks))
+    for generation in reversed(lineage):
         for name in (name for seal in generation.seals for name in seal.parts):
             for row_index, _, line in part_lines(generation.store, name):
                 # Of the lines of a row that has not succeeded in a run, the first one decides (rule 24).
                 if row_index in rows and not seen[row_index]:
                     seen[row_index] = 1
-                    marks[row_index] = is_meant(json.loads(line).get("failure") or {})
+                    marks[row_index] = is_meant(row_index, json.loads(line).get("failure") or {})
     return RowSet(marks)

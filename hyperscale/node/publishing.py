@@ -15,7 +15,7 @@ from hyperscale.ledger import Seal
 from hyperscale.node.chain import Chain
 from hyperscale.node.collect import Collected, collect
 from hyperscale.node.control import Cancel, SeedRecord, read_manifest, read_seed, rows_of_run
-from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.failure_groups import FailureGroup
 from hyperscale.node.lineage import Generation, OpenRun, ancestors
 from hyperscale.node.readers import input_hash, open_rows
 from hyperscale.node.run_results import RowCounts, RunResults, counts_of, counts_of_lineage, results_of, sealed_reason

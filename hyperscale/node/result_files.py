@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hyperscale.node.result_columns import Column, text_of
+from hyperscale.node.spreadsheet_text import cell_text
 
 #: The csv module writes the other types as we do: nan and True are NaN and true in our tables.
 _NOT_AS_PYTHON_WRITES = ("number", "boolean")
@@ -50,14 +51,15 @@ class ParquetFile:
 
 
 class CsvFile:
-    """A CSV file in UTF-8 with a header; None is empty."""
+    """A CSV file in UTF-8 with a header; None is empty, and no text is a formula to a spreadsheet."""
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
         """Open `path`, which is overwritten, and write the header."""
         self._file = path.open("w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)
-        self._writer.writerow([column.name for column in columns])
+        self._writer.writerow([cell_text(column.name) for column in columns])
         self._own_texts = [index for index, column in enumerate(columns) if column.type in _NOT_AS_PYTHON_WRITES]
+        self._strings = [index for index, column in enumerate(columns) if column.type == "string"]
 
     def write(self, rows: Sequence[Sequence[Any]]) -> None:
         """Add rows."""
@@ -67,6 +69,9 @@ class CsvFile:
         texts = list(row)
         for index in self._own_texts:
             texts[index] = text_of(row[index])
+        for index in self._strings:
+            if texts[index]:
+                texts[index] = cell_text(texts[index])
         return texts
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
 from hyperscale.ledger import Seal
-from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.failure_groups import FailureGroup
 from hyperscale.node.limits import cost_usd, passes_max_failed
 from hyperscale.node.lineage import Generation, all_rows
 

@@ -11,7 +11,7 @@ from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.node import failure_table
 from hyperscale.node.control import SeedRecord
-from hyperscale.node.failure_table import FailureGroups
+from hyperscale.node.failure_groups import FailureGroups
 from hyperscale.node.joblog import JobLog
 from hyperscale.node.result_columns import Column, cell, placed, rows_of, text_of
 from hyperscale.node.result_files import CsvFile, ParquetFile, TableFile
@@ -69,8 +69,9 @@ class RunTables:
         self._log.add(outcome, key)
         if outcome["outcome"] != SUCCEEDED:
             failure = outcome.get("failure") or {}
-            self.groups.add(outcome["row_index"], failure)
-            self._failures.add(failure_table.failure_row(outcome, key) + self._input_cells(values), size_bytes)
+            signature = self.groups.add(outcome["row_index"], failure)
+            told = failure_table.failure_row(outcome, key, signature)
+            self._failures.add(told + self._input_cells(values), size_bytes)
         head = [key if name == "key" else outcome[name] for name in _RESERVED_NAMES]
         if self._include_input:
             head += self._input_cells(values)

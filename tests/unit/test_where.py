@@ -26,6 +26,21 @@ def test_ranges_hold_both_of_their_ends(conditions: list[str], meant: list[int])
     assert [index for index in (0, 5, 100, 300) if index in rows] == meant
 
 
+@pytest.mark.parametrize(
+    ("conditions", "meant"),
+    [
+        ([], [(0, "a"), (1, "b"), (2, None)]),
+        (["rows=1-2"], [(1, "b"), (2, None)]),
+        (["key=a"], [(0, "a")]),
+        (["key=a", "key=b", "rows=1"], [(1, "b")]),
+    ],
+)
+def test_a_row_is_known_by_its_index_and_its_key(conditions: list[str], meant: list[tuple[int, str | None]]) -> None:
+    where = read_where(conditions)
+
+    assert [row for row in [(0, "a"), (1, "b"), (2, None)] if where.takes_row(*row)] == meant
+
+
 def test_a_range_beyond_the_last_row_ends_there() -> None:
     assert read_where(["rows=2-1000000000000"]).rows_in_ranges(5).rows_between(0, 9) == [2, 3, 4]
 
@@ -42,12 +57,16 @@ def test_a_range_beyond_the_last_row_ends_there() -> None:
         (["kind=timeout"], {"type": "TimeoutError", "kind": "raised"}, False),
         (["kind=raised", "type=KeyError"], {"type": "ValueError", "kind": "raised"}, False),
         (["type=KeyError"], {}, False),
+        (["signature=ab12cd34"], {"type": "KeyError"}, True),
+        (["signature=ab1,ff"], {"type": "KeyError"}, True),
+        (["signature=ab12cd35"], {"type": "KeyError"}, False),
+        (["signature=ab12", "type=ValueError"], {"type": "KeyError"}, False),
     ],
 )
 def test_failures_meet_any_of_one_name_and_all_of_different_names(
     conditions: list[str], failure: dict[str, Any], is_meant: bool
 ) -> None:
-    assert read_where(conditions).takes_failure(failure) is is_meant
+    assert read_where(conditions).takes_failure(failure, "ab12cd34") is is_meant
 
 
 def test_a_key_may_hold_a_comma_and_an_equals_sign() -> None:
@@ -58,11 +77,13 @@ def test_a_key_may_hold_a_comma_and_an_equals_sign() -> None:
     ("condition", "said"),
     [
         ("typ=ValueError", "'typ' is no condition (did you mean 'type'?)"),
-        ("ValueError", "'ValueError' is no condition, expected type, kind, rows or key"),
+        ("ValueError", "'ValueError' is no condition, expected signature, type, kind, rows or key"),
         ("type", "a value is missing, expected type=VALUE"),
         ("type=", "a value is missing"),
         ("kind=timeot", "a failure has no such kind (did you mean 'timeout'?)"),
         ("kind=ValueError", "expected one of raised, exited, killed, timeout, result, poison"),
+        ("signature=xy", "no signature looks so, expected up to 8 of 0-9 and a-f"),
+        ("signature=ab12cd34e", "no signature looks so"),
         ("rows=a", "'a' is no row_index and no range of them"),
         ("rows=9-3", "'9-3' is no row_index"),
         ("rows=-3", "'-3' is no row_index"),

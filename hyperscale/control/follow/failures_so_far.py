@@ -8,7 +8,7 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.failure_table import FailureGroup, FailureGroups
+from hyperscale.node.failure_groups import FailureGroup, FailureGroups
 from hyperscale.node.ledger_reader import part_lines
 from hyperscale.node.stores import Store
 

@@ -31,11 +31,10 @@ def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]
     Raises:
         RunStateError: when it is not there any more, or is another.
     """
-    for path in _on_this_machine(found):
-        with suppress(HyperscaleError):
-            if input_hash(source, path) == seed.input_hash:
-                yield path
-                return
+    here = input_here(found, source, seed)
+    if here is not None:
+        yield here
+        return
     with tempfile.TemporaryDirectory(prefix="hyperscale-input-") as folder:
         path = Path(folder) / "input"
         if source.form == "files" or not _download(found, seed.input_hash, path):
@@ -46,6 +45,15 @@ def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]
                 "is lost",
             )
         yield path
+
+
+def input_here(found: FoundRun, source: Input, seed: SeedRecord) -> Path | None:
+    """Return the file or folder of this machine whose rows were seeded; None when it is not here any more as it was."""
+    for path in _on_this_machine(found):
+        with suppress(HyperscaleError):
+            if input_hash(source, path) == seed.input_hash:
+                return path
+    return None
 
 
 def _on_this_machine(found: FoundRun) -> Iterator[Path]:

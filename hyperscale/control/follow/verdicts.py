@@ -69,6 +69,7 @@ def next_lines(found: FoundRun, results: Mapping[str, Any], program: str) -> lis
     if rows["missing"] and not found.azure:
         lines.append(f"continue: {resume_command(run, program)}")
     if rows["failed"]:
+        lines.append(f"failures: {program} failures {run}")
         lines.append(f"retry:    {program} retry {run}  (once the code is corrected)")
     elif rows["missing"] and found.azure:
         lines.append(f"continue: {program} retry {run}")

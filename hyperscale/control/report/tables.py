@@ -114,21 +114,30 @@ def failure_table(facts: RunFacts) -> Table:
     rows = [
         (
             f"{group['rows']:,}",
+            str(group.get("signature") or ""),
             str(group["type"]),
             str(group.get("message") or ""),
             str(group.get("frame") or ""),
             facts.row_name(int(group["first_row_index"])),
-            _retry_command(facts.run_id, str(group["type"])),
+            _retry_command(facts.run_id, str(group.get("signature") or "")),
         )
         for group in groups
     ]
     rest = int(facts.results["rows"]["failed"]) - sum(int(group["rows"]) for group in groups)
-    note = f"and {counted(rest, 'row')} for other reasons; failures.csv has every row" if rest > 0 else ""
-    return Table(("rows", "type", "message", "your code", "first row", "run them again"), rows, _numbers(0), note)
+    note = (
+        f"and {counted(rest, 'row')} for other reasons: hyperscale failures {shlex.quote(facts.run_id)}"
+        if rest > 0
+        else ""
+    )
+    return Table(
+        ("rows", "signature", "type", "message", "your code", "first row", "run them again"), rows, _numbers(0), note
+    )
 
 
-def _retry_command(run_id: str, kind: str) -> str:
-    return f"hyperscale retry {shlex.quote(run_id)} --where type={kind}" if kind.isidentifier() else ""
+def _retry_command(run_id: str, signature: str) -> str:
+    """Return the command; an empty text where an older version has summed up failures without their signatures."""
+    command = f"hyperscale retry {shlex.quote(run_id)} --where signature={shlex.quote(signature)}"
+    return command if signature else ""
 
 
 def slowest_table(facts: RunFacts) -> Table:

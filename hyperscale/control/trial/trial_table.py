@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from hyperscale.control.failed.failure_lines import failure_text
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.control.progress import duration
@@ -57,20 +58,13 @@ def trial_document(trial: Trial, full: Planned) -> dict[str, Any]:
     }
 
 
-def failure_text(outcome: Mapping[str, Any]) -> list[str]:
+def first_failure_lines(outcome: Mapping[str, Any]) -> list[str]:
     """Return all that is known of why a row failed, with the lines of the user's own code first."""
-    failure = outcome.get("failure") or {}
     attempts = counted(int(outcome["attempts"]), "attempt")
     return [
         f"row {outcome['row_index']:,} failed after {attempts}:",
-        *(f"  {frame}" for frame in failure.get("frames") or ()),
-        f"{failure.get('type')}: {failure.get('message')}".rstrip(": "),
-        *_printed(failure.get("last_output")),
+        *failure_text(outcome.get("failure") or {}),
     ]
-
-
-def _printed(output: str | None) -> Sequence[str]:
-    return ["its last output:", *(f"  {line}" for line in output.rstrip().splitlines())] if output else []
 
 
 def _table(pairs: Iterator[tuple[str, str]]) -> list[str]:

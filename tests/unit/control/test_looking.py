@@ -12,7 +12,7 @@ from hyperscale.control.follow.look import Beat, Seen
 from hyperscale.control.follow.look_lines import shown_progress, status_lines
 from hyperscale.control.follow.looking import SHOWN_STEPS, look_at
 from hyperscale.node.control import Cancel
-from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.failure_groups import FailureGroup
 from hyperscale.node.workspace_facts import ComputeFacts, JobFacts, StepFacts
 
 RUN = "digits-20261122-190000-ab12"
@@ -28,7 +28,7 @@ INCOMPLETE = {
     "reason": "each of 2 consumers has left",
     "rows": {"total": 10, "succeeded": 7, "failed": 0, "missing": 3},
 }
-GROUP = FailureGroup("ValueError", "no such depth", 3, 4, "raised", "sweep.py:3 fit")
+GROUP = FailureGroup("ab12cd34", "ValueError", "no such depth", 3, 4, 5, 9, "raised", "sweep.py:3 fit")
 
 
 def job(status: str) -> dict[str, JobFacts | None]:
@@ -264,7 +264,7 @@ def test_status_says_rows_nodes_cost_failures_and_where_to_look() -> None:
     assert "phase     running (nodes 5/12 up)" in text
     assert "rows      4/10 (40%)  3 failed  0.04 rows/s" in text
     assert "nodes 5/12 up  $0.50 so far" in text
-    assert "ValueError: no such depth  (first: row 4)" in text
+    assert "ab12cd34  ValueError: no such depth  (first: row 4)" in text
     assert "https://ml.azure.com/runs/x" in text
 
 

@@ -59,6 +59,7 @@ def test_each_group_of_failures_is_repeated_with_its_first_row_and_frame() -> No
         {
             "type": "ValueError",
             "message": "bad\ndepth\x1b[31m",
+            "signature": "ab12cd34",
             "rows": 12,
             "first_row_index": 30,
             "kind": "raised",
@@ -69,7 +70,7 @@ def test_each_group_of_failures_is_repeated_with_its_first_row_and_frame() -> No
 
     assert summary.failure_lines(results(1, 19, failure_groups=groups)) == [
         "19 rows failed, in 2 groups:",
-        "       12  ValueError: bad depth [31m  (first: row 30)",
+        "       12  ab12cd34  ValueError: bad depth\\x1b[31m  (first: row 30)",
         "           sweep.py:12 fit: x",
         "        7  WorkerKilled  (first: row 50)",
     ]
@@ -81,7 +82,7 @@ def test_rows_of_groups_that_are_not_shown_are_counted_and_long_messages_are_cut
     lines = summary.failure_lines(results(0, 1_073, failure_groups=[group] * 10))
 
     assert lines[0] == "1,073 rows failed; the 10 largest groups:"
-    assert lines[-1] == "  and 1,023 rows for other reasons; failures.csv has every row"
+    assert lines[-1] == "  and 1,023 rows for other reasons; `hyperscale failures` tells more"
     assert max(map(len, lines)) < 220
 
 
@@ -92,17 +93,20 @@ def test_missing_rows_are_explained() -> None:
     assert summary.missing_lines(results(3)) == []
 
 
-RETRY = "retry:    hyperscale retry r-1  (the failed rows, once the code is corrected)"
+RETRY = (
+    "failures: hyperscale failures r-1",
+    "retry:    hyperscale retry r-1  (the failed rows, once the code is corrected)",
+)
 
 
 @pytest.mark.parametrize(
     ("of_run", "commands"),
     [
         (results(1), ["results:  hyperscale results r-1"]),
-        (results(1, 1), ["results:  hyperscale results r-1", RETRY]),
+        (results(1, 1), ["results:  hyperscale results r-1", *RETRY]),
         (
             results(1, 1, 1),
-            ["results:  hyperscale results r-1", "continue: hyperscale run --resume r-1", RETRY],
+            ["results:  hyperscale results r-1", "continue: hyperscale run --resume r-1", *RETRY],
         ),
         (results(1, 0, 1), ["results:  hyperscale results r-1", "continue: hyperscale run --resume r-1"]),
         (None, ["continue: hyperscale run --resume r-1"]),

@@ -24,7 +24,7 @@ from hyperscale.control.trial.figures import (
 )
 from hyperscale.control.trial.measures import percentile
 from hyperscale.control.trial.trial_rows import choose, longest_row, with_trial_rows
-from hyperscale.control.trial.trial_table import failure_text, trial_lines
+from hyperscale.control.trial.trial_table import first_failure_lines, trial_lines
 from hyperscale.errors import HyperscaleError
 
 
@@ -233,7 +233,7 @@ def test_what_was_measured_on_the_compute_itself_says_nothing_of_this_machine(fi
 def test_a_failure_is_shown_with_the_users_lines_first() -> None:
     failure = {"type": "KeyError", "message": "'a'", "frames": ["a.py:1 f: g()", "a.py:2 g: d['a']"]}
 
-    assert failure_text({"row_index": 1_234, "attempts": 3, "failure": failure}) == [
+    assert first_failure_lines({"row_index": 1_234, "attempts": 3, "failure": failure}) == [
         "row 1,234 failed after 3 attempts:",
         "  a.py:1 f: g()",
         "  a.py:2 g: d['a']",

@@ -20,7 +20,7 @@ from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal
 from hyperscale.node.collect import collect
 from hyperscale.node.control import SeedRecord
-from hyperscale.node.failure_table import FailureGroup
+from hyperscale.node.failure_groups import FailureGroup
 from hyperscale.node.lineage import Generation
 from hyperscale.node.readers import open_rows
 from hyperscale.node.stores import Store
@@ -197,13 +197,36 @@ def test_failures_are_told_with_their_input(store: Store, tmp_path: Path) -> Non
     header, first, second = run.csv(blobs.FAILURES_CSV)
     assert header == [
         *["row_index", "key", "attempts", "type", "message", "kind", "exit_code", "signal", "frames", "consumer"],
-        *["last_output", "id", "depth"],
+        *["last_output", "signature", "id", "depth"],
     ]
     assert first[:9] == ["0", "k0", "3", "ValueError", "depth 0", "raised", "", "", "a.py:1 f: g()\na.py:5 g: raise"]
-    assert second[3:] == ["WorkerKilled", "gone", "killed", "", "9", "", "c-1", "loading\nmodel", "k1", "10"]
-    assert [(group.message, group.rows, group.frame) for group in groups] == [
-        ("depth 0", 1, "a.py:5 g: raise"),
-        ("gone", 1, ""),
+    assert second[3:11] == ["WorkerKilled", "gone", "killed", "", "9", "", "c-1", "loading\nmodel"]
+    assert second[12:] == ["k1", "10"]
+    assert [(group.signature, group.message, group.rows, group.frame) for group in groups] == [
+        (first[11], "depth 0", 1, "a.py:5 g: raise"),
+        (second[11], "gone", 1, ""),
+    ]
+
+
+def test_no_cell_is_a_formula_and_parquet_has_the_text_as_it_is(store: Store, tmp_path: Path) -> None:
+    formula = '=HYPERLINK("http://x","y")'
+    lines = [succeeded(0, {"text": formula, "=name": -5, "code": "-7"}), failed(1, "@SUM(1)")]
+    run = run_of(store, tmp_path, lines, rows=2, key="id")
+    run.input.write_text('id,depth\n+a,1\n"\t=b",2\n')
+    run.seed = SeedRecord(**{**vars(run.seed), "types": {"depth": "integer"}})
+
+    run.collect()
+
+    table, failures = run.csv(blobs.RESULTS_CSV), run.csv(blobs.FAILURES_CSV)
+    assert table[0][6:] == ["id", "depth", "text", "'=name", "code"]
+    assert [table[1][1], *table[1][6:]] == ["'+a", "'+a", "1", f"'{formula}", "-5", "-7"]
+    assert [failures[1][1], failures[1][4], failures[1][12]] == ["'\t=b", "'@SUM(1)", "'\t=b"]
+    assert run.table()["text"].to_pylist() == [formula, None]
+    assert run.table()["key"].to_pylist() == ["+a", "\t=b"]
+    # The command of the job log begins with the activity: no cell of it begins with what a row says.
+    assert [line.split("\t")[8] for line in store.read(blobs.JOBLOG).decode().splitlines()[1:]] == [
+        "sweep:fit +a",
+        "sweep:fit =b",
     ]
 
 

@@ -199,7 +199,7 @@ def test_the_newest_failure_of_a_row_says_why_it_failed(runs: Runs) -> None:
         lineage = (*older, Generation("r1", store, retry, read_seals(store)))
         left = unsucceeded(lineage)
         found = {
-            kind: failed_so(lineage, left, lambda failure, kind=kind: failure["type"] == kind).rows_between(0, 9)
+            kind: failed_so(lineage, left, lambda _, failure, kind=kind: failure["type"] == kind).rows_between(0, 9)
             for kind in ("KeyError", "ValueError")
         }
 

@@ -1,0 +1,157 @@
+"""Finds the failures of a run, wherever it is: final ones once it is collected, before that those known so far."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hyperscale import blobs
+from hyperscale.control.failed.failed_rows import FailedRow, FailuresInLedger, FailureTable
+from hyperscale.control.failed.grouping import FailedGroups, group_failures
+from hyperscale.control.figures import counted
+from hyperscale.control.follow.finding import FoundRun
+from hyperscale.control.follow.run_input import input_here
+from hyperscale.control.run_list import read_results
+from hyperscale.errors import ExperimentError, HyperscaleError
+from hyperscale.experiment import NodeExperiment
+from hyperscale.node.control import SeedRecord, read_seed
+from hyperscale.node.counting import RequestCounts
+from hyperscale.node.kept_parts import PartKeepingStore
+from hyperscale.node.packing import numbered
+from hyperscale.node.places import is_remote
+from hyperscale.node.readers import open_rows
+from hyperscale.node.result_columns import text_of
+from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.where import Where
+
+#: Of a run that is not collected, so many parts of its ledger are read: over a network each is a request.
+MAX_PARTS = 2_000
+MAX_REMOTE_PARTS = 200
+_BATCH_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class FailuresOfRun:
+    """What is known of why rows of a run failed.
+
+    Attributes:
+        groups: of those rows.
+        rows_failed: of the whole run; None when nobody has counted them.
+        provisional: why this is not the last word, a sentence; empty when it is.
+    """
+
+    groups: FailedGroups
+    rows_failed: int | None
+    provisional: str
+
+
+def failures_of(found: FoundRun, where: Where) -> FailuresOfRun:
+    """Return the failures of the rows of a run that `where` means.
+
+    Raises:
+        ExperimentError: when a condition names what the run does not have.
+        AzureError: when the storage account does not answer.
+    """
+    with ExitStack() as stack:
+        store = stack.enter_context(_store(found))
+        seed = read_seed(store)
+        results = read_results(store)
+        if where.keys and seed is not None and seed.key is None:
+            raise ExperimentError("--where key=...: the rows have no keys", hint="give indices: rows=100-200,300")
+        if results is not None and not found.folder.is_locked():
+            table = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperscale-"))) / "failures.csv"
+            try:
+                store.download(blobs.FAILURES_CSV, table)
+            except MissingBlobError:  # of a run that nobody has seeded
+                return FailuresOfRun(FailedGroups((), 0, 0), int(results["rows"]["failed"]), "")
+            rows = FailureTable(table, seed.types if seed else {}, bool(seed and seed.key))
+            return FailuresOfRun(group_failures(rows, where), int(results["rows"]["failed"]), "")
+        return _so_far(found, store, seed, where)
+
+
+@contextmanager
+def _store(found: FoundRun) -> Iterator[Store]:
+    """Give the store of a run; a part of its ledger is asked for once."""
+    store = found.folder.store()
+    kept = PartKeepingStore(store, "failures", RequestCounts(), None) if is_remote(found.folder.store_url) else store
+    try:
+        yield kept
+    finally:
+        kept.close()
+
+
+def _so_far(found: FoundRun, store: Store, seed: SeedRecord | None, where: Where) -> FailuresOfRun:
+    if where.keys:
+        raise ExperimentError(
+            "--where key=...: the keys of failed rows are known when the results are collected",
+            hint="until then give indices: rows=100-200,300",
+        )
+    told = {
+        name.removeprefix(blobs.CONSUMERS): int(fields.get("rows_failed") or 0)
+        for name, _, fields in store.beats(blobs.CONSUMERS)
+        if fields.get("role") == "consume"
+    }
+    names = store.names(blobs.LEDGER)
+    parts = parts_to_read(names, told, MAX_REMOTE_PARTS if is_remote(found.folder.store_url) else MAX_PARTS)
+    groups = group_failures(FailuresInLedger(store, parts), where)
+    is_alive = found.folder.is_locked() if found.azure is None else True
+    why = "its results are collected when it ends" if is_alive else "its results were never collected"
+    read = f"from {len(parts):,} of {counted(len(names), 'part')} of its ledger"
+    return FailuresOfRun(_with_values(groups, found, seed), sum(told.values()), f"{why}: this is provisional, {read}")
+
+
+def parts_to_read(names: Sequence[str], failed: Mapping[str, int], at_most: int) -> list[str]:
+    """Return which parts of a ledger tell most of its failures: the newest ones of consumers that have some.
+
+    Args:
+        names: of all parts, in their order.
+        failed: rows that failed, by consumer.
+        at_most: so many.
+    """
+    by_consumer: dict[str, list[str]] = {}
+    for name in names:
+        consumer = name.removeprefix(blobs.LEDGER).rpartition("-")[0]
+        if failed.get(consumer, 1):  # a consumer that has not told yet may have some
+            by_consumer.setdefault(consumer, []).append(name)
+    each = max(1, at_most // max(1, len(by_consumer)))
+    most_first = sorted(by_consumer, key=lambda consumer: -failed.get(consumer, 1))
+    return [name for consumer in most_first for name in by_consumer[consumer][-each:]][:at_most]
+
+
+def _with_values(groups: FailedGroups, found: FoundRun, seed: SeedRecord | None) -> FailedGroups:
+    """Return `groups` with the input's values in their samples, if the input lies on this machine."""
+    wanted = {row.row_index for group in groups.groups for row in group.samples}
+    values = _values(found, seed, wanted) if seed is not None and wanted else {}
+    if seed is None or not values:
+        return groups
+
+    def told(row: FailedRow) -> FailedRow:
+        row_values = values.get(row.row_index)
+        key = text_of(row_values[seed.key]) if seed.key and row_values else None
+        return replace(row, values=row_values, key=key)
+
+    found_groups = (replace(group, samples=tuple(map(told, group.samples))) for group in groups.groups)
+    return replace(groups, groups=tuple(found_groups))
+
+
+def _values(found: FoundRun, seed: SeedRecord, wanted: set[int]) -> dict[int, dict[str, Any]]:
+    document = (found.manifest or {}).get("node_experiment")
+    source = NodeExperiment.from_document(document).input if document else None
+    path = input_here(found, source, seed) if source else None
+    if source is None or path is None:
+        return {}
+    values: dict[int, dict[str, Any]] = {}
+    try:
+        rows = open_rows(source, path)
+        for batch in numbered(rows.batches(_BATCH_ROWS)):
+            for row_index in wanted & batch.keys():
+                values[row_index] = dict(zip(rows.columns, batch[row_index], strict=True))
+            if len(values) == len(wanted):
+                break
+    except HyperscaleError:
+        return values  # it has changed since it was hashed: what failed is worth telling without it
+    return values

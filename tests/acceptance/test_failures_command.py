@@ -1,0 +1,131 @@
+"""`failures`, `logs` and `retry --where signature=...` as a user meets them: what failed, why, and try again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Command
+
+FAILS = r"""
+import os
+
+def look(row, context):
+    number = row["number"]
+    print(f"looks at {number} \x1b[31m")
+    if number % 3 == 1:
+        raise ValueError(f"no number like {number} in '/data/{number}.csv'")
+    if number == 6:
+        return find({})
+    if number == 8:
+        os._exit(3)
+    return {"square": number * number}
+
+def find(known):
+    return known["=depth"]
+"""
+CORRECTED = """
+def look(row):
+    return {"square": row["number"] ** 2}
+"""
+ROWS = 12
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of an experiment of which six rows fail, for three reasons."""
+    folder = tmp_path_factory.mktemp("it's an ü folder")
+    (folder / "src").mkdir()
+    (folder / "src" / "act.py").write_text(FAILS)
+    (folder / "rows.csv").write_text("number,name\n" + "".join(f"{number},=n{number}\n" for number in range(ROWS)))
+    document = {
+        "name": "looks",
+        "input": {"csv": "rows.csv", "columns": {"number": "integer"}, "key": "name"},
+        "activity": {"code": "src", "entry": "act:look", "max_attempts": 2, "retry_delay_seconds": 0.1},
+        "parallelism": {"workers": 2, "rows_per_message": 1},
+        "output": {"format": ["csv"]},
+    }
+    (folder / "experiment.yaml").write_text(json.dumps(document))
+    return folder
+
+
+def newest(folder: Path) -> Path:
+    return max((folder / ".hyperscale" / "runs").iterdir(), key=lambda run: (run / "launch.json").stat().st_mtime)
+
+
+def table(run: Path) -> dict[int, dict[str, str]]:
+    with (run / "results.csv").open(newline="", encoding="utf-8") as text:
+        return {int(row["row_index"]): row for row in csv.DictReader(text)}
+
+
+def failures(hyperscale: Command, folder: Path, *arguments: str) -> dict[str, Any]:
+    done = hyperscale("failures", "--json", *arguments, folder=folder)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def test_failed_rows_are_grouped_shown_and_retried_by_group(hyperscale: Command, folder: Path) -> None:
+    ran = hyperscale("run", folder=folder)
+    parent = newest(folder)
+    assert f"hyperscale failures {parent.name}" in ran.stderr
+
+    told = hyperscale("failures", folder=folder)
+    found = failures(hyperscale, folder)
+    only = failures(hyperscale, folder, "--where", "key==n7", "--where", "type=ValueError")
+
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("6 failed rows, in 3 groups\n\n1. ")
+    assert "\x1b" not in told.stdout
+    assert "its last output:\n     looks at 1 \\x1b[31m" in told.stdout
+    assert "4 rows: the first is row 1 (=n1), the last row 10 (=n10)" in told.stdout
+    assert 'row 4 (=n4), 2 attempts: number=4, name="=n4"' in told.stdout
+    lines = told.stdout.splitlines()
+    in_full = lines.index("   ValueError: no number like 1 in '/data/1.csv'")
+    assert lines[in_full - 1].startswith("     act.py:8 look: raise ValueError(")
+    assert (found["rows_failed"], found["rows"], found["provisional"], found["more_rows"]) == (6, 6, None, 0)
+    first = found["groups"][0]
+    assert first["message"] == "no number like # in <value>"
+    assert [row["row_index"] for row in first["samples"]] == [1, 4, 10]
+    assert first["samples"][0]["values"] == {"number": 1, "name": "=n1"}
+    assert [(group["rows"], group["example"]["row_index"]) for group in only["groups"]] == [(1, 7)]
+    assert first["retry"] in told.stdout
+    assert json.loads((parent / "run_results.json").read_text())["failure_groups"][0]["signature"] == first["signature"]
+
+    (folder / "src" / "act.py").write_text(CORRECTED)
+    again = hyperscale(*shlex.split(first["retry"].partition("hyperscale ")[2]), folder=folder)
+
+    assert again.returncode == 6, again.stderr
+    child = newest(folder)
+    assert {row for row, cells in table(child).items() if cells["outcome"] == "failed"} == {6, 8}
+    assert {group["type"] for group in failures(hyperscale, folder)["groups"]} == {"KeyError", "WorkerExited"}
+    signature = failures(hyperscale, folder)["groups"][0]["signature"]
+    ids = [group["signature"] for group in failures(hyperscale, folder)["groups"]]
+    rest = hyperscale("retry", "--where", f"signature={signature[:3]}", folder=folder)
+    assert rest.returncode == 6, rest.stderr
+    assert [group["signature"] for group in failures(hyperscale, folder)["groups"]] == [ids[1]]
+
+
+@pytest.mark.parametrize(
+    ("command", "condition", "words"),
+    [
+        ("failures", "signature=00000000", "no failed row has that signature"),
+        ("retry", "signature=00000000", "no failed row has that signature"),
+        ("retry", "signature=zz", "no signature looks so"),
+        ("retry", "key=nobody", "no row of the input has that name"),
+        ("retry", "rows=900-999", "the run has none of them, its last row is 11"),
+    ],
+)
+def test_a_condition_that_means_no_row_says_so(
+    hyperscale: Command, folder: Path, command: str, condition: str, words: str
+) -> None:
+    done = hyperscale(command, "--where", condition, folder=folder)
+
+    assert done.returncode == 2, done.stdout
+    assert words in done.stderr
+    if condition == "signature=00000000":
+        assert "there are: " in done.stderr
