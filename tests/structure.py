@@ -6,6 +6,7 @@ CONTRIBUTING.md explains the rules; test_structure.py breaks each one on purpose
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ class Module:
     name: str
     source: str
 
-    @property
+    @functools.cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.source)
 
@@ -61,6 +62,8 @@ def modules_of(package: Path) -> list[Module]:
     ]
 
 
+# What a module says is read once, though the tests look at a dozen copies of the package: a copy differs in one module.
+@functools.cache
 def imports_of(module: Module) -> set[str]:
     """Return each module that `module` imports, anywhere in it; `from a import b` counts as a and a.b."""
     found = set()
@@ -83,6 +86,11 @@ def imports(module: Module, library: str) -> bool:
 def broken_rules(package: Path) -> list[str]:
     """Return a line for each broken rule of the architecture in the folder `package`."""
     modules = modules_of(package)
+    return [problem for module in modules for problem in problems_of(module)] + [*extra_doors(modules)]
+
+
+@functools.cache
+def problems_of(module: Module) -> tuple[str, ...]:
     rules = (
         outward_imports,
         foreign_imports,
@@ -92,7 +100,7 @@ def broken_rules(package: Path) -> list[str]:
         vague_names,
         wrong_words,
     )
-    return [problem for rule in rules for module in modules for problem in rule(module)] + [*extra_doors(modules)]
+    return tuple(problem for rule in rules for problem in rule(module))
 
 
 def outward_imports(module: Module) -> Iterator[str]:
