@@ -9,19 +9,14 @@ import runpy
 from pathlib import Path
 
 import pytest
+from pages import PAGES, TEMPLATES
 
 from hyperscale.commands import COMMANDS
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(
-    path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "examples/*/README.md", "templates/init/**/README.md")
-    for path in ROOT.glob(pattern)
-)
 LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"(?:^ {4}|`)(?:\S*python -m )?hyperscale ([a-z]+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^ {4}|^\$ |`)(?:\S*python -m )?hyperscale ([a-z]+)", re.MULTILINE)
 #: One stop of CONTRIBUTING's reading path: | `hyperscale/plan.py` | `make_plan`, `Plan` | ... |
 STOP = re.compile(r"^\| `(hyperscale/[\w/]+\.py)` \| (.*?) \|", re.MULTILINE)
 
@@ -45,7 +40,7 @@ def test_the_reference_names_every_key(repository: Path):
             assert re.search(rf"^\| `{key}` \|", page, re.MULTILINE), f"{name}.{key}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *TEMPLATES])
 def test_every_link_leads_somewhere(repository: Path, page: str):
     path = repository / page
 
@@ -62,7 +57,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *TEMPLATES])
 def test_every_address_of_the_web_has_the_form_of_one(repository: Path, page: str):
     text = FENCED.sub("", (repository / page).read_text("utf-8"))
     linked = re.findall(r"\]\((https?:[^)]*)\)", text)
@@ -72,7 +67,7 @@ def test_every_address_of_the_web_has_the_form_of_one(repository: Path, page: st
     assert wrong == []
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *TEMPLATES])
 def test_every_command_that_is_named_exists(repository: Path, page: str):
     named = set(COMMAND.findall((repository / page).read_text("utf-8")))
 
