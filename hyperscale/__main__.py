@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from hyperscale import __version__
-from hyperscale.commands import COMMANDS, load_command
+from hyperscale.commands import COMMANDS, add_loudness, load_command
 from hyperscale.errors import EXIT_BUG, EXIT_INTERRUPTED, ExperimentError, HyperscaleError
+from hyperscale.talk import TALK
 
 #: As a shell reports a program that wrote to a closed pipe: 128 + SIGPIPE.
 EXIT_BROKEN_PIPE = 141
@@ -29,13 +32,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = _parse(sys.argv[1:] if argv is None else argv)
+        # Only now: `--help` is to be quick.
+        from hyperscale.control.talking import talking
+
+        with talking(quiet=arguments.quiet, verbose=arguments.verbose):
+            return _run(arguments)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
     except HyperscaleError as error:
         _tell(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Python flushes stdout once more at exit, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,8 +61,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        """Show how the command is called, and end with the exit code of a wrong command line."""
+        from hyperscale.control.talking import write
+
+        write(f"{self.format_usage()}error: {message}\nhint: {self.prog} --help shows what there is")
+        sys.exit(ExperimentError.exit_code)
+
+
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hyperscale",
         description="Run one function over many rows: on this machine, or on Azure Machine Learning.",
         epilog="Exit codes: 0 every row succeeded, 1 something else is wrong, 2 the experiment or its input is wrong, "
@@ -58,6 +81,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "7 something still holds quota, 130 interrupted, 70 a bug.",
     )
     parser.add_argument("--version", action="version", version=f"hyperscale {__version__}")
+    add_loudness(parser)
+    parser.set_defaults(quiet=False, verbose=False)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     chosen = next((word for word in argv if not word.startswith("-")), None)
     if chosen is not None and chosen not in COMMANDS:
@@ -67,11 +92,15 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         if name == chosen:
             command = load_command(name)
             command.add_arguments(subparser)
+            add_loudness(subparser)
             subparser.set_defaults(run=command.run)
     arguments, unknown = parser.parse_known_args(argv)
+    # By the parser of the command: it shows what there is to choose from.
+    of_command = subparsers.choices[arguments.command]
     if unknown:
-        # By the parser of the command: it shows what there is to choose from.
-        subparsers.choices[arguments.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+        of_command.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if arguments.quiet and arguments.verbose:
+        of_command.error("--quiet and --verbose cannot be given together")
     return arguments
 
 
@@ -84,11 +113,13 @@ def _unknown(name: str) -> str:
 
 
 def _tell(error: HyperscaleError) -> None:
+    # For --verbose alone: the sentence says what is wrong, and this where it was found out.
+    logging.getLogger(TALK).debug("where the error was raised:", exc_info=error)
     lines = [str(problem) for problem in error.problems] if isinstance(error, ExperimentError) else []
     lines.append(f"error: {error}")
     if error.hint:
         lines.append(f"hint: {error.hint}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    logging.getLogger(TALK).error("%s", "\n".join(lines))
 
 
 def _refused(error: OSError) -> HyperscaleError:
@@ -105,11 +136,12 @@ def _tell_bug() -> None:
     import platform
     import traceback
 
-    traceback.print_exc()
-    sys.stderr.write(
+    logging.getLogger(TALK).error(
+        "%s",
+        f"{traceback.format_exc()}"
         "error: this is a bug of hyperscale, not of your experiment\n"
         "hint: please report it, with the lines above, the command line and "
-        f"'hyperscale {__version__}, Python {platform.python_version()}, {platform.platform()}'\n"
+        f"'hyperscale {__version__}, Python {platform.python_version()}, {platform.platform()}'",
     )
 
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from hyperscale.errors import HyperscaleError
+from hyperscale.talk import say as say
 
 #: Name to the line that `--help` shows, in that order.
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -127,14 +128,19 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_loudness(parser: argparse.ArgumentParser) -> None:
+    """Take `--quiet` and `--verbose`: before the command's name as well as behind it."""
+    # Suppressed: the parser of a command must not overwrite what stood before its name.
+    for short, name, meaning in (
+        ("-q", "--quiet", "tell results and errors alone: no progress, notices and warnings"),
+        ("-v", "--verbose", "tell what is read, asked and decided, too, and of an error where it was raised"),
+    ):
+        parser.add_argument(short, name, action="store_true", default=argparse.SUPPRESS, help=meaning)
+
+
 def print_json(document: Any) -> None:
     """Print the one JSON document of a command."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def say(text: str) -> None:
-    """Tell people something, on stderr: stdout is for results."""
-    print(text, file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
+
+from hyperscale.talk import is_quiet, say
 
 #: The rate is of this last stretch of time, so that it follows the run but does not flicker.
 WINDOW_SECONDS = 30.0
@@ -213,18 +215,20 @@ class PlainDisplay:
 
     def say(self, text: str) -> None:
         """Write `text` as a line."""
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        say(text)
 
     def close(self) -> None:
         """Do nothing: a line needs no end."""
 
 
 def open_display(*, is_terminal: bool) -> Display:
-    """Return a bar where there is a terminal, else what writes lines; whoever opens it closes it."""
-    if not is_terminal:
+    """Return a bar where a terminal can draw one and somebody wants to see it, else what says lines.
+
+    Whoever opens it closes it.
+    """
+    if not is_terminal or is_quiet() or os.environ.get("TERM") == "dumb":
         return PlainDisplay()
-    # The one import of rich: it takes a while, and only a terminal needs it.
-    from hyperscale.control.progress_bar import TerminalDisplay
+    # rich takes a while to import, and only a terminal needs it.
+    from hyperscale.control.terminal import TerminalDisplay
 
     return TerminalDisplay()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import logging
+import re
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ import pytest
 import hyperscale.__main__ as command_line
 from hyperscale.commands import COMMANDS, load_command, say_if_slow
 from hyperscale.errors import AzureError, ExperimentError, IncompleteRunError, PlanError, Problem, RunStateError
+from hyperscale.talk import say
 
 
 @pytest.fixture
@@ -157,7 +160,7 @@ def test_a_bug_shows_its_traceback_and_how_to_report_it(
         (["qqq"], "there are: init, validate"),
         ([], "required: COMMAND"),
         (["runs", "--set", "a=1"], "usage: hyperscale runs [-h]"),
-        (["runs", "--set", "a=1"], "hyperscale runs: error: unrecognized arguments: --set"),
+        (["runs", "--set", "a=1"], "error: unrecognized arguments: --set"),
     ],
 )
 def test_a_wrong_command_is_refused_with_what_there_is(
@@ -247,3 +250,64 @@ def test_arguments_are_parsed_from_the_process_when_none_are_given(
     monkeypatch.setattr(sys, "argv", ["hyperscale", "schema"])
 
     assert command_line.main() == 3
+
+
+def told_by(command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    """Return the lines of a command that says, warns, logs and fails, called with `words`."""
+
+    def work() -> int:
+        say("reading rows")
+        say("warning: rows are many")
+        logging.getLogger("hyperscale.control.reading").debug("read grid.csv")
+        logging.getLogger("hyperscale.node.patience").warning("storage is slow")
+        raise PlanError("no room", hint="make some")
+
+    command(work)
+    assert command_line.main(list(words)) == 3
+    return [re.sub(r"\[ +\d+\.\d+s\]", "[0s]", line) for line in capsys.readouterr().err.splitlines()]
+
+
+@pytest.mark.parametrize("words", [("schema", "--quiet"), ("--quiet", "schema"), ("-q", "schema")])
+def test_quiet_leaves_errors_alone_wherever_it_stands(
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    told = told_by(command, capsys, *words)
+
+    assert told == ["error: no room", "hint: make some"]
+
+
+def test_without_either_word_notices_and_warnings_are_told(
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = told_by(command, capsys, "schema")
+
+    assert told[:3] == ["reading rows", "warning: rows are many", "warning: storage is slow"]
+    assert told[3:] == ["error: no room", "hint: make some"]
+
+
+@pytest.mark.parametrize("words", [("schema", "--verbose"), ("--verbose", "schema"), ("schema", "-v")])
+def test_verbose_tells_what_goes_on_and_where_an_error_was_raised(
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    told = told_by(command, capsys, *words)
+
+    assert told[:3] == ["reading rows", "warning: rows are many", "[0s] read grid.csv"]
+    assert "hyperscale.errors.PlanError: no room" in told
+    assert told[-2:] == ["error: no room", "hint: make some"]
+
+
+def test_quiet_and_verbose_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command_line.main(["--quiet", "schema", "--verbose"])
+
+    assert "--quiet and --verbose cannot be given together" in capsys.readouterr().err
+
+
+def test_after_a_command_nothing_listens_any_more(command: Callable[[Callable[[], int]], None]) -> None:
+    command(lambda: 0)
+
+    command_line.main(["schema", "--verbose"])
+
+    for name in ("hyperscale", "hyperscale.talk"):
+        logger = logging.getLogger(name)
+        assert (logger.handlers, logger.level) == ([], logging.NOTSET)

@@ -1,8 +1,10 @@
-"""Shows the progress of a run as a bar on a terminal."""
+"""The door to rich: the progress of a run as a bar on a terminal, and colours for the words that matter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
@@ -10,6 +12,29 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from hyperscale.control.progress import Progress, pace_parts
+from hyperscale.talk import say
+
+#: How a line begins, and the colour of that: it repeats what the word says, for whoever sees it.
+_STYLES: Mapping[str, str] = MappingProxyType(
+    {
+        r"^error:": "bold red",
+        r"^warning:": "bold yellow",
+        r"^hint:": "bold cyan",
+        r"^[^\s:]+:\d+(:\d+)?:": "bold",
+        r"^\[ *\d+\.\d+s\] .*": "dim",
+    }
+)
+
+
+def coloured(text: str) -> str:
+    """Return `text` with the codes that colour it on a terminal; nothing of it is taken for a code or for markup."""
+    line = Text(text)
+    for pattern, style in _STYLES.items():
+        line.highlight_regex(re.compile(pattern, re.MULTILINE), style)
+    console = Console(force_terminal=True, highlight=False)
+    with console.capture() as captured:
+        console.print(line, soft_wrap=True, end="")
+    return captured.get()
 
 
 class _BarWithDetails(Bar):
@@ -53,8 +78,8 @@ class TerminalDisplay:
         )
 
     def say(self, text: str) -> None:
-        """Print `text` above the bar."""
-        self._bar.console.print(text, markup=False, highlight=False)
+        """Print `text` above the bar, which puts itself below all that is written to stderr."""
+        say(text)
 
     def close(self) -> None:
         """Remove the bar."""

@@ -1,0 +1,39 @@
+"""What people are told besides results: sentences that go to stderr through one logger, whose handler knows how.
+
+A sentence that begins with `warning: `, `error: ` or `hint: ` is one: so colour only repeats what words say.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+
+#: The logger of what is told to people. What machines are told, too, goes to the loggers of modules.
+TALK = "hyperscale.talk"
+#: What every logger of this program stands below.
+ROOT = "hyperscale"
+#: How a sentence begins that is more than a notice, and how much it matters.
+LEVELS: Mapping[str, int] = MappingProxyType(
+    {"error: ": logging.ERROR, "hint: ": logging.ERROR, "warning: ": logging.WARNING}
+)
+
+
+def say(sentence: str) -> None:
+    """Tell people something, on stderr: stdout is for results."""
+    logger = logging.getLogger(TALK)
+    if logger.handlers:
+        logger.log(level_of(sentence), "%s", sentence)
+    else:  # this program is used as a library: nobody has said how loud it shall be
+        sys.stderr.write(f"{sentence}\n")
+
+
+def level_of(sentence: str) -> int:
+    """Return how much a sentence matters, by how it begins: the level of its log record."""
+    return next((level for word, level in LEVELS.items() if sentence.startswith(word)), logging.INFO)
+
+
+def is_quiet() -> bool:
+    """Return whether people want to hear of results and errors alone."""
+    return logging.getLogger(TALK).level > logging.INFO
