@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.seconds_per_row is not None and not arguments.azure:
         raise ExperimentError("--seconds-per-row tells time and cost with prices of Azure", hint="add --azure")
     environ = os.environ if arguments.azure else None
-    planned = open_plan(arguments.file, arguments.overrides, environ)
+    planned = open_plan(arguments.file, arguments.overrides, environ, say)
     if planned.azure is not None and arguments.seconds_per_row is not None:
         raise ExperimentError("a saved plan has its time and cost already", hint="leave --seconds-per-row out")
     if environ is not None:

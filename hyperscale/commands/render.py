@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, say
 from hyperscale.control.planning import Planned, open_plan
+from hyperscale.control.rendered.data_inputs import places_as_written
 from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
 from hyperscale.control.rendered.rendered_files import check_files, other_pipelines, write_files
 from hyperscale.control.rendered.rendering import azure_inputs, render
@@ -28,14 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Render an experiment or a saved plan."""
-    planned = open_plan(arguments.file, arguments.overrides)
+    planned = open_plan(arguments.file, arguments.overrides, say=say)
     for warning in planned.checked.warnings:
         say(f"warning: {warning}")
     experiment, folder = planned.checked.loaded.experiment, planned.checked.loaded.folder
     for note in unpriced_notes(experiment, planned.plan):
         say(f"warning: {note}")
     out = (arguments.out or folder).absolute()
-    files = render(experiment, planned.plan, folder=folder, out=out, run=azure_inputs(experiment.azure))
+    inputs = azure_inputs(experiment.azure, places_as_written(planned.checked.loaded.remote))
+    files = render(experiment, planned.plan, folder=folder, out=out, run=inputs)
     if arguments.check:
         check_files(files, out, experiment.name)
         said = f"{len(files)} rendered files in {out} are current."

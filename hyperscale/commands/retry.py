@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run them where the run was, and return the exit code that all rows together earn."""
     parent = find_anywhere(arguments.file, arguments.run_name, os.environ)
     with say_if_slow(f"looking for the failed and missing rows of run {parent.run_id}"):
-        checked = check_again(parent, arguments.file, arguments.overrides, arguments.conditions, os.environ)
+        checked = check_again(parent, arguments.file, arguments.overrides, arguments.conditions, os.environ, say)
     if checked is None:
         which = " that meets --where" if arguments.conditions else ""
         say(f"run {parent.run_id} has no failed or missing row{which}: nothing to retry")

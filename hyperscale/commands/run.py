@@ -70,7 +70,11 @@ def _start(arguments: argparse.Namespace, drill: Drill | None) -> int:
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
     with say_if_slow(f"checking {arguments.file}, and each row of its input"):
         planned = plan_run(
-            arguments.file, [*arguments.overrides, *limit], workers=arguments.workers, nodes=arguments.nodes or 1
+            arguments.file,
+            [*arguments.overrides, *limit],
+            workers=arguments.workers,
+            nodes=arguments.nodes or 1,
+            say=say,
         )
     for warning in planned.warnings:
         say(f"warning: {warning}")

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_combination(arguments)
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
     with say_if_slow(f"checking {arguments.file}, and each row of its input"):
-        planned = open_plan(arguments.file, [*arguments.overrides, *limit], os.environ)
+        planned = open_plan(arguments.file, [*arguments.overrides, *limit], os.environ, say)
     for warning in planned.checked.warnings:
         say(f"warning: {warning}")
     if not arguments.join:

@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,7 +22,8 @@ from hyperscale.control.follow.watching import follow
 from hyperscale.control.local.executing import execute, results_of_life
 from hyperscale.control.local.launching import Places, make_run, plan_here
 from hyperscale.control.planning import Planned, plan_offline
-from hyperscale.control.reading.checking import check_experiment
+from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
+from hyperscale.control.remote.remote_data import Reads
 from hyperscale.control.run_folder import RunFolder, check_machine
 from hyperscale.control.run_list import name_of, runs_of
 from hyperscale.control.trial.figures import keep_trial
@@ -51,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Try them, and return the exit code that they earn."""
     with say_if_slow(f"checking {arguments.file}, and each row of its input"):
-        full = plan_offline(check_experiment(arguments.file, arguments.overrides, _environ(arguments)))
+        reads: Reads = "rows" if arguments.azure else "run"
+        full = plan_offline(_checked(arguments, (), reads))
     return _on_azure(arguments, full) if arguments.azure else _here(arguments, full)
 
 
@@ -80,8 +82,7 @@ def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
     from hyperscale.commands.azure_runs import submit_selected
 
     one_node = [f"parallelism.workers={full.plan.workers_per_node}", "compute.spare_consumers=0"]
-    checked = check_experiment(arguments.file, [*arguments.overrides, *one_node], _environ(arguments))
-    checked = with_trial_rows(checked, arguments.rows, arguments.seed)
+    checked = with_trial_rows(_checked(arguments, one_node, "rows"), arguments.rows, arguments.seed)
     journal = submit_selected(checked, yes=arguments.yes)
     say(f"run {journal.run_id} tries {counted(checked.facts.rows, 'row')} of {full.plan.rows_text} on one node")
     found = find_anywhere(arguments.file, journal.run_id, os.environ)
@@ -97,6 +98,11 @@ def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
     size = full.checked.loaded.experiment.compute.size
     _tell(found.folder, tried, full, results, measured_on=f"a node of {size}", as_json=arguments.json)
     return verdict_of(found, look, results, program())
+
+
+def _checked(arguments: argparse.Namespace, more: Sequence[str], reads: Reads) -> CheckedExperiment:
+    overrides = [*arguments.overrides, *more]
+    return check_experiment(arguments.file, overrides, _environ(arguments), reads=reads, say=say)
 
 
 def _environ(arguments: argparse.Namespace) -> Mapping[str, str] | None:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the experiment and say what was found."""
     try:
-        checked = check_experiment(arguments.file, arguments.overrides)
+        checked = check_experiment(arguments.file, arguments.overrides, say=say)
     except ExperimentError as error:
         if not arguments.json:
             raise

@@ -12,7 +12,7 @@ from typing import Any
 
 import hyperscale
 from hyperscale.azure_plan import AzurePlan
-from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
+from hyperscale.control.reading.checking import CheckedExperiment, Say, check_experiment
 from hyperscale.control.rendered.rendering import templates_hash
 from hyperscale.control.rendered.staging import code_hash
 from hyperscale.cost import unpriced_notes
@@ -90,13 +90,19 @@ def save_plan(planned: Planned, file: Path, overrides: Sequence[str]) -> None:
     file.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def open_plan(file: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> Planned:
+def open_plan(
+    file: Path,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    say: Say = lambda _: None,
+) -> Planned:
     """Return the plan of `file`: a saved one as it was made, or a new one of an experiment.
 
     Args:
         file: of a plan, or of an experiment.
         overrides: `key=value` each.
         environ: of a command that talks to Azure; `check_experiment` takes it.
+        say: tells people how far a long fetch of remote data is.
 
     Raises:
         ExperimentError: when the experiment, its input or its code is wrong.
@@ -106,10 +112,10 @@ def open_plan(file: Path, overrides: Sequence[str] = (), environ: Mapping[str, s
     """
     saved = _saved(file)
     if saved is None:
-        return plan_offline(check_experiment(file, overrides, environ))
+        return plan_offline(check_experiment(file, overrides, environ, say=say))
     # Not .../plans/../experiment.yaml, which nobody would type.
     experiment_file = Path(os.path.normpath(file.parent / saved["experiment_file"]))
-    checked = check_experiment(experiment_file, [*saved["overrides"], *overrides], environ)
+    checked = check_experiment(experiment_file, [*saved["overrides"], *overrides], environ, say=say)
     azure = AzurePlan.from_document(saved["azure"]) if saved.get("azure") else None
     planned = Planned(checked, Plan.from_document(saved["plan"]), azure)
     changed = [what for what, value in planned.hashes_beside(file).items() if value != saved["hashes"][what]]

@@ -11,8 +11,14 @@ from typing import Any
 from hyperscale.control.failed.choosing import check_signatures
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.watching import look_once
-from hyperscale.control.reading.checking import CheckedExperiment, SelectedRows, check_experiment, with_selected
-from hyperscale.control.reading.input_check import input_path
+from hyperscale.control.reading.checking import (
+    CheckedExperiment,
+    Say,
+    SelectedRows,
+    check_experiment,
+    with_selected,
+)
+from hyperscale.control.reading.input_check import open_input
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.ledger import Seal
@@ -24,7 +30,6 @@ from hyperscale.node.kept_parts import PartKeepingStore
 from hyperscale.node.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
 from hyperscale.node.packing import numbered
 from hyperscale.node.places import is_remote
-from hyperscale.node.readers import open_rows
 from hyperscale.node.result_columns import text_of
 from hyperscale.node.stores import Store
 from hyperscale.row_set import RowSet
@@ -39,6 +44,7 @@ def check_again(
     overrides: Sequence[str],
     conditions: Sequence[str],
     environ: Mapping[str, str],
+    say: Say,
 ) -> CheckedExperiment | None:
     """Return the experiment of `run` as its file and code are now, with the rows that are to be retried.
 
@@ -48,6 +54,7 @@ def check_again(
         overrides: `key=value` each, of now; those of `run` are not kept, except for input.limit.
         conditions: of `--where`.
         environ: of this command.
+        say: tells people how far a long fetch of remote data is.
 
     Returns:
         None when there are no such rows.
@@ -63,7 +70,15 @@ def check_again(
     limits = [] if limit is None else [f"input.limit={limit}"]
     file = _file_of(run, file)
     return select_again(
-        run.folder, check_experiment(file, [*limits, *overrides], environ if run.azure else None), conditions
+        run.folder,
+        check_experiment(
+            file,
+            [*limits, *overrides],
+            environ if run.azure else None,
+            reads="plan" if run.azure else "run",
+            say=say,
+        ),
+        conditions,
     )
 
 
@@ -114,7 +129,7 @@ def select_again(run: RunFolder, checked: CheckedExperiment, conditions: Sequenc
             rows = _meeting(where, unsucceeded(lineage), lineage, checked)
     if not rows.count:
         return None
-    if len(rows.marks) > checked.facts.rows:
+    if not checked.facts.estimated and len(rows.marks) > checked.facts.rows:
         raise RunStateError(
             f"row {len(rows.marks) - 1:,} is to be retried, and input.limit is {checked.facts.rows:,} now",
             hint="leave out input.limit, or raise it to what it was",
@@ -175,7 +190,12 @@ def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
         raise ExperimentError(
             "--where key=...: the rows have no keys", hint="input.key names the column that holds them"
         )
-    rows = open_rows(source, input_path(checked.loaded))
+    if checked.facts.estimated:
+        raise ExperimentError(
+            "--where key=...: input.rows spares reading the input, and the keys are in it",
+            hint="name the rows: --where rows=100-200,300",
+        )
+    rows = open_input(checked.loaded)
     column = rows.columns.index(source.key)
     found = {
         text_of(values[column]): row_index

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from hyperscale import uris
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.rows import Batch, Report, Rows, column_problems
@@ -17,6 +18,8 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 def split_glob(pattern: str) -> tuple[str, str]:
     """Return the fixed folder of `pattern`, and the pattern below it: `a/**/*.png` gives `a` and `**/*.png`."""
+    if uris.is_uri(pattern):
+        return uris.split_pattern(pattern)
     parts = PurePosixPath(pattern).parts
     wild = next((number for number, part in enumerate(parts) if _WILDCARD.search(part)), len(parts))
     fixed = min(wild, len(parts) - 1)
@@ -30,8 +33,10 @@ class FileRows(Rows):
     last extension), `size` (bytes). As in a shell, `*` and `**` match no name that starts with a dot.
     """
 
-    def __init__(self, source: Input, folder: Path) -> None:
+    def __init__(self, source: Input, folder: Path, listed: Sequence[tuple[str, int]] | None = None) -> None:
         """Look for files under `folder`, the fixed folder of `source.files`.
+
+        Where somebody has looked already, `listed` holds what `found` does, and `folder` need not be there.
 
         Raises:
             ExperimentError: when there is no such folder, or nothing in it matches.
@@ -42,7 +47,8 @@ class FileRows(Rows):
         self.columns = ("path", "name", "size")
         self.types = {"path": "string", "name": "string", "size": "integer"}
         problems = column_problems(source, self.columns, self._pattern)
-        if not folder.is_dir():
+        self._listed = listed
+        if listed is None and not folder.is_dir():
             problems.append(Problem(self._pattern, 0, 0, "", f"there is no folder {split_glob(self._pattern)[0]}"))
         elif not self.found:
             message = "no file matches; ** stands for any folders, as in images/**/*.png"
@@ -53,6 +59,8 @@ class FileRows(Rows):
     @cached_property
     def found(self) -> list[tuple[str, int]]:
         """Relative path and size in bytes of every file that matches, sorted by path."""
+        if self._listed is not None:
+            return list(self._listed)
         pattern = split_glob(self._pattern)[1]
         # Path.glob would match names that start with a dot, as no shell does.
         names = set(glob.glob(pattern, root_dir=self._folder, recursive=True))  # noqa: PTH207

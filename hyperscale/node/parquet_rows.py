@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,8 +23,8 @@ class ParquetRows(Rows):
     decimals their digits; NaN and infinities, which JSON has not, become None as missing values do.
     """
 
-    def __init__(self, source: Input, path: Path) -> None:
-        """Read the schema of the file at `path`; `source.parquet` names it in messages.
+    def __init__(self, source: Input, path: Path | IO[bytes]) -> None:
+        """Read the schema of the file at `path`, or of an open one; `source.parquet` names it in messages.
 
         Raises:
             ExperimentError: when there is no such file, it is no Parquet file, or has columns of bytes.
@@ -72,6 +73,34 @@ class ParquetRows(Rows):
         except (OSError, pa.ArrowException) as error:
             problem = Problem(self._file, 0, 0, "", "is not a Parquet file")
             raise ExperimentError(f"the input {self._file} cannot be read", problems=[problem]) from error
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What the end of a Parquet file says.
+
+    Attributes:
+        columns: names, in order.
+        rows: how many.
+        row_bytes: mean size of a row's values, encoded and not compressed, in bytes.
+    """
+
+    columns: tuple[str, ...]
+    rows: int
+    row_bytes: float
+
+
+def read_footer(source: Input, file: IO[bytes]) -> Footer:
+    """Return what the footer of the open `file` says; no row is read.
+
+    Raises:
+        ExperimentError: as ParquetRows does.
+    """
+    columns = ParquetRows(source, file).columns
+    file.seek(0)
+    metadata = pq.read_metadata(file)
+    size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    return Footer(columns, metadata.num_rows, size / metadata.num_rows if metadata.num_rows else 0.0)
 
 
 def _type_of(kind: pa.DataType) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from hyperscale.errors import ExperimentError
@@ -12,7 +13,7 @@ from hyperscale.node.file_rows import FileRows, split_glob
 from hyperscale.node.json_rows import JsonRows
 from hyperscale.node.rows import Rows
 
-__all__ = ["Rows", "input_hash", "open_rows", "split_glob"]
+__all__ = ["FileRows", "Rows", "input_hash", "listing_hash", "open_rows", "split_glob"]
 
 _READ_BYTES = 1024 * 1024
 
@@ -48,15 +49,21 @@ def input_hash(source: Input, path: Path) -> str:
     Raises:
         ExperimentError: when there is nothing to read.
     """
-    digest = hashlib.sha256()
     if source.form == "files":
-        for name, size in FileRows(source, path).found:
-            digest.update(f"{name}\t{size}\n".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+        return listing_hash(FileRows(source, path).found)
+    digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:
             while content := stream.read(_READ_BYTES):
                 digest.update(content)
     except OSError as error:
         raise ExperimentError(f"the input {source.place} cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def listing_hash(found: Iterable[tuple[str, int]]) -> str:
+    """Return the hash of an input of files: path and size of each, sorted by path."""
+    digest = hashlib.sha256()
+    for name, size in found:
+        digest.update(f"{name}\t{size}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.reading.input_check import input_path
 from hyperscale.control.reading.loading import load_experiment
+from hyperscale.control.remote.fetching import copies_of_input
 from hyperscale.control.run_folder import store_at
 from hyperscale.control.submit.local_data import UPLOADS
 from hyperscale.errors import HyperscaleError, RunStateError
@@ -61,7 +62,8 @@ def _on_this_machine(found: FoundRun) -> Iterator[Path]:
     for file in files:
         with suppress(HyperscaleError):
             if file.is_file():
-                yield input_path(load_experiment(file))
+                loaded = load_experiment(file)
+                yield from copies_of_input(loaded) or [input_path(loaded)]
 
 
 def _download(found: FoundRun, digest: str, path: Path) -> bool:

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import hyperscale
 from hyperscale.control.planning import Planned
-from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
+from hyperscale.control.reading.checking import CheckedExperiment, Say, check_experiment
 from hyperscale.control.reading.secret_variables import check_secrets
+from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.control.rendered.pipeline_files import Pipeline
 from hyperscale.control.rendered.rendering import RunInputs, render
 from hyperscale.control.rendered.staging import stage_code
@@ -70,7 +71,9 @@ class Places:
         return run
 
 
-def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes: int) -> Planned:
+def plan_run(
+    file: Path, overrides: Sequence[str], *, workers: int | None, nodes: int, say: Say = lambda _: None
+) -> Planned:
     """Return the plan of the experiment in `file` for this machine.
 
     Args:
@@ -78,12 +81,13 @@ def plan_run(file: Path, overrides: Sequence[str], *, workers: int | None, nodes
         overrides: `key=value` each.
         workers: of all consumers together; None is the experiment's, at most the cores of this machine.
         nodes: consumers.
+        say: tells people how far a long fetch of remote data is.
 
     Raises:
         ExperimentError: when the experiment, its input or its code is wrong, or a secret is not on this machine.
         PlanError: when it cannot be planned.
     """
-    return plan_here(check_experiment(file, overrides), workers=workers, nodes=nodes)
+    return plan_here(check_experiment(file, overrides, reads="run", say=say), workers=workers, nodes=nodes)
 
 
 def plan_here(checked: CheckedExperiment, *, workers: int | None, nodes: int) -> Planned:
@@ -101,7 +105,12 @@ def make_run(planned: Planned, run: RunFolder) -> None:
         ExperimentError: when something of the experiment cannot be rendered or staged.
     """
     loaded, experiment = planned.checked.loaded, planned.checked.loaded.experiment
-    inputs = RunInputs(run_id=run.run_id, queue=run.queue_url, store=run.store_url)
+    inputs = RunInputs(
+        run_id=run.run_id,
+        queue=run.queue_url,
+        store=run.store_url,
+        data={key: DataPlace(str(data.copy), data.is_folder) for key, data in loaded.remote.items()},
+    )
     files = render(experiment, planned.plan, folder=loaded.folder, out=run.rendered, run=inputs)
     for path, text in files.items():
         file = run.rendered / path

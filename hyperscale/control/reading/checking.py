@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from hyperscale.control.reading.activity_check import check_activity, code_folde
 from hyperscale.control.reading.command_check import check_command
 from hyperscale.control.reading.input_check import check_input
 from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
+from hyperscale.control.remote.fetching import with_remote
+from hyperscale.control.remote.remote_data import Reads
 from hyperscale.control.rendered.staging import StagedFiles, staged_files
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.input_facts import InputFacts
@@ -45,15 +47,27 @@ class CheckedExperiment:
     selected: SelectedRows | None = None
 
 
+Say = Callable[[str], None]
+
+
 def check_experiment(
-    file: Path, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None
+    file: Path,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    *,
+    reads: Reads = "plan",
+    say: Say = lambda _: None,
 ) -> CheckedExperiment:
-    """Return the experiment of `file` with `overrides` (`key=value`), checked; nothing is written or run.
+    """Return the experiment of `file` with `overrides` (`key=value`), checked; nothing is run.
+
+    Nothing is written but copies of remote data, into the folder `.hyperscale` beside the file.
 
     Args:
         file: of the experiment.
         overrides: as given to `--set`.
         environ: of a command that talks to Azure: says where az keeps its defaults, which are read then.
+        reads: how much of remote data the command needs on this machine.
+        say: tells people how far a long fetch is.
 
     Raises:
         ExperimentError: when anything is wrong; carries every problem of the file, or else of its code and input.
@@ -62,11 +76,11 @@ def check_experiment(
     loaded = load_experiment(file, overrides)
     if environ is not None:
         loaded = with_az_defaults(loaded, environ)
-    return check_loaded(loaded)
+    return check_loaded(loaded, reads=reads, say=say)
 
 
-def check_loaded(loaded: LoadedExperiment) -> CheckedExperiment:
-    """Return the experiment `loaded` with its input and code checked; nothing is written or run.
+def check_loaded(loaded: LoadedExperiment, *, reads: Reads = "plan", say: Say = lambda _: None) -> CheckedExperiment:
+    """Return the experiment `loaded` with its input and code checked, as `check_experiment` does.
 
     Raises:
         ExperimentError: when anything of them is wrong; carries every problem.
@@ -79,6 +93,7 @@ def check_loaded(loaded: LoadedExperiment) -> CheckedExperiment:
     except ExperimentError as error:
         errors.append(error)
     try:
+        loaded = with_remote(loaded, reads, say)
         facts, input_warnings = check_input(loaded)
         check_command(loaded, facts.columns)
         warnings.extend(input_warnings)

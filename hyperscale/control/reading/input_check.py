@@ -11,12 +11,14 @@ from hyperscale import names
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.row_check import MAX_SHOWN_ROWS, RowCheck, check_rows
 from hyperscale.control.reading.schema_check import BrokenSchemaError, RowSchema
+from hyperscale.control.remote.remote_data import Beginning
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.input_facts import InputFacts
 from hyperscale.node.cells import numeric_type
-from hyperscale.node.readers import Rows, input_hash, open_rows, split_glob
+from hyperscale.node.readers import FileRows, Rows, input_hash, listing_hash, open_rows, split_glob
 from hyperscale.node.rows import listed
 from hyperscale.suggestions import did_you_mean
+from hyperscale.uris import is_uri
 
 #: What a file of rows is called, by the key that names it.
 _FILES = MappingProxyType({"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"})
@@ -29,6 +31,9 @@ def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ..
         ExperimentError: when a file is missing or rows are wrong; carries the first 20 bad rows.
     """
     problems = list(_mount_problems(loaded))
+    remote = loaded.remote.get("input")
+    if remote is not None and remote.beginning is not None and not problems:
+        return _estimated(loaded, remote.beginning), (_not_read(loaded),)
     rows = _open_rows(loaded, problems)
     row_schema = _open_row_schema(loaded, problems)
     if rows is None or problems:
@@ -44,9 +49,23 @@ def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ..
 
 
 def input_path(loaded: LoadedExperiment) -> Path:
-    """Return the file of an experiment's rows, or the fixed folder of its pattern of files."""
-    source = loaded.experiment.input
+    """Return the file of an experiment's rows, or the fixed folder of its pattern of files; of remote data the copy."""
+    source, remote = loaded.experiment.input, loaded.remote.get("input")
+    if remote is not None and remote.copy is not None:
+        return remote.copy
     return loaded.folder / (split_glob(source.place)[0] if source.form == "files" else source.place)
+
+
+def open_input(loaded: LoadedExperiment) -> Rows:
+    """Return the rows of an experiment's input; files that are remote are known by their listing alone.
+
+    Raises:
+        ExperimentError: when there is nothing to read, or its columns are not those that the experiment names.
+    """
+    source, remote = loaded.experiment.input, loaded.remote.get("input")
+    if remote is not None and remote.listing is not None:
+        return FileRows(source, input_path(loaded), remote.listing)
+    return open_rows(source, input_path(loaded))
 
 
 def _name(loaded: LoadedExperiment) -> str:
@@ -55,6 +74,8 @@ def _name(loaded: LoadedExperiment) -> str:
 
 def _mount_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
     for name, mount in loaded.experiment.mounts.items():
+        if is_uri(mount.path):
+            continue
         message = names.DATA.problem(Path(mount.path).name)
         if not (loaded.folder / mount.path).exists():
             message = f"there is no folder or file {mount.path}{_guess(loaded.folder / mount.path)}"
@@ -65,6 +86,8 @@ def _mount_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
 
 def _open_rows(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None:
     source, path = loaded.experiment.input, input_path(loaded)
+    if loaded.remote.get("input") is not None:
+        return _opened(loaded, problems)
     what = names.DATA.problem(path.name)
     if source.form != "files" and not path.is_file():
         what = f"there is no file {source.place}{_guess(path)}"
@@ -73,14 +96,18 @@ def _open_rows(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None
     if what:
         problems.append(loaded.positions.problem(("input", source.form), what))
         return None
+    return _opened(loaded, problems)
+
+
+def _opened(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None:
     try:
-        return open_rows(source, path)
+        return open_input(loaded)
     except ExperimentError as error:
-        problems.extend(_placed(loaded, problem) for problem in error.problems)
+        problems.extend(placed(loaded, problem) for problem in error.problems)
         return None
 
 
-def _placed(loaded: LoadedExperiment, problem: Problem) -> Problem:
+def placed(loaded: LoadedExperiment, problem: Problem) -> Problem:
     """Return a reader's problem where it can be mended: in the experiment's file if that names it."""
     if problem.path:
         path = tuple(problem.path.split(".", 2))
@@ -123,18 +150,45 @@ def _refuse_bad_rows(checked: RowCheck, file: str) -> None:
 
 
 def _facts(loaded: LoadedExperiment, rows: Rows, checked: RowCheck) -> InputFacts:
-    source, path = loaded.experiment.input, input_path(loaded)
-    uploads = [path, *(loaded.folder / mount.path for mount in loaded.experiment.mounts.values())]
-    sizes = [size for upload in uploads for size in _file_sizes(upload)]
+    source, remote = loaded.experiment.input, loaded.remote.get("input")
+    sizes = _upload_sizes(loaded)
+    listing = remote.listing if remote is not None else None
     return InputFacts(
         rows=checked.rows,
         estimated=False,
         row_bytes=checked.row_bytes,
         columns=rows.columns,
-        input_hash=input_hash(source, path),
+        input_hash=input_hash(source, input_path(loaded)) if listing is None else listing_hash(listing),
         upload_bytes=sum(sizes),
         upload_files=len(sizes),
     )
+
+
+def _estimated(loaded: LoadedExperiment, beginning: Beginning) -> InputFacts:
+    """Return what is known of an input that `input.rows` spares fetching."""
+    source, sizes = loaded.experiment.input, _upload_sizes(loaded)
+    return InputFacts(
+        rows=min(count for count in (source.rows, source.limit) if count is not None),
+        estimated=True,
+        row_bytes=beginning.row_bytes,
+        columns=beginning.columns,
+        input_hash=None,
+        upload_bytes=sum(sizes),
+        upload_files=len(sizes),
+    )
+
+
+def _not_read(loaded: LoadedExperiment) -> Problem:
+    message = "spares fetching the input: its rows are counted and checked by the run's first step only"
+    return loaded.positions.problem(("input", "rows"), message)
+
+
+def _upload_sizes(loaded: LoadedExperiment) -> list[int]:
+    """Return the size of each file of this machine that a submitted run uploads."""
+    places = [] if is_uri(loaded.experiment.input.place) else [input_path(loaded)]
+    mounts = (mount.path for mount in loaded.experiment.mounts.values())
+    places += [loaded.folder / path for path in mounts if not is_uri(path)]
+    return [size for place in places for size in _file_sizes(place)]
 
 
 def _file_sizes(path: Path) -> Iterator[int]:

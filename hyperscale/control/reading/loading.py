@@ -19,6 +19,7 @@ from hyperscale.control.reading.schema_defaults import with_defaults
 from hyperscale.control.reading.secret_check import add_secret_problems
 from hyperscale.control.reading.secret_words import without_secrets
 from hyperscale.control.reading.yaml_file import YamlFile, parse_yaml
+from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.resources import schema_path
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Experiment
@@ -36,6 +37,8 @@ class LoadedExperiment:
         experiment_hash: SHA-256 of the experiment as canonical JSON, hexadecimal.
         positions: where its values stand in the file.
         azure_sources: key of `azure` that has a value to who gave it: a place in the file, `--set`, a config.json.
+        remote: what is known of the input and the mounts that are not on this machine, by the name of the pipeline's
+            input; empty until somebody has looked (`with_remote`).
     """
 
     experiment: Experiment
@@ -45,6 +48,7 @@ class LoadedExperiment:
     experiment_hash: str
     positions: Positions = field(compare=False, repr=False)
     azure_sources: Mapping[str, str] = field(compare=False, repr=False)
+    remote: Mapping[str, RemoteData] = field(default_factory=dict, compare=False, repr=False)
 
 
 def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperiment:

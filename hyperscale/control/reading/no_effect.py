@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from hyperscale.control.reading.positions import Positions, ValuePath
 from hyperscale.errors import Problem
 from hyperscale.experiment import Experiment
+from hyperscale.uris import is_uri
 
 
 def warnings_of(experiment: Experiment, positions: Positions) -> Iterator[Problem]:
@@ -18,7 +19,8 @@ def warnings_of(experiment: Experiment, positions: Positions) -> Iterator[Proble
 
 def _without_effect(experiment: Experiment) -> Iterator[tuple[ValuePath, str]]:
     compute = experiment.compute
-    yield ("input", "rows"), "is for remote inputs alone; the rows of a local input are counted"
+    if not is_uri(experiment.input.place):
+        yield ("input", "rows"), "is for remote inputs alone; the rows of a local input are counted"
     if compute.serverless:
         why = "has no effect on serverless nodes: a spare job would not wait, but get a node of its own"
         yield ("compute", "spare_consumers"), why

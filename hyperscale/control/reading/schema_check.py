@@ -17,10 +17,9 @@ import jsonschema.validators
 import referencing
 import referencing.exceptions
 
+from hyperscale import uris
 from hyperscale.control.reading.positions import ValuePath
 from hyperscale.control.reading.schema_messages import Complaint, Violation, complaints
-
-_URI = re.compile(r"(https?|abfss?|wasbs?|adl|azureml|s3|gs|hdfs|file):", re.IGNORECASE)
 
 
 class BrokenSchemaError(ValueError):
@@ -30,7 +29,7 @@ class BrokenSchemaError(ValueError):
 def check_document(schema: Mapping[str, Any], document: Any) -> Iterator[tuple[ValuePath, Complaint]]:
     """Yield what is wrong with `document`: where the broken rule stands, and what to say.
 
-    `schema` is schema.json, or one with its keywords of our own: `x-available`, `x-local-path`, `x-expected`,
+    `schema` is schema.json, or one with its keywords of our own: `x-available`, `x-place`, `x-expected`,
     `x-secret` (no message shows the value).
     """
     validator = _experiment_validator()(schema, registry=referencing.Registry())
@@ -97,7 +96,7 @@ def _experiment_validator() -> type[jsonschema.protocols.Validator]:
     base = jsonschema.Draft202012Validator
     # To JSON Schema 3.0 is an integer; to a person who counts workers it is a mistake.
     whole = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    rules = {"x-available": _available, "x-local-path": _local_path, "pattern": _pattern}
+    rules = {"x-available": _available, "x-place": _place, "pattern": _pattern}
     kind: type[jsonschema.protocols.Validator] = jsonschema.validators.extend(base, rules, type_checker=whole)  # type: ignore[no-untyped-call]
     return kind
 
@@ -107,9 +106,10 @@ def _available(_: Any, rule: Any, _value: Any, _schema: Any) -> Iterator[jsonsch
         yield jsonschema.ValidationError("is not available yet")
 
 
-def _local_path(_: Any, _rule: Any, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
-    if isinstance(value, str) and _URI.match(value):
-        yield jsonschema.ValidationError("is a URI")
+def _place(_: Any, use: uris.Use, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
+    problem = uris.problem_of(value, use) if isinstance(value, str) and uris.is_uri(value) else None
+    if problem:
+        yield jsonschema.ValidationError(problem)
 
 
 def _pattern(_: Any, rule: str, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:

@@ -82,7 +82,7 @@ def complaints(violation: Violation) -> Iterator[Complaint]:
 def _telling_branches(violation: Violation) -> list[Violation]:
     """Return what says more than "none of the branches fits": the branch of the value's own type broke it."""
     telling = [branch for branch in violation.branches if branch.keyword not in ("type", "const")]
-    if isinstance(violation.value, dict) or any(branch.keyword == "x-local-path" for branch in telling):
+    if isinstance(violation.value, dict) or any(branch.keyword == "x-place" for branch in telling):
         return telling
     return []
 
@@ -234,7 +234,5 @@ _DESCRIPTIONS: Mapping[str, Callable[[Violation], str]] = {
     "maxProperties": _length("keys", "at most"),
     "uniqueItems": lambda _: "holds a value twice",
     "x-available": lambda _: "is not available yet in this version; remove it",
-    "x-local-path": lambda violation: (
-        f"{shown(violation.value)} is a URI, which is not available yet; name a local path"
-    ),
+    "x-place": lambda violation: f"{shown(violation.value.partition('?')[0])} {violation.said}",
 }

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hyperscale import names
+from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.rendered.yaml_text import Plain
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Experiment
+from hyperscale.uris import is_uri, split_pattern
 
 _GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class DataPlace:
+    """Where data is, when that is not the path of the experiment: uploaded, fetched, or in the cloud all the time.
+
+    Attributes:
+        address: a URI, or an absolute path of this machine.
+        is_folder: whether it is one, and no file.
+    """
+
+    address: str
+    is_folder: bool
 
 
 @dataclass(frozen=True)
@@ -34,55 +49,66 @@ class DataInput:
     mode: str
 
 
-def rows_input(experiment: Experiment, folder: Path, out: Path, uris: Mapping[str, str]) -> DataInput:
+def places_as_written(remote: Mapping[str, RemoteData]) -> dict[str, DataPlace]:
+    """Return where remote data is for files that anybody may submit later: the latest version is the one of then."""
+    return {key: DataPlace(data.written, data.is_folder) for key, data in remote.items()}
+
+
+def rows_input(experiment: Experiment, folder: Path, out: Path, places: Mapping[str, DataPlace]) -> DataInput:
     """Return the data input that holds the rows.
 
     Args:
         experiment: whose rows they are.
         folder: of the experiment file.
         out: where the rendered files will lie.
-        uris: where files of this machine were uploaded to, by the name of the pipeline's input.
+        places: where it is, by the name of the pipeline's input; what is not in it is where the experiment says.
 
     Raises:
         ExperimentError: when that form of input is not available yet.
     """
     rows = experiment.input
     if rows.form == "files":
-        data = _data_input(folder, out, "", fixed_folder(rows.files or ""), "ro_mount", is_folder=True)
-        return _uploaded(data, uris)
+        return _data_input(folder, out, "", fixed_folder(rows.files or ""), "ro_mount", places, is_folder=True)
     path = getattr(rows, rows.form)
     if not isinstance(path, str):
         raise ExperimentError(f"input.{rows.form} is not available yet", hint="give the rows as csv or files")
-    return _uploaded(_data_input(folder, out, "", path, "ro_mount", is_folder=False), uris)
+    return _data_input(folder, out, "", path, "ro_mount", places, is_folder=False)
 
 
-def mount_inputs(experiment: Experiment, folder: Path, out: Path, uris: Mapping[str, str]) -> list[DataInput]:
+def mount_inputs(experiment: Experiment, folder: Path, out: Path, places: Mapping[str, DataPlace]) -> list[DataInput]:
     """Return a data input for each mount; the arguments are those of `rows_input`."""
     mounts = experiment.mounts.items()
-    return [_uploaded(_data_input(folder, out, name, mount.path, mount.mode), uris) for name, mount in mounts]
+    return [_data_input(folder, out, name, mount.path, mount.mode, places) for name, mount in mounts]
 
 
 def fixed_folder(pattern: str) -> str:
     """Return the part of a glob before its first wildcard: the folder that every file it names is in."""
+    if is_uri(pattern):
+        return split_pattern(pattern)[0]
     parts = pattern.split("/")
     fixed = next((number for number, part in enumerate(parts) if _GLOB & set(part)), len(parts) - 1)
     return "/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else ".")
 
 
 def _data_input(
-    folder: Path, out: Path, name: str, path: str, mode: str, *, is_folder: bool | None = None
+    folder: Path,
+    out: Path,
+    name: str,
+    path: str,
+    mode: str,
+    places: Mapping[str, DataPlace],
+    *,
+    is_folder: bool | None = None,
 ) -> DataInput:
     names.DATA.check(PurePosixPath(path).name)
     key = Plain(names.INPUT.check(f"mount_{name}")) if name else Plain("input")
-    if "://" in path or path.startswith("azureml:"):
-        return DataInput(name, key, "uri_file" if is_folder is False else "uri_folder", path, mode)
-    local = folder / path
-    kind = "uri_folder" if (local.is_dir() if is_folder is None else is_folder) else "uri_file"
-    return DataInput(name, key, kind, _relative(local, out / "pipelines"), mode)
-
-
-def _uploaded(data: DataInput, uris: Mapping[str, str]) -> DataInput:
-    return replace(data, path=uris.get(data.input_key, data.path))
+    place = places.get(key)
+    address, is_folder = (place.address, place.is_folder) if place else (path, is_folder)
+    if not is_uri(address):
+        local = folder / address
+        address = _relative(local, out / "pipelines")
+        is_folder = local.is_dir() if is_folder is None else is_folder
+    return DataInput(name, key, "uri_file" if is_folder is False else "uri_folder", address, mode)
 
 
 def _relative(path: Path, start: Path) -> str:

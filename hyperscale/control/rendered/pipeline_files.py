@@ -11,6 +11,7 @@ from typing import Any
 from hyperscale.control.reading.positions import Positions
 from hyperscale.control.reading.yaml_file import YamlFile, parse_yaml
 from hyperscale.errors import ExperimentError
+from hyperscale.uris import is_uri
 
 #: Types of inputs that are data: their values are paths or URIs.
 DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
@@ -160,7 +161,7 @@ def mapping_of(parsed: YamlFile, name: str) -> dict[str, Any]:
 
 def is_remote(path: str) -> bool:
     """Return whether the value of a data input is a URI: data that is not on this machine."""
-    return "://" in path or path.startswith("azureml:")
+    return is_uri(path)
 
 
 def text_of(value: Any) -> str:

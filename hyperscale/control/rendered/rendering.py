@@ -10,7 +10,7 @@ from typing import Any
 
 from hyperscale import names
 from hyperscale.azure_run import NO_CLUSTERS, TAG_CONTROL, TAG_EXPERIMENT, TAG_RENDER, UNKNOWN_PRICE
-from hyperscale.control.rendered.data_inputs import mount_inputs, rows_input
+from hyperscale.control.rendered.data_inputs import DataPlace, mount_inputs, rows_input
 from hyperscale.control.rendered.environments import CONTROL_CONDA, CONTROL_IMAGE, node_environment
 from hyperscale.control.rendered.yaml_text import Plain, folded_json
 from hyperscale.control.resources import templates_folder
@@ -56,7 +56,7 @@ class RunInputs:
         queue, store: a folder of this machine, or a URL.
         tags: of its jobs and clusters, beside the user's; empty: they are known by the render id.
         owner_tag: name=value of the one that a cluster must have to be the run's; empty: the render id's.
-        data: addresses of uploaded files by the name of the pipeline's input; others stay local paths.
+        data: where data is that nodes do not find beside the experiment, by the name of the pipeline's input.
         version: of the registered components; None: the files beside the pipeline.
         parts: the pipelines; empty: one with all steps.
     """
@@ -66,7 +66,7 @@ class RunInputs:
     store: str = "auto"
     tags: Mapping[str, str] = field(default_factory=dict)
     owner_tag: str = ""
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, DataPlace] = field(default_factory=dict)
     version: str | None = None
     parts: tuple[Part, ...] = ()
 
@@ -122,15 +122,19 @@ def node_document(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def azure_inputs(azure: Azure) -> RunInputs:
+def azure_inputs(azure: Azure, data: Mapping[str, DataPlace] | None = None) -> RunInputs:
     """Return what committed files say of a run: no run id, and the storage account if the experiment names one.
+
+    Args:
+        azure: of the experiment.
+        data: where its remote data is.
 
     Raises:
         ExperimentError: when the account or the container cannot have that name.
     """
     account, queues = azure.storage_account, azure.queue_account or azure.storage_account
     container = names.CONTAINER.check(azure.container)
-    inputs = RunInputs(store=AUTO if container == DEFAULT_CONTAINER else f"{AUTO}/{container}")
+    inputs = RunInputs(store=AUTO if container == DEFAULT_CONTAINER else f"{AUTO}/{container}", data=data or {})
     if queues is not None:
         inputs = replace(inputs, queue=f"https://{names.STORAGE_ACCOUNT.check(queues)}.queue.core.windows.net")
     if account is not None:

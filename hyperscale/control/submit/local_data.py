@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hyperscale.control.reading.input_check import input_path
 from hyperscale.control.reading.loading import LoadedExperiment
+from hyperscale.control.remote.remote_data import RemoteData
+from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.node.places import account_place
+from hyperscale.uris import is_uri
 
 #: Where uploaded files lie in the container of the store, beside the folders of runs.
 UPLOADS = "inputs"
@@ -51,6 +54,11 @@ class LocalData:
         """Return its size."""
         return sum(file.bytes for file in self.files)
 
+    @property
+    def is_folder(self) -> bool:
+        """Return whether it is one, and no file."""
+        return [file.blob for file in self.files] != [self.prefix]
+
     def uri(self, store_url: str) -> str:
         """Return how Azure ML reads it from the store's account with the identity of a node.
 
@@ -66,11 +74,25 @@ def storage_uri(store_url: str, name: str) -> str:
     return f"wasbs://{place.names[0]}@{host}/{'/'.join((*place.names[1:], name))}"
 
 
+def data_places(
+    remote: Mapping[str, RemoteData], uploaded: Sequence[LocalData], store_url: str
+) -> dict[str, DataPlace]:
+    """Return where the data is that nodes read, by the name of the pipeline's input."""
+    return {
+        **{key: DataPlace(data.uri, data.is_folder) for key, data in remote.items()},
+        **{data.key: DataPlace(data.uri(store_url), data.is_folder) for data in uploaded},
+    }
+
+
 def local_data(loaded: LoadedExperiment) -> list[LocalData]:
     """Return the data inputs of the experiment that lie on this machine; every file of them is read once."""
     is_files = loaded.experiment.input.form == "files"
-    found = [_data("input", input_path(loaded), skips_hidden=is_files)]
+    found = []
+    if not is_uri(loaded.experiment.input.place):
+        found.append(_data("input", input_path(loaded), skips_hidden=is_files))
     for name, mount in loaded.experiment.mounts.items():
+        if is_uri(mount.path):
+            continue
         found.append(_data(f"mount_{name}", loaded.folder / mount.path, skips_hidden=False))
     return found
 

@@ -20,7 +20,7 @@ from hyperscale.control.rendered.staging import stage_code
 from hyperscale.control.run_folder import Launch, RunFolder
 from hyperscale.control.submit.data_upload import Uploads
 from hyperscale.control.submit.journal import DONE, STEPS, UNDO, Journal, Made, made_by, next_step
-from hyperscale.control.submit.local_data import LocalData, storage_uri
+from hyperscale.control.submit.local_data import LocalData, data_places, storage_uri
 from hyperscale.control.submit.making_clusters import make_clusters
 from hyperscale.control.submit.submitted_files import content_version, pipeline_files, write_run_files
 from hyperscale.control.submit.submitted_run import parts_of, without_clusters
@@ -241,6 +241,6 @@ class Submission:
     def _render(self, version: str) -> None:
         write_run_files(
             self.planned, self._plan, self.journal,
-            data={data.key: data.uri(self.journal.store) for data in self.data},
+            data=data_places(self.planned.checked.loaded.remote, self.data, self.journal.store),
             version=version, parts=self.parts(), out=self.folder.rendered,
         )  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hyperscale.azure_run import TAG_RUN
 from hyperscale.control.planning import Planned
+from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.control.rendered.rendering import Part, RunInputs, render
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.local_data import file_hash
@@ -23,7 +24,7 @@ def write_run_files(
     plan: Plan,
     journal: Journal,
     *,
-    data: Mapping[str, str],
+    data: Mapping[str, DataPlace],
     version: str,
     parts: tuple[Part, ...],
     out: Path,
@@ -34,7 +35,7 @@ def write_run_files(
         planned: the experiment.
         plan: of it; without clusters that were lost.
         journal: of the submission.
-        data: addresses of the uploaded files, by the name of the pipeline's input.
+        data: where the data is, by the name of the pipeline's input.
         version: of the registered components.
         parts: the pipelines.
         out: the run's folder `rendered`.

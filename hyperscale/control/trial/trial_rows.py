@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hyperscale.control.reading.checking import CheckedExperiment, SelectedRows, with_selected
-from hyperscale.control.reading.input_check import input_path
+from hyperscale.control.reading.input_check import open_input
 from hyperscale.errors import PlanError
 from hyperscale.node.control import Selection
 from hyperscale.node.packing import numbered
-from hyperscale.node.readers import open_rows
 from hyperscale.row_set import RowSet
 
 _BATCH_ROWS = 2_000
@@ -26,11 +25,8 @@ def with_trial_rows(checked: CheckedExperiment, count: int, seed: int) -> Checke
     """
     facts, source = checked.facts, checked.loaded.experiment.input
     if facts.input_hash is None:
-        raise PlanError(
-            "a trial on this machine needs an input that lies on it",
-            hint="download the input, and name the copy: --set input.csv=PATH",
-        )
-    rows = open_rows(source, input_path(checked.loaded))
+        raise PlanError("a trial chooses rows, and the input was not read", hint="leave input.rows out")
+    rows = open_input(checked.loaded)
     longest = longest_row(rows.batches(_BATCH_ROWS), _measure(rows.columns, form=source.form))
     chosen = RowSet.of(choose(facts.rows, longest, count, random.Random(seed)))  # noqa: S311 (no secret)
     return with_selected(checked, SelectedRows(Selection(chosen.count, facts.input_hash, (), None, None), chosen))

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 from experiments import WORKSPACE, make_experiment, make_facts
 
+from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.control.rendered.pipeline_checks import check_pipeline
 from hyperscale.control.rendered.rendering import Part, RunInputs, render
 from hyperscale.control.submit.submitted_run import parts_of
@@ -19,7 +20,7 @@ INPUTS = RunInputs(
     store="https://acct.blob.core.windows.net/hyper",
     tags={"hyperscale_run": "digits-1"},
     owner_tag="hyperscale_run=digits-1",
-    data={"input": "wasbs://hyper@acct.blob.core.windows.net/inputs/a/grid.csv"},
+    data={"input": DataPlace("wasbs://hyper@acct.blob.core.windows.net/inputs/a/grid.csv", is_folder=False)},
     version="h1",
 )
 
@@ -44,7 +45,7 @@ def test_a_submitted_run_names_registered_components_uploaded_data_and_its_own_t
         "azureml:hyperscale_consume:h1",
         "azureml:hyperscale_teardown:h1",
     }
-    assert pipeline["inputs"]["input"]["path"] == INPUTS.data["input"]
+    assert pipeline["inputs"]["input"]["path"] == INPUTS.data["input"].address
     assert pipeline["inputs"]["owner_tag"] == "hyperscale_run=digits-1"
     tags = {"team": "vision", "hyperscale_run": "digits-1", "hyperscale_experiment": "digits"}
     computes = [yaml.safe_load(text) for path, text in files.items() if path.parts[0] == "compute"]
@@ -71,7 +72,7 @@ def test_further_pipelines_of_files_get_the_files_too(tmp_path: Path):
 
     _, further = pipelines(submitted(experiment, tmp_path, parts=2))
 
-    assert further["inputs"]["input"]["path"] == INPUTS.data["input"]
+    assert further["inputs"]["input"]["path"] == INPUTS.data["input"].address
     assert further["jobs"]["consume_1"]["inputs"]["input"] == "${{parent.inputs.input}}"
 
 

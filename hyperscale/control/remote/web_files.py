@@ -1,0 +1,170 @@
+"""The one door to fsspec's files of web servers: fetches by https, and says in our words what a server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, TypeVar, cast
+
+import aiohttp
+from fsspec.exceptions import FSTimeoutError
+from fsspec.implementations.http import HTTPFileSystem
+
+from hyperscale.control.remote.remote_files import Entry, RemoteError, trusted_authorities
+from hyperscale.uris import Uri
+
+T = TypeVar("T")
+
+#: Nothing is said of the whole: a large file on a slow line takes hours.
+CONNECT_SECONDS = 15
+SILENCE_SECONDS = 60
+
+
+class WebFiles:
+    """One file of a web server: paths are empty, a web server lists nothing."""
+
+    def __init__(self, uri: Uri) -> None:
+        """Use the address `uri`; nothing is asked yet."""
+        self._uri = uri
+        # What is an archive by its name has to stay one, even where a server calls that an encoding.
+        is_archive = uri.file_name.endswith((".gz", ".zst"))
+        self._system: Any = HTTPFileSystem(
+            get_client=_new_session,
+            client_kwargs={"auto_decompress": not is_archive},
+            skip_instance_cache=True,
+        )
+
+    def look(self, path: str) -> Entry:
+        """Return what the server says of the file."""
+        del path
+        info = self._ask(lambda: self._system.info(self._uri.text))
+        if not str(info.get("url", "https:")).startswith("https:"):
+            raise RemoteError(
+                f"{self._uri.shown} leads to an address of http, where anybody on the way can change what comes",
+                hint="name an address that stays with https",
+            )
+        version = " ".join(str(info[field]) for field in ("ETag", "Last-Modified", "Content-MD5") if info.get(field))
+        return Entry("", False, info.get("size"), version, str(info.get("mimetype") or ""))
+
+    def files(self, folder: str) -> list[Entry]:
+        """Refuse: a web server tells no files."""
+        del folder
+        raise RemoteError(f"{self._uri.shown} cannot be listed: a web server does not tell its files")
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Write the file into `target`."""
+        del path
+        self._ask(lambda: self._system.get_file(self._uri.text, str(target)))
+
+    def head(self, path: str, most_bytes: int) -> bytes:
+        """Return the beginning of the file; the connection is left there."""
+        del path
+
+        def read() -> bytes:
+            # Without blocks it is one request whose answer is read as far as it is wanted: not all servers know ranges.
+            with self._system.open(self._uri.text, block_size=0) as stream:
+                pieces: list[bytes] = []
+                while (left := most_bytes - sum(map(len, pieces))) > 0 and (piece := stream.read(left)):
+                    pieces.append(piece)
+                return b"".join(pieces)
+
+        return self._ask(read)
+
+    def opened(self, path: str) -> IO[bytes]:
+        """Return the file, of which ranges are read."""
+        del path
+        return cast(IO[bytes], self._ask(lambda: self._system.open(self._uri.text)))
+
+    def close(self) -> None:
+        """Leave it: the session ends with the object."""
+
+    def _ask(self, request: Callable[[], T]) -> T:
+        try:
+            return request()
+        except (OSError, aiohttp.ClientError, FSTimeoutError, ValueError) as error:
+            problem = _problem(self._uri, error)
+        raise problem  # outside of the block above: the error may hold the whole address
+
+
+async def _new_session(**options: Any) -> aiohttp.ClientSession:
+    """Return a session with the machine's proxy and authorities, that does not wait for ever."""
+    trusted = ssl.create_default_context(cafile=trusted_authorities())
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=trusted),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS),
+        headers={"Accept-Encoding": "identity"},
+        trust_env=True,
+        **options,
+    )
+
+
+def _problem(uri: Uri, error: Exception) -> RemoteError:
+    """Return our error for what a request ended with."""
+    causes = list(_causes(error))
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    refused = next((cause for cause in causes if isinstance(cause, aiohttp.ClientResponseError)), None)
+    if refused is not None:
+        return _refused(uri, refused.status)
+    if has(ssl.SSLCertVerificationError):
+        hint = "set REQUESTS_CA_BUNDLE to the file of the authority that signed it (a proxy may have its own)"
+        return _unreadable(uri, f"the certificate of {uri.name} is not trusted here", hint)
+    if has(ssl.SSLError):
+        return _unreadable(uri, f"{uri.name} does not talk TLS", "see that the address is one of https")
+    if has(socket.gaierror):
+        hint = "correct the address, or see that this machine reaches the network"
+        return _unreadable(uri, f"there is no host {uri.name}, or this machine cannot look it up", hint)
+    if has(TimeoutError, asyncio.TimeoutError, FSTimeoutError):
+        return _unreadable(uri, f"{uri.name} does not answer")
+    if has(aiohttp.ClientConnectorError):
+        told = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+        return _unreadable(uri, f"{uri.name} does not answer ({told[-1]})" if told else f"{uri.name} does not answer")
+    if has(aiohttp.ClientError, ConnectionError):
+        hint = "try again; what has come is thrown away, nothing of it is used"
+        return _unreadable(uri, "the connection was cut before all of it had come", hint)
+    if has(FileNotFoundError):
+        return _refused(uri, 404)
+    told = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return _unreadable(uri, told[-1] if told else type(causes[-1]).__name__)
+
+
+def _unreadable(uri: Uri, why: str, hint: str = "try again later") -> RemoteError:
+    return RemoteError(f"{uri.shown} cannot be read: {why}", hint=hint)
+
+
+def _refused(uri: Uri, status: int) -> RemoteError:
+    if status in (401, 403, 407):
+        hint = (
+            "https is for what everybody may read; what is private is read with your login as "
+            "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+        )
+        return _unreadable(uri, f"the server lets nobody in without a login ({status})", hint)
+    if status in (404, 410):
+        return RemoteError(f"{uri.shown} is not there ({status})", hint="correct the address")
+    if status == 429 or status >= 500:
+        return _unreadable(uri, f"the server answers {status} just now")
+    return _unreadable(uri, f"the server answers {status}", "correct the address")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield `error` and what it came from, outermost first."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        found = waiting.pop(0)
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        inner = (
+            found.__cause__,
+            found.__context__,
+            getattr(found, "os_error", None),
+            getattr(found, "certificate_error", None),
+        )
+        waiting += [cause for cause in (*inner, *found.args) if isinstance(cause, BaseException)]
