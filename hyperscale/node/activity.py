@@ -173,7 +173,15 @@ def load_activity(entry: str, folder: Path) -> Activity:
             neither a function nor a class.
     """
     module_name, _, name = entry.partition(":")
-    found = getattr(import_module(module_name, folder), name)
+    return activity_of(getattr(import_module(module_name, folder), name), entry)
+
+
+def activity_of(found: Any, named: str) -> Activity:
+    """Return what is called of `found`, a function or a class; `named` is what messages call it.
+
+    Raises:
+        Exception: whatever the class raises when it is made; TypeError when `found` is neither.
+    """
     if isinstance(found, type):
         runner = found()
         return Activity(
@@ -182,7 +190,7 @@ def load_activity(entry: str, folder: Path) -> Activity:
             getattr(runner, "tear_down", nothing),
         )
     if not callable(found):
-        raise TypeError(f"{entry} is a {type(found).__name__}; a function or a class was expected")
+        raise TypeError(f"{named} is a {type(found).__name__}; a function or a class was expected")
     return Activity(nothing, with_context(found, 1), nothing)
 
 

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
 
 from hyperscale.failures import Final, RetryPolicy
 from hyperscale.node.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
-from hyperscale.node.custody import Custody
+from hyperscale.node.held import HeldMessage
 
 logger = logging.getLogger(__name__)
+
+
+class Holder(Protocol):
+    """Who holds the messages that rows belong to."""
+
+    @property
+    def held(self) -> Mapping[str, HeldMessage]:
+        """Return them by id."""
+
+    def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
+        """Keep the files of `folder` as those of the row `name`; then note that the row is finished, by `line`."""
 
 
 class Attempts:
@@ -19,17 +33,17 @@ class Attempts:
         rows_failed: rows that failed for good so far.
     """
 
-    def __init__(self, custody: Custody, policy: RetryPolicy, *, consumer: str, key: str | None) -> None:
+    def __init__(self, holder: Holder, policy: RetryPolicy, *, consumer: str, key: str | None) -> None:
         """Decide by `policy`; ledger lines name `consumer`, and files are kept under the value of the column `key`."""
         self.rows_failed = 0
-        self._custody, self._policy = custody, policy
+        self._holder, self._policy = holder, policy
         self._consumer, self._key = consumer, key
         self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
 
     def note(self, event: Event, now: float) -> None:
         """Note one event; `now` is monotonic seconds. What is said of a message that is not held counts for nothing."""
         message = event.message
-        if self._custody.held.get(message.id) is not message:
+        if self._holder.held.get(message.id) is not message:
             return
         if isinstance(event, RowsSucceeded):
             message.finish(event.row_indices, event.lines)
@@ -45,7 +59,7 @@ class Attempts:
     def _keep_files(self, event: RowKeepsFiles) -> None:
         message, row_index = event.message, event.row_index
         name = str(row_index if self._key is None else message.value_of(row_index, self._key))
-        self._custody.keep_files(message, row_index, name, event.files, event.line)
+        self._holder.keep_files(message, row_index, name, event.files, event.line)
 
     def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
         message, row_index = event.message, event.row_index

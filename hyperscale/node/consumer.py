@@ -19,7 +19,8 @@ from hyperscale.node.attempts import Attempts
 from hyperscale.node.background import Background
 from hyperscale.node.crew import Crew
 from hyperscale.node.custody import Custody
-from hyperscale.node.handing import most_rows_ahead, rows_to_give, rows_to_hand_back, turn_seconds, wants_message
+from hyperscale.node.dealing import deal, shortest_turn_seconds
+from hyperscale.node.handing import rows_to_hand_back, wants_message
 from hyperscale.node.heartbeat import Counts, Heartbeat
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.row_logs import RowLogs
@@ -149,17 +150,8 @@ class Consumer:
         self._wait(now)
 
     def _hand_out(self, now: float) -> None:
-        custody, ready = self._custody, self._crew.ready
-        most = most_rows_ahead(custody.waiting_rows, len(ready), queue_is_empty=custody.depth is not None)
-        for worker in ready:
-            wanted = rows_to_give(worker.orders.rows, worker.pace.seconds_per_row, self._settings.rows_held, most)
-            for message in custody.held.values():
-                if wanted <= 0:
-                    break
-                order = message.take_order(wanted, self._settings.rows_together)
-                if order:
-                    wanted -= len(order.row_indices)
-                    worker.give(message, order, now)
+        custody = self._custody
+        deal(self._crew, custody.held.values(), self._settings, now, queue_is_empty=custody.depth is not None)
 
     def _receive(self) -> None:
         custody, ready = self._custody, self._crew.ready
@@ -219,8 +211,7 @@ class Consumer:
         """Wait until a worker or a request has something to say, or a clock is to be looked at."""
         looks_again = self._custody.look_at - self._custody.clock() if self._custody.depth is not None else TICK_SECONDS
         self._crew.selector.select(min(TICK_SECONDS, max(looks_again, 0.0)))
-        turn = min(turn_seconds(worker.orders.rows, worker.pace.seconds_per_row) for worker in self._crew.workers)
-        time.sleep(max(0.0, now + turn - time.monotonic()))
+        time.sleep(max(0.0, now + shortest_turn_seconds(self._crew) - time.monotonic()))
         self._background.deliver()
 
     def _stop(self, told: Told) -> None:

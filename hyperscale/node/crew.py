@@ -15,7 +15,7 @@ from hyperscale.node import wire
 from hyperscale.node.answering import log_record
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.orders import Answer
-from hyperscale.node.row_logs import RowLogs
+from hyperscale.node.row_logs import Logs
 from hyperscale.node.strays import Strays
 from hyperscale.node.worker_end import failed_answer
 from hyperscale.node.worker_process import WorkerProcess
@@ -101,7 +101,7 @@ class Crew:
         set_up_seconds: of the worker that took longest to start; 0 while none is ready.
     """
 
-    def __init__(self, settings: WorkerSettings, count: int, logs: RowLogs, now: float) -> None:
+    def __init__(self, settings: WorkerSettings, count: int, logs: Logs, now: float) -> None:
         """Start `count` workers; what rows print goes to `logs`; `now` is monotonic seconds, as everywhere here."""
         self._settings = settings
         self._logs = logs

@@ -15,9 +15,10 @@ from hyperscale.node.command_failure import CommandFailedError
 from hyperscale.node.hidden_values import NOTHING_HIDDEN, HiddenValues
 from hyperscale.node.results import ResultError
 
-_OURS = str(Path(__file__).parent.parent)
-#: This package, the start of Python, and how the import of the user's module looks from inside.
-_NOT_THEIRS = (_OURS, "<frozen ", str(Path(importlib.__file__).parent))
+#: This package, however it was reached.
+_OURS = str(Path(__file__).parent.parent), os.path.realpath(Path(__file__).parent.parent)
+#: It, the start of Python, and how the import of the user's module looks from inside.
+_NOT_THEIRS = (*_OURS, "<frozen ", str(Path(importlib.__file__).parent))
 _MAX_FRAMES = 10
 #: So many frames are looked at, from the innermost: a recursion without end has as many as one allows it.
 _MAX_LOOK = 100
@@ -72,9 +73,16 @@ def user_frames(places: Sequence[tuple[str, int, str]], folder: Path) -> tuple[s
             import that fails inside of a library), those of others are, without Python's and this package's.
     """
     top = f"{os.path.realpath(folder)}{os.sep}"
-    found = [(os.path.realpath(file), line, name) for file, line, name in places if not file.startswith(_NOT_THEIRS)]
+    theirs = [place for place in places if not place[0].startswith(_NOT_THEIRS)]
+    found = [(_real(file), line, name) for file, line, name in theirs]
+    found = [place for place in found if not place[0].startswith(_OURS)]
     chosen = [place for place in found if place[0].startswith(top)] or found
     return tuple(
         _whole(f"{file.removeprefix(top)}:{line} {name}: {linecache.getline(file, line).strip()}")
         for file, line, name in chosen[-_MAX_FRAMES:]
     )
+
+
+def _real(file: str) -> str:
+    """Return the path of a file without links; code that comes from no file is called something like `<string>`."""
+    return file if file.startswith("<") else os.path.realpath(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from hyperscale import blobs
 from hyperscale.node.background import Background
@@ -14,6 +15,19 @@ PART_BYTES = 1024 * 1024
 PART_WAIT_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
+
+
+class Logs(Protocol):
+    """Takes what rows printed."""
+
+    def add(self, record: str, now: float) -> None:
+        """Take one record, JSON without a line break; `now` is monotonic seconds."""
+
+    def tend(self, now: float) -> None:
+        """Do what is due."""
+
+    def flush(self) -> None:
+        """Do all that is left to do."""
 
 
 class RowLogs:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import hyperscale
+from hyperscale.control.cores import cores
 from hyperscale.control.planning import Planned
 from hyperscale.control.reading.checking import CheckedExperiment, Say, check_experiment
 from hyperscale.control.reading.secret_variables import check_secrets
@@ -94,7 +95,7 @@ def plan_here(checked: CheckedExperiment, *, workers: int | None, nodes: int) ->
     """Return the plan of `checked` for this machine; arguments and errors as for `plan_run`."""
     check_secrets(checked.loaded, os.environ)
     experiment = checked.loaded.experiment
-    plan = plan_for_this_machine(experiment, checked.facts, cores=_cores(), nodes=nodes, workers=workers)
+    plan = plan_for_this_machine(experiment, checked.facts, cores=cores(), nodes=nodes, workers=workers)
     return Planned(checked, plan)
 
 
@@ -164,9 +165,3 @@ def _absolute(place: str | None, what: str) -> str | None:
     found = account_place(place, what)
     names = found.names or ((DEFAULT_CONTAINER,) if what == "store" else ())
     return "/".join((found.url, *map(quote, names)))
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,0 +1,12 @@
+"""How many rows this machine can work on at the same time."""
+
+from __future__ import annotations
+
+import os
+
+
+def cores() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

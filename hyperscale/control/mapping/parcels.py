@@ -1,0 +1,81 @@
+"""Values on their way between `map_rows` and its workers: pickled, as text for a line; large ones travel as files."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+from hyperscale.errors import HyperscaleError
+
+#: A larger pickle travels as a file: lines between processes are held in memory, and have a longest length.
+LARGE_BYTES = 256 * 1024
+#: What a line has in place of a pickle that is in a file; no text of base64 begins so.
+_IN_FILE = "@"
+#: A pickle that names it looks for a class or function there, and finds the worker's.
+_MAIN = b"__main__"
+
+
+def pack(value: Any, file: Path) -> str:
+    """Return `value` as text for a line; a large one is written to `file`.
+
+    Raises:
+        HyperscaleError: when only cloudpickle could pack it, and that is not installed.
+        Exception: when it cannot be pickled; whatever its own methods raise.
+    """
+    data = to_bytes(value)
+    if len(data) <= LARGE_BYTES:
+        return base64.b64encode(data).decode()
+    file.write_bytes(data)
+    return f"{_IN_FILE}{file}"
+
+
+def unpack(text: str) -> Any:
+    """Return what `pack` made `text` of; its file stays.
+
+    Raises:
+        Exception: when it cannot be unpickled here.
+    """
+    data = Path(text.removeprefix(_IN_FILE)).read_bytes() if text.startswith(_IN_FILE) else base64.b64decode(text)
+    return pickle.loads(data)  # noqa: S301 - of our own worker, or of the process that started it
+
+
+def discard(text: str) -> None:
+    """Remove the file that `text` speaks of, if there is one."""
+    if text.startswith(_IN_FILE):
+        Path(text.removeprefix(_IN_FILE)).unlink(missing_ok=True)
+
+
+def to_bytes(value: Any) -> bytes:
+    """Return the pickle of `value`; what is defined in a notebook or a script travels with it.
+
+    Raises:
+        HyperscaleError: when only cloudpickle could pickle it, and that is not installed.
+        Exception: when it cannot be pickled; whatever its own methods raise.
+    """
+    try:
+        data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        return _by_value(value, error)
+    return _by_value(value, None) if _MAIN in data else data
+
+
+def _by_value(value: Any, error: Exception | None) -> bytes:
+    """Return a pickle that holds functions and classes themselves, where their names would not be enough."""
+    try:
+        import cloudpickle
+    except ImportError:
+        raise HyperscaleError(
+            f"a {type(value).__name__} that is defined in a notebook, a script or another function "
+            "cannot be sent to workers without cloudpickle" + (f": {error}" if error else ""),
+            hint="pip install 'hyperscale[notebook]', or move it into a module that can be imported",
+        ) from error
+    data: bytes = cloudpickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    return data
+
+
+def search_path() -> list[str]:
+    """Return where this process looks for modules: workers look there, too."""
+    return [path or str(Path.cwd()) for path in sys.path]
