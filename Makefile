@@ -18,7 +18,7 @@ help:
 	@echo 'make render     write components/, pipelines/ and compute/ from experiment.yaml'
 	@echo 'make azure-emulator  an Azure on this machine, to try everything against'
 	@echo 'make azure-smoke  one small run in a workspace of yours: HYPERSCALE_SMOKE_FILE names the experiment'
-	@echo 'make reference  write docs/experiment-file.md from schema.json'
+	@echo 'make reference  write docs/experiment-file.md from schema.json, docs/commands.md from the commands'
 	@echo 'make docs       build the site of docs/ in build/docs; a warning is an error'
 	@echo 'make docs-links  ask every address that the pages link to; needs a network'
 
@@ -41,6 +41,7 @@ render: $(VENV)/.has-examples
 
 reference: $(VENV)/.has-examples
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_commands.py
 
 docs: $(VENV)/.has-docs
 	$(BIN)/python $(SITE) . build/docs

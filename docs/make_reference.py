@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 DOCS = Path(__file__).resolve().parent
 TOP = """# The experiment file
@@ -13,8 +16,9 @@ TOP = """# The experiment file
 <!-- Made from schema.json by docs/make_reference.py (`make reference`): change it there. -->
 
 `experiment.yaml` says where the rows come from, what is done with each, and on which machines. Only `name`, `input`
-and `activity` are needed. A key that is not in these tables is an error, and `hyperscale validate` names every problem
-of a file at once. Paths are relative to the file. Keys marked *Not available yet* are refused until they are.
+and `activity` are needed. A key that is not on this page is an error, and `hyperscale validate` names every problem
+of a file at once. Paths are relative to the file. `--set key=value` overrides a key for one command, such as
+`--set parallelism.workers=8`.
 
 An editor that knows YAML schemas shows all of this as you type, once the file's first line is
 `# yaml-language-server: $schema=schema.json` (`hyperscale schema > schema.json` puts the schema beside it).
@@ -23,17 +27,40 @@ An editor that knows YAML schemas shows all of this as you type, once the file's
 
 def reference(schema: dict[str, Any]) -> str:
     """Return the text of experiment-file.md for `schema`."""
-    sections = [(path, node) for path, node in objects(schema) if path]
-    alone = {key: node for key, node in schema["properties"].items() if not properties(node)}
-    text = [TOP, "## The top of the file\n", table(alone, set(schema["required"]), "")]
+    sections = [("", schema), *((path, node) for path, node in objects(schema) if path)]
+    text = [TOP, overview(sections)]
     for path, node in sections:
-        text += [
-            f"## `{path}`\n",
-            f"{cell(node['description'])}\n",
-            table(properties(node), required(node), f"{path}."),
-        ]
-        text += [f"Such as: {examples(node)}\n"] if node.get("examples") else []
-    return "\n".join(text)
+        if path:
+            text += [f"## `{path}`\n", f"{prose(node['description'])}\n", such_as(node)]
+        else:
+            text += ["## The top of the file\n"]
+        keys = {key: inner for key, inner in properties(node).items() if not properties(inner)}
+        text += [entry(f"{path}.{key}".lstrip("."), inner, key in required(node)) for key, inner in keys.items()]
+    return "\n".join(filter(None, text))
+
+
+def overview(sections: list[tuple[str, dict[str, Any]]]) -> str:
+    """Return a table of all keys, each a link to its place on the page."""
+    lines = ["| section | keys |", "|---|---|"]
+    for path, node in sections:
+        section = f"[`{path}`](#{anchor(path)})" if path else "[top](#the-top-of-the-file)"
+        keys = [f"[{key}](#{anchor(f'{path}.{key}')})" for key in properties(node)]
+        lines.append(f"| {section} | {', '.join(keys)} |")
+    return "\n".join(lines) + "\n"
+
+
+def entry(path: str, node: dict[str, Any], needed: bool) -> str:
+    """Return what the page says of one key: heading, values and default, meaning, examples."""
+    default = "needed" if needed else f"default {code(node['default'])}" if "default" in node else "no default"
+    text = [f"### `{path}`\n", f"*{prose(kind(node))}*, {default}\n", f"{prose(node['description'])}\n", such_as(node)]
+    return "\n".join(filter(None, text))
+
+
+def such_as(node: dict[str, Any]) -> str:
+    """Return the line of examples; nothing where the values are listed already."""
+    if "enum" in node or not node.get("examples"):
+        return ""
+    return f"Such as: {', '.join(map(code, node['examples']))}\n"
 
 
 def objects(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -60,16 +87,6 @@ def required(node: dict[str, Any]) -> set[str]:
     return set(shape(node).get("required", []))
 
 
-def table(rows: dict[str, Any], needed: set[str], prefix: str) -> str:
-    lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
-    for key, node in rows.items():
-        default = "*needed*" if key in needed else code(node["default"]) if "default" in node else ""
-        such_as = "" if properties(node) or "enum" in node else f" Such as: {examples(node)}"
-        meaning = f"see [`{prefix}{key}`](#{anchor(prefix + key)})" if properties(node) else cell(node["description"])
-        lines.append(f"| `{key}` | {cell(kind(node))} | {default} | {meaning}{such_as} |")
-    return "\n".join(lines) + "\n"
-
-
 def kind(node: dict[str, Any]) -> str:
     """Return in words what a value may be, with its bounds."""
     if "anyOf" in node:
@@ -94,18 +111,18 @@ def bounds(node: dict[str, Any]) -> str:
     return " ".join(filter(None, parts))
 
 
-def examples(node: dict[str, Any]) -> str:
-    return ", ".join(code(value) for value in node["examples"])
-
-
 def code(value: Any) -> str:
-    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-    return f"`{cell(text)}`"
+    """Return a value as it is written in the file."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False, allow_unicode=True)
+    # YAML ends a document that is a bare value with a line of dots.
+    bare = text.removesuffix("...\n").strip()
+    return f"`{bare}`"
 
 
-def cell(text: str) -> str:
-    """Return `text` as it must stand in a cell of a table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+def prose(text: str) -> str:
+    """Return `text` so that Markdown takes no letter of it, outside of backticks, for its own."""
+    parts = " ".join(text.split()).split("`")
+    return "`".join(re.sub(r"([*<])", r"\\\1", part) if at % 2 == 0 else part for at, part in enumerate(parts))
 
 
 def anchor(path: str) -> str:

@@ -55,7 +55,7 @@ class Problem:
 
 
 class ExperimentError(HyperscaleError):
-    """experiment.yaml or its input is wrong; `problems` holds each one, in file order."""
+    """The experiment file or its input is wrong; every problem is named, in file order."""
 
     exit_code = 2
 

@@ -30,14 +30,27 @@ def test_the_reference_of_the_experiment_file_is_current(repository: Path):
     assert (repository / "docs" / "experiment-file.md").read_text("utf-8") == made, "make reference"
 
 
-def test_the_reference_names_every_key(repository: Path):
-    page = (repository / "docs" / "experiment-file.md").read_text("utf-8")
+def test_the_reference_has_a_place_for_every_key(repository: Path):
     schema = json.loads((repository / "schema.json").read_text("utf-8"))
 
-    for name, section in schema["properties"].items():
-        assert f"`{name}`" in page
-        for key in section.get("properties", {}):
-            assert re.search(rf"^\| `{key}` \|", page, re.MULTILINE), f"{name}.{key}"
+    paths = [
+        f"{name}.{key}" if key else name
+        for name, section in schema["properties"].items()
+        for key in (None, *section.get("properties", {}))
+    ]
+
+    places = anchors(repository / "docs" / "experiment-file.md")
+    assert [path for path in paths if path.replace(".", "") not in places] == []
+    assert len(paths) > 50
+
+
+def test_the_reference_of_the_commands_is_current(repository: Path):
+    script = runpy.run_path(str(repository / "docs" / "make_commands.py"))
+
+    made = script["reference"]()
+
+    assert (repository / "docs" / "commands.md").read_text("utf-8") == made, "make reference"
+    assert [name for name in COMMANDS if f"\n## {name}\n" not in made] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, *TEMPLATES])
