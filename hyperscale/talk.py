@@ -5,9 +5,11 @@ A sentence that begins with `warning: `, `error: ` or `hint: ` is one: so colour
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 #: The logger of what is told to people. What machines are told, too, goes to the loggers of modules.
@@ -19,13 +21,18 @@ LEVELS: Mapping[str, int] = MappingProxyType(
     {"error: ": logging.ERROR, "hint: ": logging.ERROR, "warning: ": logging.WARNING}
 )
 
+#: Whoever waits longer than this wants to know for what.
+SLOW_SECONDS = 2.0
+#: What is told then of requests to Azure: a token of `az` alone takes a second or two.
+ASKING = "asking Azure ..."
+
 
 def say(sentence: str) -> None:
     """Tell people something, on stderr: stdout is for results."""
     logger = logging.getLogger(TALK)
     if logger.handlers:
         logger.log(level_of(sentence), "%s", sentence)
-    else:  # this program is used as a library: nobody has said how loud it shall be
+    elif level_of(sentence) >= logger.level:  # this program is used as a library
         sys.stderr.write(f"{sentence}\n")
 
 
@@ -37,3 +44,15 @@ def level_of(sentence: str) -> int:
 def is_quiet() -> bool:
     """Return whether people want to hear of results and errors alone."""
     return logging.getLogger(TALK).level > logging.INFO
+
+
+@contextlib.contextmanager
+def say_if_slow(text: str, after_seconds: float = SLOW_SECONDS) -> Iterator[None]:
+    """Tell people what is going on if the block takes longer than `after_seconds`."""
+    timer = threading.Timer(after_seconds, say, [text])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()

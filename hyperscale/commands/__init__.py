@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import json
 import shutil
 import sys
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from hyperscale.errors import HyperscaleError
+from hyperscale.talk import ASKING as ASKING
 from hyperscale.talk import say as say
+from hyperscale.talk import say_if_slow as say_if_slow
 
 #: Name to the line that `--help` shows, in that order.
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -42,10 +42,6 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 DEFAULT_FILE = Path("experiment.yaml")
-#: Whoever waits longer than this wants to know for what.
-SLOW_SECONDS = 2.0
-#: What is told then of requests to Azure: a token of `az` alone takes a second or two.
-ASKING = "asking Azure ..."
 
 
 class Command(Protocol):
@@ -143,18 +139,6 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-@contextlib.contextmanager
-def say_if_slow(text: str, after_seconds: float = SLOW_SECONDS) -> Iterator[None]:
-    """Tell people what is going on if the block takes longer than `after_seconds`."""
-    timer = threading.Timer(after_seconds, say, [text])
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-
-
 def agreed(question: str, *, yes: bool) -> bool:
     """Return whether somebody at the terminal agrees to `question`; `yes` says so beforehand.
 
@@ -174,6 +158,11 @@ def agreed(question: str, *, yes: bool) -> bool:
         if not answer.endswith("\n"):  # Ctrl-C or Ctrl-D: what comes next stands on a line of its own
             say("")
     return answer.strip().lower() in ("y", "yes")
+
+
+def asker(*, yes: bool) -> Callable[[str], bool]:
+    """Return what asks a question as `agreed` does."""
+    return lambda question: agreed(question, yes=yes)
 
 
 def program() -> str:

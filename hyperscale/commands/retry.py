@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import add_json, add_run_anywhere, add_set, add_where, print_json, program, say, say_if_slow
+from hyperscale.commands import (
+    add_json,
+    add_run_anywhere,
+    add_set,
+    add_where,
+    asker,
+    print_json,
+    program,
+    say,
+    say_if_slow,
+)
 from hyperscale.commands.local_runs import add_workers, execute_and_tell
 from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
@@ -62,9 +72,9 @@ def _submit(checked: CheckedExperiment, parent: FoundRun, arguments: argparse.Na
             hint="a run on Azure ML has those of its file: --set parallelism.workers=N",
         )
     # Half a second to import, and more that comes with it: for runs on Azure ML alone.
-    from hyperscale.commands.azure_runs import submit_selected
+    from hyperscale.control.submit.agreed_runs import submit_selected
 
-    journal = submit_selected(checked, yes=arguments.yes, beside=parent.folder.store_url)
+    journal = submit_selected(checked, ask=asker(yes=arguments.yes), beside=parent.folder.store_url)
     if arguments.json:
         print_json({"run_id": journal.run_id, "studio_url": journal.studio_url, "rows": checked.facts.rows})
     else:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import ASKING, add_file, add_json, add_set, print_json, program, say, say_if_slow
-from hyperscale.commands.azure_runs import agree_to, finish_earlier, submit_shown
+from hyperscale.commands import ASKING, add_file, add_json, add_set, asker, print_json, program, say, say_if_slow
 from hyperscale.commands.followed_runs import watch_to_its_end
 from hyperscale.commands.local_runs import whole_number
 from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
@@ -16,6 +15,7 @@ from hyperscale.control.azure.storage_probe import check_storage
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.look_lines import come_back
 from hyperscale.control.planning import Planned, is_saved_plan, open_plan
+from hyperscale.control.submit.agreed_runs import agree_to, finish_earlier, submit_shown
 from hyperscale.control.submit.joining import join, plan_join
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.submission_summary import next_commands, submission_document, submission_lines
@@ -78,7 +78,7 @@ def _check_trial(planned: Planned, *, is_required: bool) -> None:
 
 
 def _submit(arguments: argparse.Namespace, planned: Planned, session: Session) -> Journal:
-    journal = finish_earlier(planned, session, yes=arguments.yes)
+    journal = finish_earlier(planned, session, ask=asker(yes=arguments.yes))
     if journal is not None:
         return journal
     with say_if_slow("asking Azure for quota, sizes and prices"):
@@ -87,14 +87,14 @@ def _submit(arguments: argparse.Namespace, planned: Planned, session: Session) -
             check_placement(planned, seen)
         else:
             planned = plan_for_azure(planned.checked, seen)
-    return submit_shown(planned, session, seen, yes=arguments.yes)
+    return submit_shown(planned, session, seen, ask=asker(yes=arguments.yes))
 
 
 def _join(arguments: argparse.Namespace, planned: Planned, session: Session) -> Journal:
     found = find_anywhere(planned.checked.loaded.file, arguments.join, os.environ)
     seen = computes_once(session)
     more = plan_join(found, planned, seen, arguments.workers)
-    agree_to(more, session, seen, yes=arguments.yes)
+    agree_to(more, session, seen, ask=asker(yes=arguments.yes))
     return join(found, more, session, say)
 
 

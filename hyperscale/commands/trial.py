@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, program, say, say_if_slow
+from hyperscale.commands import add_file, add_json, add_set, asker, print_json, program, say, say_if_slow
 from hyperscale.commands.local_runs import whole_number
 from hyperscale.control import summary
 from hyperscale.control.azure.azure_planning import plan_for_azure
@@ -79,11 +79,11 @@ def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
     if arguments.workers:
         raise ExperimentError("--workers is for a trial on this machine", hint="set parallelism.workers_per_node")
     # Half a second to import, and more that comes with it: for runs on Azure ML alone.
-    from hyperscale.commands.azure_runs import submit_selected
+    from hyperscale.control.submit.agreed_runs import submit_selected
 
     one_node = [f"parallelism.workers={full.plan.workers_per_node}", "compute.spare_consumers=0"]
     checked = with_trial_rows(_checked(arguments, one_node, "rows"), arguments.rows, arguments.seed)
-    journal = submit_selected(checked, yes=arguments.yes)
+    journal = submit_selected(checked, ask=asker(yes=arguments.yes))
     say(f"run {journal.run_id} tries {counted(checked.facts.rows, 'row')} of {full.plan.rows_text} on one node")
     found = find_anywhere(arguments.file, journal.run_id, os.environ)
     try:

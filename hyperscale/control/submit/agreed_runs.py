@@ -1,11 +1,11 @@
-"""What `submit`, `retry` and `trial` share of a run on Azure ML: it is planned, shown, agreed to and submitted."""
+"""A run on Azure ML from its rows to its submission: it is planned, shown, agreed to and submitted."""
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
-from hyperscale.commands import ASKING, agreed, say, say_if_slow
 from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
@@ -18,14 +18,18 @@ from hyperscale.control.run_list import runs_of
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.submitting import computes_once, submit, take_up
 from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.talk import ASKING, say, say_if_slow
+
+#: Asks somebody whether something shall be done.
+Ask = Callable[[str], bool]
 
 
-def submit_selected(checked: CheckedExperiment, *, yes: bool, beside: str | None = None) -> Journal:
+def submit_selected(checked: CheckedExperiment, *, ask: Ask, beside: str | None = None) -> Journal:
     """Submit a run of the selected rows of `checked`, or go on with its submission if that was cut short.
 
     Args:
         checked: has selected rows.
-        yes: it is agreed to beforehand.
+        ask: whether somebody agrees.
         beside: of a retry, the store of the run that is retried: nodes look for its data there.
 
     Raises:
@@ -44,38 +48,38 @@ def submit_selected(checked: CheckedExperiment, *, yes: bool, beside: str | None
     with say_if_slow("asking Azure for quota, sizes and prices"):
         seen = computes_once(session)
         planned = plan_for_azure(checked, seen)
-    return finish_earlier(planned, session, yes=yes) or submit_shown(planned, session, seen, yes=yes)
+    return finish_earlier(planned, session, ask=ask) or submit_shown(planned, session, seen, ask=ask)
 
 
-def finish_earlier(planned: Planned, session: Session, *, yes: bool) -> Journal | None:
+def finish_earlier(planned: Planned, session: Session, *, ask: Ask) -> Journal | None:
     """Finish the submission of this experiment that was cut short, if there is one; see `take_up`."""
-    return take_up(planned, session, ask=lambda question: agreed(question, yes=yes), say=say)
+    return take_up(planned, session, ask=ask, say=say)
 
 
-def submit_shown(planned: Planned, session: Session, seen: Session, *, yes: bool) -> Journal:
+def submit_shown(planned: Planned, session: Session, seen: Session, *, ask: Ask) -> Journal:
     """Show the plan and what earlier runs have left behind, ask, and submit a new run.
 
     Args:
         planned: with the plan that is submitted.
         session: a login to its workspace.
         seen: the same, with the computes that the plan was made with.
-        yes: whether it was agreed to beforehand.
+        ask: whether somebody agrees.
 
     Raises:
         HyperscaleError: when nobody agrees to it; nothing is made then.
         AzureError: when Azure refuses, or does not answer; what was made is taken back.
         TeardownError: the same, and something could not be taken back.
     """
-    agree_to(planned, session, seen, yes=yes)
+    agree_to(planned, session, seen, ask=ask)
     return submit(planned, session, say=say, computes=seen.workspace.computes())
 
 
-def agree_to(planned: Planned, session: Session, seen: Session, *, yes: bool) -> None:
+def agree_to(planned: Planned, session: Session, seen: Session, *, ask: Ask) -> None:
     """Show what would be made, and ask; the arguments and the first error are those of `submit_shown`."""
     for line in (*plan_table(planned), "", plan_line(planned.plan)):
         say(line)
     unfinished = unfinished_here(runs_of(planned.checked.loaded.file))
     for left in left_behind(seen, now=time.time(), unfinished=unfinished):
         say(f"warning: {left.kind} {left.name} of run {left.run} still holds quota: {left.reason} (hyperscale gc)")
-    if not agreed(f"Submit it to {session.place.workspace.name}?", yes=yes):
+    if not ask(f"Submit it to {session.place.workspace.name}?"):
         raise HyperscaleError("not submitted; nothing was made")
