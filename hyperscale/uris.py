@@ -80,13 +80,18 @@ class Uri:
 
     @property
     def shown(self) -> str:
-        """Return it for messages: what follows a ? may be a secret of somebody."""
-        return self.text.partition("?")[0]
+        """Return it for messages."""
+        return without_query(self.text)
 
     @property
     def file_name(self) -> str:
         """Return the last part of its path, empty when it has none."""
-        return self.path.partition("?")[0].rstrip("/").rpartition("/")[2]
+        return without_query(self.path).rstrip("/").rpartition("/")[2]
+
+
+def without_query(text: str) -> str:
+    """Return an address for messages: what follows a ? may be a secret of somebody."""
+    return text.partition("?")[0]
 
 
 def is_uri(text: str) -> bool:

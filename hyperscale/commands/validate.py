@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(checked: CheckedExperiment) -> list[str]:
     experiment, facts, staged = checked.loaded.experiment, checked.facts, checked.staged
     upload = f"{counted(facts.upload_files, 'file')}, {size_text(facts.upload_bytes)}"
-    rows = f"{counted(facts.rows, 'row')}, {counted(len(facts.columns), 'column')}"
+    rows = f"{'~' * facts.estimated}{counted(facts.rows, 'row')}, {counted(len(facts.columns), 'column')}"
     return [
         f"name    {experiment.name}",
         f"input   {experiment.input.place}: {rows} ({', '.join(facts.columns)})",
@@ -71,6 +71,7 @@ def _document(checked: CheckedExperiment) -> dict[str, Any]:
         "experiment": checked.loaded.experiment.to_document(),
         "input": {
             "rows": facts.rows,
+            "estimated": facts.estimated,
             "columns": list(facts.columns),
             "row_bytes": facts.row_bytes,
             "hash": facts.input_hash,

@@ -8,9 +8,11 @@ from typing import Any
 from hyperscale.control.azure.azure_lines import azure_pairs, place_pairs
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
+from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.experiment import Limits
 from hyperscale.placement import SERVERLESS
 from hyperscale.plan import Plan
+from hyperscale.uris import without_query
 
 #: Uploads above these get a note.
 LARGE_UPLOAD_BYTES = 1024**3
@@ -75,9 +77,18 @@ def _is_serverless(plan: Plan) -> bool:
 def _travelling(planned: Planned) -> Iterator[tuple[str, str]]:
     staged, facts = planned.checked.staged, planned.checked.facts
     yield "code", f"{counted(len(staged.files), 'file')}, {size_text(staged.total_bytes)}, to every node"
+    for data in planned.checked.loaded.remote.values():
+        yield "remote", _remote(data)
     yield "upload", f"{counted(facts.upload_files, 'file')}, {size_text(facts.upload_bytes)}, once"
     if facts.upload_bytes > LARGE_UPLOAD_BYTES or facts.upload_files > LARGE_UPLOAD_FILES:
         yield "note", "the upload is large: data that is in the cloud already can be named by its URI"
+
+
+def _remote(data: RemoteData) -> str:
+    what = "the input" if data.key == "input" else data.key.replace("_", " ", 1)
+    size = "" if data.bytes is None else f", {size_text(data.bytes)}"
+    files = f", {counted(data.files, 'file')}" if data.is_folder and data.files is not None else ""
+    return f"{what}: {without_query(data.uri)}{files}{size}, read where it is"
 
 
 def _limits(limits: Limits) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hyperscale.control.reading.positions import ValuePath, dotted
 from hyperscale.suggestions import did_you_mean
+from hyperscale.uris import without_query
 
 _MAX_SHOWN = 60
 _TYPES = {
@@ -234,5 +235,5 @@ _DESCRIPTIONS: Mapping[str, Callable[[Violation], str]] = {
     "maxProperties": _length("keys", "at most"),
     "uniqueItems": lambda _: "holds a value twice",
     "x-available": lambda _: "is not available yet in this version; remove it",
-    "x-place": lambda violation: f"{shown(violation.value.partition('?')[0])} {violation.said}",
+    "x-place": lambda violation: f"{shown(without_query(violation.value))} {violation.said}",
 }

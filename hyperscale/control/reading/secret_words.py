@@ -12,6 +12,11 @@ _SECRETS: Mapping[str, re.Pattern[str]] = MappingProxyType(
             r"(AccountKey|SharedAccessKey|SharedAccessSignature)\s*=\s*(?P<secret>[^;\s\"']{8,})", re.IGNORECASE
         ),
         "a SAS": re.compile(r"(?<![A-Za-z0-9])sig=(?P<secret>[A-Za-z0-9%+/=_-]{16,})", re.IGNORECASE),
+        "a signed address": re.compile(
+            r"[?&](x-amz-signature|x-amz-security-token|x-goog-signature|signature|access_token|token|api[_-]?key)="
+            r"(?P<secret>[^&\s\"'{}$]{12,})",
+            re.IGNORECASE,
+        ),
         "an account key": re.compile(r"(?<![A-Za-z0-9+/=])(?P<secret>[A-Za-z0-9+/]{86}==)(?![A-Za-z0-9+/=])"),
         "a private key": re.compile(r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----)"),
         "a password in a URL": re.compile(

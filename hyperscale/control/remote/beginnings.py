@@ -16,9 +16,9 @@ from hyperscale.experiment import Input
 from hyperscale.node.compressed import open_bytes
 from hyperscale.node.readers import Rows, open_rows
 
-#: So much is read of CSV and JSON lines; an archive expands to at most this many times as much here.
+#: So much is read of CSV and JSON lines; an archive is expanded to at most this many times as much.
 HEAD_BYTES = 1024 * 1024
-_EXPANDED = 8
+_EXPANDED = 4
 _PIECE_BYTES = 64 * 1024
 _BATCH_ROWS = 2_000
 

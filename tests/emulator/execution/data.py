@@ -14,6 +14,7 @@ from emulator.world import World
 
 _DATASTORE = re.compile(r"azureml://(?:subscriptions/.+?/)?datastores/([^/]+)/paths/(.*)", re.IGNORECASE)
 _WASBS = re.compile(r"wasbs?://([^@]+)@([^.]+)\.blob\.core\.windows\.net/?(.*)")
+_ABFSS = re.compile(r"abfss://([^@]+)@([^.]+)\.dfs\.core\.windows\.net/?(.*)")
 _HTTPS = re.compile(r"https://([^.]+)\.blob\.core\.windows\.net(?::\d+)?/([^/?]+)/?([^?]*)")
 DEFAULT_DATASTORE = "workspaceblobstore"
 
@@ -54,7 +55,7 @@ class Storage:
             uri = str(asset.properties.get("dataUri") or asset.properties.get("codeUri"))
         if found := _DATASTORE.fullmatch(uri):
             return BlobPlace(self._datastore_container(found.group(1)), unquote(found.group(2)))
-        if found := _WASBS.fullmatch(uri):
+        if found := _WASBS.fullmatch(uri) or _ABFSS.fullmatch(uri):
             container, its_account, path = found.groups()
         elif found := _HTTPS.fullmatch(uri):
             its_account, container, path = found.groups()

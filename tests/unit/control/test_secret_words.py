@@ -15,6 +15,8 @@ KEY = "c2VjcmV0" * 10 + "c2VjcA=="
         ("BlobEndpoint=https://a;SharedAccessSignature=sv-c2VjcmV0", "a connection string"),
         ("https://a.blob.core.windows.net/c?sv=1&sig=c2VjcmV0c2VjcmV0%3D&se=2", "a SAS"),
         ("SIG=c2VjcmV0c2VjcmV0c2VjcmV0", "a SAS"),
+        ("https://b.s3.amazonaws.com/a.csv?X-Amz-Date=1&X-Amz-Signature=c2VjcmV0c2VjcmV0", "a signed address"),
+        ("https://example.com/a.csv?access_token=c2VjcmV0c2VjcmV0", "a signed address"),
         (KEY, "an account key"),
         (f"key: '{KEY}'", "an account key"),
         ("-----BEGIN RSA PRIVATE KEY-----", "a private key"),
@@ -41,6 +43,8 @@ def test_a_secret_is_found_and_can_be_blotted_out(text: str, kind: str):
         "design=c2VjcmV0c2VjcmV0c2VjcmV0",
         "AccountKey=",
         "a" * 64,
+        "curl https://example.com/?token={the_token_of_row}&key=1",
+        "https://example.com/a.csv?download=1&signature=none",
         "azureml://datastores/workspaceblobstore/paths/data",
     ],
 )
