@@ -31,13 +31,14 @@ def load_command(text: str) -> Activity:
     What it writes to standard output is the result if it is JSON, and goes into the row's log if it is not.
     """
     templates: dict[tuple[str, ...], CommandTemplate] = {}
+    environment = {**os.environ, "PATH": _path()}
 
     def run(row: Mapping[str, Any], context: Context) -> Any:
         columns = tuple(row)
         template = templates.get(columns)
         if template is None:
             template = templates[columns] = parse_command(text, columns)
-        return _run(template, [_value(name, row, context) for name in template.names], context)
+        return _run(template, [_value(name, row, context) for name in template.names], context, environment)
 
     return Activity(nothing, run, nothing)
 
@@ -58,12 +59,19 @@ def _value(name: str, row: Mapping[str, Any], context: Context) -> str:
     return text
 
 
-def _run(template: CommandTemplate, values: list[str], context: Context) -> Any:
+def _path() -> str:
+    """Return where programs are looked for: those of this Python's environment come first, as if it were activated."""
+    own = os.path.dirname(sys.executable)  # noqa: PTH120 - not resolved: of a virtual environment it is that one's
+    return os.pathsep.join(filter(None, [own, os.environ.get("PATH", os.defpath)]))
+
+
+def _run(template: CommandTemplate, values: list[str], context: Context, environment: Mapping[str, str]) -> Any:
     with tempfile.TemporaryFile(dir=context.scratch) as said, tempfile.TemporaryFile(dir=context.scratch) as told:
         # In no session of its own: whatever ends the worker ends the program.
         code = subprocess.call(
-            [SHELL, "-c", template.script, "sh", *values], stdin=subprocess.DEVNULL, stdout=said, stderr=told
-        )
+            [SHELL, "-c", template.script, "sh", *values],
+            env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=told,
+        )  # fmt: skip
         _repeat(told)
         result, is_result = _json(said) if code == 0 else (None, False)
         if not is_result:

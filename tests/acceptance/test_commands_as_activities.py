@@ -82,6 +82,16 @@ def test_exit_codes_signals_and_the_last_words_are_in_the_failure(folder: Path, 
     assert "SIGSEGV" in failures["dies"]["message"]
 
 
+def test_python_in_a_command_is_the_one_of_the_environment(folder: Path, hyperscale: Command) -> None:
+    write_experiment(folder, "python -c 'import json, sys; print(json.dumps(sys.prefix))'")
+
+    done = hyperscale("run", "--set", "input.limit=1", folder=folder)
+
+    assert done.returncode == 0, done.stderr
+    (run,) = (folder / ".hyperscale" / "runs").iterdir()
+    assert pyarrow.parquet.read_table(run / "results.parquet").to_pylist()[0]["result"] == sys.prefix
+
+
 def test_a_pipe_of_programs_works_and_output_that_is_no_json_is_a_log(folder: Path, hyperscale: Command) -> None:
     write_experiment(folder, "printf '%s' {text} | wc -c | tr -d ' '", more="  timeout_seconds: 30\n")
 
