@@ -12,8 +12,19 @@ import pytest
 from conftest import Command
 from PIL import Image
 
+
+def has_imagemagick() -> bool:
+    try:
+        done = subprocess.run(
+            ["convert", "-size", "1x1", "xc:", "-format", "%w", "info:"], capture_output=True, check=False
+        )
+    except OSError:
+        return False
+    return done.stdout.strip() == b"1"
+
+
 pytestmark = pytest.mark.skipif(
-    shutil.which("convert") is None, reason="ImageMagick's convert is not installed (apt-get install imagemagick)"
+    not has_imagemagick(), reason="ImageMagick's convert is not installed (apt-get install imagemagick)"
 )
 
 

@@ -41,6 +41,12 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     "examples/digit-images/README.md": {
         "python make_images.py": "tests/acceptance/test_examples.py",
     },
+    "examples/iris-parallel-job/README.md": {
+        "python make_iris.py": "tests/acceptance/test_parallel_scripts.py",
+    },
+    "examples/thumbnails/README.md": {
+        "python make_pictures.py": "needs ImageMagick; tests/acceptance/test_command_example.py",
+    },
 }
 #: What somebody with a workspace has beside the experiment: where it is, and the identity of its nodes.
 WORKSPACE = """

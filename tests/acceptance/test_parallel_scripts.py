@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -137,3 +138,12 @@ def test_the_iris_example_is_scored_by_its_unchanged_script(repository: Path, tm
     table = results(iris)
     assert len(table) == 150
     assert sum(row["predicted"] == row["species"] for row in table) > 140
+
+
+@pytest.mark.parametrize("name", ["experiment.yaml", "parallel-job.yml"])
+def test_the_page_shows_the_example_as_it_is(repository: Path, name: str):
+    page = (repository / "docs" / "coming-from-parallel-jobs.md").read_text("utf-8")
+    text = (repository / "examples" / "iris-parallel-job" / name).read_text("utf-8")
+    (shown,) = [block for block in re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if block in text]
+
+    assert len(shown.splitlines()) > 20
