@@ -1,4 +1,4 @@
-"""The door to Jinja: templates of YAML, whose values are quoted, and of pages, whose values are escaped."""
+"""The door to Jinja: templates of YAML, whose values are quoted, of pages, whose values are escaped, and of folders."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ from hyperscale.control.resources import templates_folder
 
 def yaml_templates() -> jinja2.Environment:
     """Return what finds the templates of the files for Azure ML."""
-    # ${{...}} belongs to Azure ML, hence these delimiters. `finalize` quotes every value that a template prints,
-    # unless it is Plain: none can be forgotten.
-    environment = jinja2.Environment(  # noqa: S701 (YAML, not HTML)
-        loader=jinja2.FileSystemLoader(templates_folder()),
+    # `finalize` quotes every value that a template prints, unless it is Plain: none can be forgotten.
+    environment = folder_templates("")
+    environment.finalize = _printed
+    environment.filters["plain"] = Plain
+    return environment
+
+
+def folder_templates(folder: str) -> jinja2.Environment:
+    """Return what finds the templates in `folder` of the templates; values are printed as they are: see to them."""
+    # ${{...}} belongs to Azure ML, hence these delimiters.
+    return jinja2.Environment(  # noqa: S701 (not HTML)
+        loader=jinja2.FileSystemLoader(templates_folder() / folder),
         variable_start_string="<%=",
         variable_end_string="%>",
         block_start_string="<%",
@@ -23,13 +31,10 @@ def yaml_templates() -> jinja2.Environment:
         comment_start_string="<#",
         comment_end_string="#>",
         undefined=jinja2.StrictUndefined,
-        finalize=_printed,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["plain"] = Plain
-    return environment
 
 
 def page_templates(folder: str) -> jinja2.Environment:

@@ -1,0 +1,1 @@
+"""Makes new experiment folders: of an example, or of a function that exists."""
