@@ -47,7 +47,7 @@ def read_rows(file: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(file.read_text("utf-8").splitlines()))
 
 
-@pytest.mark.parametrize("example", [name for name in EXAMPLES if name != "table"])
+@pytest.mark.parametrize("example", [name for name in EXAMPLES if name not in ("table", "sweep", "many-models")])
 def test_each_other_example_runs_as_it_stands(hyperscale: Command, tmp_path: Path, example: str):
     hyperscale("init", "new", "--example", example, "--workers", "2", folder=tmp_path)
 
@@ -86,7 +86,7 @@ def test_at_a_terminal_three_questions_are_asked(tmp_path: Path):
 def test_who_leaves_the_questions_unanswered_gets_no_folder(tmp_path: Path):
     said = at_a_terminal(["init", "new"], b"1\n\x04", folder=tmp_path)
 
-    assert "error: nobody answered" in said
+    assert "nobody answered" in said
     assert list(tmp_path.iterdir()) == []
 
 
