@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.reading.input_check import input_path
-from hyperscale.control.reading.loading import load_experiment
-from hyperscale.control.remote.fetching import copies_of_input
+from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
+from hyperscale.control.remote.fetching import copies_of_input, with_remote
 from hyperscale.control.run_folder import store_at
 from hyperscale.control.submit.local_data import UPLOADS
 from hyperscale.errors import HyperscaleError, RunStateError
@@ -22,7 +23,7 @@ from hyperscale.node.readers import input_hash
 
 @contextmanager
 def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]:
-    """Give the file or folder whose rows were seeded: of this machine, or a copy of what was uploaded.
+    """Give the file or folder whose rows were seeded: of this machine, of its address, or of what was uploaded.
 
     Args:
         found: the run.
@@ -32,7 +33,7 @@ def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]
     Raises:
         RunStateError: when it is not there any more, or is another.
     """
-    here = input_here(found, source, seed)
+    here = input_here(found, source, seed) or _seeded(_fetched(found), source, seed)
     if here is not None:
         yield here
         return
@@ -50,7 +51,12 @@ def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]
 
 def input_here(found: FoundRun, source: Input, seed: SeedRecord) -> Path | None:
     """Return the file or folder of this machine whose rows were seeded; None when it is not here any more as it was."""
-    for path in _on_this_machine(found):
+    return _seeded(_on_this_machine(found), source, seed)
+
+
+def _seeded(paths: Iterator[Path], source: Input, seed: SeedRecord) -> Path | None:
+    """Return the one of `paths` that was seeded; None when none was."""
+    for path in paths:
         with suppress(HyperscaleError):
             if input_hash(source, path) == seed.input_hash:
                 return path
@@ -58,12 +64,27 @@ def input_here(found: FoundRun, source: Input, seed: SeedRecord) -> Path | None:
 
 
 def _on_this_machine(found: FoundRun) -> Iterator[Path]:
+    for loaded in _experiments(found):
+        yield from copies_of_input(loaded) or [input_path(loaded)]
+
+
+def _fetched(found: FoundRun) -> Iterator[Path]:
+    """Yield what the address of a remote input holds now, in a copy."""
+    for loaded in _experiments(found):
+        alone = replace(loaded, experiment=replace(loaded.experiment, mounts={}))
+        with suppress(HyperscaleError):
+            remote = with_remote(alone, "run", lambda _: None)
+            if remote.remote:
+                yield input_path(remote)
+
+
+def _experiments(found: FoundRun) -> Iterator[LoadedExperiment]:
+    """Yield the experiment of a run, as its file says it now."""
     files = [Path(str((found.manifest or {}).get("experiment_file") or "")), found.file]
-    for file in files:
+    for file in dict.fromkeys(files):
         with suppress(HyperscaleError):
             if file.is_file():
-                loaded = load_experiment(file)
-                yield from copies_of_input(loaded) or [input_path(loaded)]
+                yield load_experiment(file)
 
 
 def _download(found: FoundRun, digest: str, path: Path) -> bool:

@@ -65,7 +65,7 @@ def _pipeline_values(pipeline: Pipeline, run: RunFolder) -> dict[str, str]:
         if given.type in DATA_TYPES and is_remote(given.value):
             raise ExperimentError(
                 f"{pipeline.file}: inputs.{name} is {given.value}, this machine reads local files only",
-                hint="download it, and give its local path",
+                hint="`hyperscale run` of the experiment fetches it; or download it, and give its local path",
             )
         values[name] = own[name] if name in own and is_auto(given.value) else given.value
     return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from web_site import WebSite
 
+from hyperscale.control.follow.finding import FoundRun
+from hyperscale.control.follow.run_input import input_of
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.remote import beginnings
 from hyperscale.control.remote.remote_data import Reads
-from hyperscale.errors import ExperimentError
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.errors import ExperimentError, RunStateError
+from hyperscale.node.control import SeedRecord
 
 ROWS = b"id,depth\n1,10\n2,20\n3,30\n"
 
@@ -215,3 +220,21 @@ def test_without_the_libraries_of_remote_data_the_extra_is_named(
     (told,) = problems(tmp_path, f"csv: '{site.put('/grid.csv', ROWS)}'")
 
     assert "is read with aiohttp, which is not installed here; pip install 'hyperscale[remote]'" in told
+
+
+def test_who_collects_later_finds_the_seeded_input_by_its_address(tmp_path: Path, site: WebSite) -> None:
+    url = site.put("/grid.csv", ROWS)
+    experiment = checked(tmp_path, f"csv: '{url}'")
+    shutil.rmtree(tmp_path / ".hyperscale")
+    source, digest = experiment.loaded.experiment.input, str(experiment.facts.input_hash)
+    found = FoundRun(RunFolder.under(tmp_path, "far-1"), experiment.loaded.file, None)
+    seed = SeedRecord("s", 3, 1, ("id", "depth"), {}, None, digest, 0.0)
+
+    with input_of(found, source, seed) as path:
+        read = path.read_bytes()
+    site.put("/grid.csv", ROWS + b"4,40\n")
+    shutil.rmtree(tmp_path / ".hyperscale")
+    with pytest.raises(RunStateError, match="is not there any more as it was seeded"), input_of(found, source, seed):
+        pass
+
+    assert read == ROWS
