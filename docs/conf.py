@@ -14,7 +14,7 @@ version = release = __version__
 root_doc = "docs/index"
 extensions = ["myst_parser", "sphinx_copybutton", "sphinx_external_toc"]
 external_toc_path = "docs/_toc.yml"
-include_patterns = ["docs/**", "*.md", "examples/**"]
+include_patterns = ["docs/**", "*.md", "examples/*/README.md"]
 # README.md is the front page of the repository; docs/index.md is that of the site.
 exclude_patterns = ["README.md", "**/.*", "docs/conf.py"]
 
