@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
+from hyperscale.control.progress import duration
+
 
 def counted(count: int, noun: str) -> str:
     """Return `count` and its noun, such as `1 node` or `2,000 nodes`."""
@@ -14,3 +18,17 @@ def size_text(size: int) -> str:
         if size >= factor:
             return f"{size / factor:,.1f} {unit}"
     return counted(size, "byte")
+
+
+def length(seconds: float) -> str:
+    """Return a length of time for people, down to microseconds."""
+    if seconds >= 1:
+        return duration(seconds)
+    if seconds >= 0.001:
+        return f"{seconds * 1000:.3g}ms"
+    return f"{seconds * 1e6:.3g}µs"
+
+
+def time_text(at: float) -> str:
+    """Return Unix seconds for people, anywhere."""
+    return f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

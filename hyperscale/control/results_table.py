@@ -11,6 +11,8 @@ from pathlib import Path
 
 from hyperscale import blobs
 from hyperscale.errors import ExperimentError, RunStateError
+from hyperscale.node.spreadsheet_text import raw_text
+from hyperscale.node.stored_rows import MAX_ROW_BYTES
 from hyperscale.node.stores import MissingBlobError, Store
 
 #: The table in each format, by the suffix that asks for it.
@@ -92,9 +94,28 @@ def _parquet_rows(file: Path, count: int) -> Preview:
 
 def _csv_rows(file: Path, count: int) -> Preview:
     with file.open(encoding="utf-8-sig", newline="") as text:
-        lines = csv.reader(text)
+        csv.field_size_limit(MAX_ROW_BYTES)
+        lines = ([raw_text(cell) for cell in line] for line in csv.reader(text))
         header = next(lines, [])
         return Preview(header, list(itertools.islice(lines, count)))
+
+
+def find_keys(file: Path, keys: Collection[str]) -> dict[int, str]:
+    """Return the rows that have one of `keys`, by their row_index, from a table of results."""
+    if file.suffix == ".csv":
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            csv.field_size_limit(MAX_ROW_BYTES)
+            rows = csv.DictReader(text)
+            return {int(row["row_index"]): key for row in rows if (key := raw_text(row["key"])) in keys}
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(file) as table:
+        pairs = (
+            pair
+            for batch in table.iter_batches(columns=["row_index", "key"])
+            for pair in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        )
+        return {index: key for index, key in pairs if key in keys}
 
 
 def read_keys(file: Path, rows: Collection[int]) -> dict[int, str]:

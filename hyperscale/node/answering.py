@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,8 @@ class Answering:
         """Return the line that has what a call printed kept, or nothing when `output.logs` does not ask for it."""
         if not printed or self._logs == "none" or (self._logs == "failed" and kind != wire.FAILED):
             return b""
-        indices = [context.row_index for context in contexts]
-        first = contexts[0]
-        return wire.pack_line(
-            wire.PRINTED,
-            log_record(first.row_index or 0, first.attempt, self._worker, printed, indices),
-        )
+        attempts = {context.row_index or 0: context.attempt for context in contexts}
+        return wire.pack_line(wire.PRINTED, log_record(attempts, self._worker, printed))
 
     def set_up_failed(self, where: str, error: BaseException) -> None:
         """Say that the import (`where`) or the set_up went wrong."""
@@ -100,9 +97,16 @@ class Answering:
         _exit(wire.UNFIT_CODE)
 
 
-def log_record(row_index: int, attempt: int, worker: int, printed: str, row_indices: list[Any]) -> str:
-    """Return a line of `logs/`; a call of several rows is one record that names them all."""
-    several = {"row_indices": row_indices} if len(row_indices) > 1 else {}
+def log_record(attempts: Mapping[int, int], worker: int, printed: str) -> str:
+    """Return a line of `logs/`: what one call printed.
+
+    Args:
+        attempts: row_index to the number of its attempt, of each row of the call; a call of several is one record.
+        worker: that called.
+        printed: by all of them.
+    """
+    row_index, attempt = next(iter(attempts.items()))
+    several = {"row_indices": list(attempts), "attempts": list(attempts.values())} if len(attempts) > 1 else {}
     return plain_json.encode(
         {"row_index": row_index, **several, "attempt": attempt, "worker": worker, "output": printed}
     )

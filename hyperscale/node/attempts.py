@@ -11,6 +11,7 @@ from typing import Protocol
 from hyperscale.failures import Final, RetryPolicy
 from hyperscale.node.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.held import HeldMessage
+from hyperscale.node.row_logs import RowLogs, attempt_record
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +34,21 @@ class Attempts:
         rows_failed: rows that failed for good so far.
     """
 
-    def __init__(self, holder: Holder, policy: RetryPolicy, *, consumer: str, key: str | None) -> None:
-        """Decide by `policy`; ledger lines name `consumer`, and files are kept under the value of the column `key`."""
+    def __init__(
+        self, holder: Holder, policy: RetryPolicy, *, consumer: str, key: str | None, logs: RowLogs | None = None
+    ) -> None:
+        """Decide what becomes of rows.
+
+        Args:
+            holder: of their messages.
+            policy: how often a row is tried.
+            consumer: whom ledger lines name.
+            key: the column under whose value files are kept; None: the row_index.
+            logs: take each attempt that fails; None: nobody wants to know.
+        """
         self.rows_failed = 0
         self._holder, self._policy = holder, policy
-        self._consumer, self._key = consumer, key
+        self._consumer, self._key, self._logs = consumer, key, logs
         self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
 
     def note(self, event: Event, now: float) -> None:
@@ -64,6 +75,8 @@ class Attempts:
     def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
         message, row_index = event.message, event.row_index
         attempts = message.charge(row_index)
+        if self._logs is not None:
+            self._logs.add(_record(event, attempts), now)
         decision = self._policy.after_failure(event.failure, attempts, self._chance.random())
         logger.info(
             "row %d failed, attempt %d: %s: %s",
@@ -77,3 +90,14 @@ class Attempts:
             message.finish([row_index], [event.line(attempts, self._consumer)])
         else:
             message.delay(row_index, now + decision.delay_seconds)
+
+
+def _record(event: AttemptFailed, attempt: int) -> str:
+    return attempt_record(
+        event.row_index,
+        attempt,
+        event.worker,
+        started_at=event.started_at,
+        seconds=event.seconds,
+        failure=event.failure,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import secrets
 import tempfile
 import threading
@@ -58,7 +59,7 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
     heartbeat = Heartbeat(
         store, background, counts,
         process=name, life=life, interval_seconds=beat_seconds,
-        clock=time.monotonic, started_at=store.now(), step=step_name(os.environ),
+        clock=time.monotonic, started_at=store.now(), step=step_name(os.environ), node=platform.node(),
         deputy=Deputy(store, life=life, limits=experiment.limits, clock=time.monotonic),
     )  # fmt: skip
     if not _has_rows(queue, store, life, heartbeat, stop, min(LOOK_SECONDS, beat_seconds)):

@@ -86,7 +86,8 @@ class Consumer:
         self._crew = Crew(settings, workers, tools.logs, time.monotonic())
         self._crew.selector.register(self._background, selectors.EVENT_READ)
         self._workers = workers
-        self._attempts = Attempts(tools.custody, policy, consumer=settings.consumer, key=settings.key)
+        logs = None if settings.logs == "none" else tools.logs
+        self._attempts = Attempts(tools.custody, policy, consumer=settings.consumer, key=settings.key, logs=logs)
         self._idle_since: float | None = None
 
     def run(self) -> str | None:

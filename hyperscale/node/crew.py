@@ -210,7 +210,7 @@ class Crew:
         printed = worker.files.printed()
         if printed and self._settings.logs != "none":
             attempt = message.attempts.get(row_index, 0) + 1
-            self._logs.add(log_record(row_index, attempt, worker.index, printed, [row_index]), now)
+            self._logs.add(log_record({row_index: attempt}, worker.index, printed), now)
         seconds = worker.seconds_on_call(now)
         failure = worker.failure(timed_out=timed_out)
         yield AttemptFailed(message, row_index, failure, seconds, wall_now - seconds, worker.index)

@@ -60,6 +60,7 @@ class Heartbeat:
         clock: Callable[[], float],
         started_at: float,
         step: str = "",
+        node: str = "",
         deputy: Deputy | None = None,
     ) -> None:
         """Prepare the heartbeat of a consumer.
@@ -74,6 +75,7 @@ class Heartbeat:
             clock: returns seconds.
             started_at: Unix seconds.
             step: the job of Azure ML that this process is; empty elsewhere.
+            node: the machine that it runs on.
             deputy: looks after the run when its teardown is lost; None: nobody does.
         """
         self.cancel: Cancel | None = None
@@ -87,7 +89,13 @@ class Heartbeat:
         self._next = clock()
         self._counts_said = Counts()
         self._began, self._deputy = self._next, deputy
-        self._always: dict[str, Scalar] = {"role": "consume", "life": life, "started_at": started_at, "step": step}
+        self._always: dict[str, Scalar] = {
+            "role": "consume",
+            "life": life,
+            "started_at": started_at,
+            "step": step,
+            "node": node,
+        }
 
     def tend(self, counts: Counts, *, is_ready: bool, looks_around: bool) -> None:
         """Beat if it is time to, or if the first worker has nothing to do: others may hand rows back.

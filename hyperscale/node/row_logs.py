@@ -1,12 +1,14 @@
-"""What rows printed, on its way into the store: parts of `logs/`, written beside the ledger, out of the way."""
+"""What rows printed and which attempts failed, on its way into the store: parts of `logs/`, out of the way."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from hyperscale import blobs
+from hyperscale.failures import Failure
 from hyperscale.node.background import Background
 from hyperscale.node.stores import Store
 
@@ -72,3 +74,22 @@ class RowLogs:
             answer()
 
         self._background.ask(request, then)
+
+
+def attempt_record(
+    row_index: int, attempt: int, worker: int, *, started_at: float, seconds: float, failure: Failure
+) -> str:
+    """Return a line of `logs/`: an attempt that failed. The ledger knows the last one of a row alone."""
+    why = failure.to_document()
+    del why["last_output"]  # what the attempt printed has a line of its own
+    return json.dumps(
+        {
+            "row_index": row_index,
+            "attempt": attempt,
+            "worker": worker,
+            "started_at": round(started_at, 3),
+            "seconds": round(seconds, 6),
+            "failure": why,
+        },
+        separators=(",", ":"),
+    )

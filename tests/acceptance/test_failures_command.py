@@ -96,6 +96,24 @@ def test_failed_rows_are_grouped_shown_and_retried_by_group(hyperscale: Command,
     assert first["retry"] in told.stdout
     assert json.loads((parent / "run_results.json").read_text())["failure_groups"][0]["signature"] == first["signature"]
 
+    overview, logs = hyperscale("logs", folder=folder), hyperscale("logs", "--row", "1", "--row", "2", folder=folder)
+    document = hyperscale("logs", "--key", "=n1", "--json", folder=folder)
+    raw = hyperscale("logs", "--row", "1", "--raw", folder=folder)
+
+    assert "step consume_0: " in overview.stdout
+    assert f"logs {parent.name} --row 1\n" in overview.stdout
+    assert logs.returncode == 0, logs.stderr
+    assert "row 1: failed, 2 attempts\n  attempt 1: failed after " in logs.stdout
+    assert logs.stdout.count("    it printed:\n      | looks at 1 \\x1b[31m\n") == 2
+    assert "row 2: succeeded, 1 attempt\n" in logs.stdout
+    assert "was not kept: output.logs is failed; all would keep it" in logs.stdout
+    (row,) = json.loads(document.stdout)["rows"]
+    assert (row["row_index"], row["outcome"], [attempt["decides"] for attempt in row["attempts"]]) == (
+        *(1, "failed"),
+        [False, True],
+    )
+    assert raw.stdout == "looks at 1 \x1b[31m\n" * 2
+
     (folder / "src" / "act.py").write_text(CORRECTED)
     again = hyperscale(*shlex.split(first["retry"].partition("hyperscale ")[2]), folder=folder)
 
@@ -129,3 +147,23 @@ def test_a_condition_that_means_no_row_says_so(
     assert words in done.stderr
     if condition == "signature=00000000":
         assert "there are: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--row", "12"], "has the rows 0 to 11"),
+        (["--row", "-1"], "no row_index"),
+        (["--key", "nobody"], "no row of the input has that name"),
+        (["--raw"], "--raw is for what a row printed"),
+    ],
+)
+def test_a_row_that_is_not_there_has_no_logs(
+    hyperscale: Command, folder: Path, arguments: list[str], words: str
+) -> None:
+    first = min((folder / ".hyperscale" / "runs").iterdir(), key=lambda run: (run / "launch.json").stat().st_mtime)
+
+    done = hyperscale("logs", first.name, *arguments, folder=folder)
+
+    assert done.returncode == 2, done.stdout
+    assert words in done.stderr

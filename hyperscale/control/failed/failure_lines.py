@@ -80,17 +80,18 @@ def _group_lines(number: int, found: FailedGroup, run: str, program: str, *, is_
 
 def _range(samples: Sequence[FailedRow]) -> str:
     if len(samples) == 1:
-        return _name(samples[0])
-    return f"the first is {_name(samples[0])}, the last {_name(samples[-1])}"
+        return row_name(samples[0])
+    return f"the first is {row_name(samples[0])}, the last {row_name(samples[-1])}"
 
 
-def _name(row: FailedRow) -> str:
+def row_name(row: FailedRow) -> str:
+    """Return how a row is called: by its index, and its key if that is known."""
     key = f" ({in_one_line(row.key, 60)})" if row.key is not None else ""
     return f"row {row.row_index}{key}"
 
 
 def _sample_line(row: FailedRow) -> str:
-    said = f"{_name(row)}, {counted(row.attempts, 'attempt')}"
+    said = f"{row_name(row)}, {counted(row.attempts, 'attempt')}"
     if row.values is None:
         return said
     values = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in row.values.items())

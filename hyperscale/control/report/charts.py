@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hyperscale.control.progress import duration
+from hyperscale.control.figures import length
 from hyperscale.control.report.curves import SPANS, Durations, Lane, RunCurves, Spans, divisors, joined
 
 #: A point of the throughput stands for about so many rows at least: fewer only show chance.
@@ -93,15 +93,6 @@ def _digits(lanes: Sequence[Lane], seconds: float) -> str:
 def short_name(consumer: str) -> str:
     """Return the beginning of a consumer's name: the rest is chance."""
     return consumer[:8]
-
-
-def length(seconds: float) -> str:
-    """Return a length of time for people, down to microseconds."""
-    if seconds >= 1:
-        return duration(seconds)
-    if seconds >= 0.001:
-        return f"{seconds * 1000:.3g}ms"
-    return f"{seconds * 1e6:.3g}µs"
 
 
 def _short(number: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from hyperscale.control.report.curves import RunCurves
@@ -72,8 +71,3 @@ def usd(amount: float) -> str:
     if amount >= 0.01 or amount <= 0:
         return f"${amount:,.2f}"
     return f"${amount:.{2 - math.floor(math.log10(amount))}f}"
-
-
-def time_text(at: float) -> str:
-    """Return Unix seconds for people, anywhere."""
-    return f"{datetime.fromtimestamp(at, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

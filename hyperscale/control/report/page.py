@@ -7,11 +7,11 @@ import hashlib
 from typing import Any
 
 import hyperscale
-from hyperscale.control.figures import counted
+from hyperscale.control.figures import counted, length, time_text
 from hyperscale.control.progress import rate_text
 from hyperscale.control.report import tables
-from hyperscale.control.report.charts import chart_data, length
-from hyperscale.control.report.facts import RunFacts, percent, time_text, usd
+from hyperscale.control.report.charts import chart_data
+from hyperscale.control.report.facts import RunFacts, percent, usd
 from hyperscale.control.report.tables import UNKNOWN
 from hyperscale.control.resources import templates_folder
 from hyperscale.control.summary import last_line, retried_lines

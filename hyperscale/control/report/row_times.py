@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import NamedTuple
 
+from hyperscale.control.read_ahead import read_ahead
 from hyperscale.ledger import SUCCEEDED, Seal, read_part
 from hyperscale.node.outcome_lines import read_outcome
 from hyperscale.node.stores import Store
 
-#: Parts over a network are asked for so many at a time.
-READ_AHEAD = 16
 #: How `ledger.succeeded_line` and `failed_line` begin; what stands behind it need not be read.
 _OUR_LINE = re.compile(
     rb'\{"row_index":(\d{1,18}),"outcome":"(succeeded|failed)","attempts":(\d+),"seconds":([-+.\deE]+),'
@@ -71,14 +67,7 @@ def row_times(store: Store, below: int, seals: Sequence[Seal]) -> Iterator[RowTi
 
 def _parts(store: Store, names: Sequence[str]) -> Iterator[tuple[str, list[bytes]]]:
     """Yield the name and the lines of each part, in order."""
-    waiting = iter(names)
-    with ThreadPoolExecutor(READ_AHEAD, thread_name_prefix="ledger") as pool:
-        coming = deque((name, pool.submit(store.read, name)) for name in islice(waiting, READ_AHEAD))
-        while coming:
-            name, data = coming.popleft()
-            lines = read_part(name, data.result())
-            coming.extend((later, pool.submit(store.read, later)) for later in islice(waiting, 1))
-            yield name, lines
+    return ((name, read_part(name, data)) for name, data in read_ahead(store, names))
 
 
 def _row_time(line: bytes) -> RowTime:

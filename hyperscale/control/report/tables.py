@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hyperscale.control.figures import counted
+from hyperscale.control.figures import counted, length
 from hyperscale.control.progress import rate_text
-from hyperscale.control.report.charts import PERCENTILES, length, short_name
+from hyperscale.control.report.charts import PERCENTILES, short_name
 from hyperscale.control.report.curves import SPANS, joined
 from hyperscale.control.report.facts import RunFacts, percent, usd
 

@@ -90,6 +90,13 @@ class Site:
 
     def logs(self):
         """Return the records of what rows printed."""
+        return [record for record in self._records() if "output" in record]
+
+    def failed_attempts(self):
+        """Return the records of attempts that failed."""
+        return [record for record in self._records() if "failure" in record]
+
+    def _records(self):
         return [json.loads(line) for name in self.store.names("logs/") for line in self.store.read(name).splitlines()]
 
     def outcome(self, row_index):

@@ -95,6 +95,28 @@ def test_each_failed_attempt_keeps_what_it_printed_and_nothing_of_its_neighbours
     assert site.outcome(8)["failure"]["last_output"] == next(r["output"] for r in logs if r["row_index"] == 8)
 
 
+def test_each_failed_attempt_is_written_down_with_its_time_and_its_reason_though_it_printed_nothing(site):
+    site.seed(3)
+
+    site.run(
+        "def fit(row, context):\n"
+        "    if context.row_index == 1: raise ValueError(f'attempt {context.attempt}')\n"
+        "    if context.row_index == 2 and context.attempt == 1: import os; os._exit(3)",
+        max_attempts=2,
+    )
+
+    found = {(record["row_index"], record["attempt"]): record for record in site.failed_attempts()}
+    assert {name: record["failure"]["message"] for name, record in found.items()} == {
+        (1, 1): "attempt 1",
+        (1, 2): "attempt 2",
+        (2, 1): "the worker exited with code 3",
+    }
+    first, last = found[1, 1], found[1, 2]
+    assert first["failure"]["frames"][0].startswith("activity_of_test.py:")
+    assert last["started_at"] == site.outcome(1)["started_at"] >= first["started_at"]
+    assert last["seconds"] == site.outcome(1)["seconds"]
+
+
 def test_all_rows_keep_what_they_printed_if_that_is_asked_for(site):
     site.seed(20)
 
@@ -110,7 +132,7 @@ def test_none_is_kept_if_that_is_asked_for_but_a_failure_has_its_last_output(sit
 
     site.run(PRINTING, max_attempts=1, logs="none")
 
-    assert site.logs() == []
+    assert site.logs() == site.failed_attempts() == []
     assert "k3 library" in site.outcome(3)["failure"]["last_output"]
 
 
