@@ -11,7 +11,7 @@ from typing import Protocol
 from hyperscale.failures import Final, RetryPolicy
 from hyperscale.node.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.held import HeldMessage
-from hyperscale.node.row_logs import RowLogs, attempt_record
+from hyperscale.node.row_logs import Logs, attempt_record
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Attempts:
     """
 
     def __init__(
-        self, holder: Holder, policy: RetryPolicy, *, consumer: str, key: str | None, logs: RowLogs | None = None
+        self, holder: Holder, policy: RetryPolicy, *, consumer: str, key: str | None, logs: Logs | None = None
     ) -> None:
         """Decide what becomes of rows.
 
