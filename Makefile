@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The source folder is the repository, so that links to GLOSSARY.md and to examples are links of the site, too.
 SITE = -m sphinx -c docs -W --keep-going -n -q
+# Most tests wait, for leases that end, processes that start, looks once in a while: twice as many keep the cores busy.
+TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help run test lint bench render reference docs docs-links azure-emulator azure-smoke
@@ -26,7 +28,7 @@ run: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale run
 
 test: $(VENV)/.has-test $(VENV)/.has-azurite
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
 
 lint: $(VENV)/.has-lint
 	$(BIN)/python -m ruff check .

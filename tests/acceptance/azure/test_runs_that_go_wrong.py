@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from azure_site import AzureSite, counts, shown
 from emulator import Emulator
 
 SLOW = "import time\n\ndef run(row):\n    time.sleep(0.3)\n    return {'square': int(row['number']) ** 2}\n"
+FAILING = "import time\n\ndef run(row):\n    time.sleep(0.2)\n    raise ValueError(row['number'])\n"
 #: For rows that are long enough to be interrupted.
 LONG = "import time\n\ndef run(row):\n    time.sleep(2)\n"
 LOW_PRIORITY = "tier: low_priority, max_nodes_per_cluster: 4"
@@ -185,7 +187,6 @@ def test_what_a_job_cancelled_in_the_studio_holds_is_named_by_watch_gc_and_the_n
 
     run = site.submit()
     azure.wait_for_rows(run, at_least_running=2)
-    azure.execution.grace_seconds = 0  # its teardown does not get to it
     azure.execution.grace_seconds = 0  # teardown gets no time to delete them
     azure.cancel_from_studio(run)
     held = azure.cluster_names(run)
@@ -242,20 +243,18 @@ def test_an_activity_that_cannot_be_imported_ends_the_run_before_it_burns_rows(t
     assert azure.cluster_names(run) == []
 
 
-def test_a_run_drains_at_its_cost_failure_and_hour_limits(tmp_path: Path, azure: Emulator) -> None:
-    failing = "import time\n\ndef run(row):\n    time.sleep(0.2)\n    raise ValueError(row['number'])\n"
-    limits = {
-        "cost": (SLOW, "limits: {max_cost_usd: 0.0005}\n", ()),
-        "failure": (failing, "limits: {max_failed: 5}\n", ()),
-        "hour": (SLOW, "limits: {max_hours: 0.01}\n", ()),
-    }
-    for name, (code, more, words) in limits.items():
-        site = AzureSite(tmp_path / name, azure, code=code, rows=2_000, more=more)
+@pytest.mark.parametrize(
+    ("code", "limits"),
+    [(SLOW, "max_cost_usd: 0.0005"), (FAILING, "max_failed: 5"), (SLOW, "max_hours: 0.01")],
+    ids=["cost", "failures", "hours"],
+)
+def test_a_run_drains_at_its_limit(tmp_path: Path, azure: Emulator, code: str, limits: str) -> None:
+    site = AzureSite(tmp_path, azure, code=code, rows=2_000, more=f"limits: {{{limits}}}\n")
 
-        run = site.submit(*words)
-        site.run("watch", run, code=6)
-        results = site.document("results", run)
+    run = site.submit()
+    site.run("watch", run, code=6)
+    results = site.document("results", run)
 
-        assert results["outcome"] == "limit", (name, results)
-        assert results["rows"]["missing"] > 0
-        assert azure.cluster_names(run) == []
+    assert results["outcome"] == "limit", results
+    assert results["rows"]["missing"] > 0
+    assert azure.cluster_names(run) == []
