@@ -87,6 +87,11 @@ class RunFolder:
         """Return the folder of what workers hold while they work; gone when the run has ended."""
         return self.path / "scratch"
 
+    @property
+    def log(self) -> Path:
+        """Return the file of all that this machine and its steps have logged of the run."""
+        return self.path / "run.log"
+
     def step_log(self, job: str) -> Path:
         """Return the file of what the step `job` printed."""
         return self.path / "steps" / f"{job}.log"

@@ -17,6 +17,10 @@ import threading
 from collections.abc import Sequence
 
 from hyperscale.errors import EXIT_BUG, ExperimentError, HyperscaleError
+from hyperscale.log_lines import fields
+from hyperscale.node.step_log import begin_log
+
+logger = logging.getLogger("hyperscale.node")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,9 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    begin_log(values.step, values.experiment, os.environ)
     try:
-        return _step(values, stop)
+        logger.info("%s begins", values.step, extra=fields("began", step=values.step, run_id=values.run_id))
+        code = _step(values, stop)
+        logger.info("%s is done", values.step, extra=fields("done", step=values.step, exit_code=code))
+        return code
     except HyperscaleError as error:
         for problem in error.problems if isinstance(error, ExperimentError) else ():
             print(problem, file=sys.stderr)
@@ -37,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"  hint: {error.hint}", file=sys.stderr)
         return error.exit_code
     except Exception:
-        logging.exception("this is a bug of hyperscale")
+        logger.exception("this is a bug of hyperscale", extra=fields("bug"))
         return EXIT_BUG
 
 

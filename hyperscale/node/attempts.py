@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hyperscale.failures import Final, RetryPolicy
+from hyperscale.log_lines import fields
 from hyperscale.node.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.held import HeldMessage
 from hyperscale.node.row_logs import Logs, attempt_record
@@ -84,6 +85,7 @@ class Attempts:
             attempts,
             event.failure.type,
             event.failure.message,
+            extra=fields("attempt_failed", row_index=row_index, attempt=attempts, type=event.failure.type),
         )
         if isinstance(decision, Final):
             self.rows_failed += 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hyperscale.failures import RetryPolicy
+from hyperscale.log_lines import fields
 from hyperscale.node.attempts import Attempts
 from hyperscale.node.background import Background
 from hyperscale.node.crew import Crew
@@ -217,7 +218,7 @@ class Consumer:
 
     def _stop(self, told: Told) -> None:
         """Let rows in flight end, for a while; then give back all that is held."""
-        logger.info("stopping: %s", told.reason)
+        logger.info("stopping: %s", told.reason, extra=fields("stopping"))
         until = time.monotonic() + STOP_GRACE_SECONDS
         while self._crew.rows_in_flight and time.monotonic() < until and not self._crew.broken:
             self._turn(hand_out=False)

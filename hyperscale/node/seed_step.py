@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import secrets
 from dataclasses import asdict
@@ -13,6 +14,7 @@ from typing import Any
 import hyperscale
 from hyperscale import blobs
 from hyperscale.experiment import NodeExperiment
+from hyperscale.log_lines import fields
 from hyperscale.node.azure_job import find_job, inputs_of, run_of
 from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.event_queues import make_event_queues
@@ -21,6 +23,8 @@ from hyperscale.node.queues import open_queue
 from hyperscale.node.run_id import resolve_run_id
 from hyperscale.node.seed import seed_rows
 from hyperscale.node.stores import open_store
+
+logger = logging.getLogger(__name__)
 
 
 def run_seed(values: argparse.Namespace) -> int:
@@ -43,6 +47,7 @@ def run_seed(values: argparse.Namespace) -> int:
         counts=counts,
         clock=store.now,
     )
+    logger.info("%d rows are in the queue", record.rows, extra=fields("seeded", rows=record.rows))
     output = Path(values.seeded)
     output.mkdir(parents=True, exist_ok=True)
     (output / blobs.SEED).write_text(json.dumps(asdict(record)), encoding="utf-8")

@@ -10,12 +10,13 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hyperscale import blobs
 from hyperscale.errors import HyperscaleError, TeardownError
 from hyperscale.experiment import NodeExperiment
+from hyperscale.log_lines import fields
 from hyperscale.node import drain
 from hyperscale.node.clusters import check_deleted
 from hyperscale.node.control import write_cancel
@@ -99,6 +100,9 @@ class Teardown:
             )
             if watch.chain and watch.chain.is_complete:
                 self.queue.remove()
+        logger.info(
+            "the results are written: %s", results.outcome, extra=fields("published", rows=asdict(results.rows))
+        )
         _delete(self.fleet, results, pulse, self.wait)
         return results
 
@@ -126,7 +130,11 @@ class Teardown:
             if isinstance(decision, drain.Look):
                 watch.look()
             elif isinstance(decision, drain.Cancel):
-                logger.info("no more rows are handed out: %s", decision.message)
+                logger.info(
+                    "no more rows are handed out: %s",
+                    decision.message,
+                    extra=fields("cancelled", reason=decision.reason),
+                )
                 write_cancel(self.store, self.life, decision.reason, decision.message)
             elif isinstance(decision, drain.Seal) or self._has_no_more_time(stopped_at):
                 break

@@ -6,6 +6,7 @@ What happens next is decided by `deciding`; the loop of `LocalRun` carries it ou
 from __future__ import annotations
 
 import dataclasses
+import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from hyperscale.control.local.stopping import StopRequests
 from hyperscale.control.progress import RESULTS_PHASE, Display, Pace, read_progress
 from hyperscale.control.rendered.bindings import State
 from hyperscale.control.run_folder import RunFolder
+from hyperscale.log_lines import fields
 from hyperscale.node.control import read_manifest, read_resumes, read_seed, write_cancel
 from hyperscale.node.patience import StorageUnavailableError
 from hyperscale.node.queues import QueueGoneError
@@ -31,6 +33,8 @@ TICK_SECONDS = 0.05
 #: A storage account that does not answer is asked again after this.
 RETRY_SECONDS = 1.0
 STOPPING = "stopping: rows in flight are finished or given back (Ctrl-C again leaves at once)"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,16 @@ class LocalRun:
             if job in self._preempted:
                 self._preempted.remove(job)
                 if code == -signal.SIGKILL:
+                    logger.info("step %s was preempted, and starts again", job, extra=fields("preempted", step=job))
                     # A spare takes its place, as on low priority: Azure ML does not start the job itself again.
                     self._steps.pop(job).close()
                     self._states[job] = "waiting"
                     continue
             self._exits[job] = code
             self._states[job] = "failed" if code else "succeeded"
+            logger.info(
+                "step %s ended: %s", job, self._states[job], extra=fields("step_ended", step=job, exit_code=code)
+            )
             # A process that is just ending may take our SIGTERM as any program does: that is no failure.
             if code and not (code == -signal.SIGTERM and job in self._asked):
                 self._errors[job] = step.error(code)
@@ -143,6 +151,7 @@ class LocalRun:
         for job in decision.start:
             self._steps[job] = Step(self._plans[job].command, held_open=(self._lock,))
             self._states[job] = "running"
+            logger.info("step %s starts", job, extra=fields("step_started", step=job, process=self._steps[job].pid))
         if decision.kill:
             for step in self._steps.values():
                 step.kill()
@@ -185,6 +194,7 @@ class LocalRun:
             failed = [f"step {job} failed: {error}" for job, error in self._errors.items()]
             message = self._broken or next(iter(failed), "all consumers have ended")
         write_cancel(self._store, self._life, reason, message)
+        logger.info("no more rows are handed out: %s", message, extra=fields("cancelled", reason=reason))
 
     def _has_messages(self) -> bool:
         queue = self._run.queue(patience_seconds=0)

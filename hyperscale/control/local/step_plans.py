@@ -12,6 +12,7 @@ from hyperscale.control.rendered.pipeline_files import DATA_TYPES, Component, Jo
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError
 from hyperscale.node.places import is_auto
+from hyperscale.node.step_log import RUN_LOG, STEP
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,11 @@ def _command(
             component.command, known, where=f"{component.file}: command of job {job.name}", python=python
         ),
         folder=component.code,
-        environment=step_environment(environment, {"HYPERSCALE_SCRATCH": str(run.scratch)}, job.environment_variables),
+        environment=step_environment(
+            environment,
+            {"HYPERSCALE_SCRATCH": str(run.scratch), RUN_LOG: str(run.log), STEP: job.name},
+            job.environment_variables,
+        ),
         log=run.step_log(job.name),
         outputs=tuple(outputs.values()),
     )
