@@ -46,6 +46,29 @@ def test_a_value_is_one_argument_in_any_quotes_and_beside_any_text(first, second
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("value", ["a b", "*", "it's", '"', "$HOME", "a  b"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        """show "$(printf %s {a})\"""",
+        """show "$(printf %s "{a}")\"""",
+        """show "$(printf %s '{a}')\"""",
+        """show "$(printf %s "$(printf %s {a})")\"""",
+        """show "`printf %s {a}`\"""",
+        """(show {a})""",
+        """x=$((1 + 2)); show {a}""",
+        """# it's "done"\nshow {a}""",
+        """show {a} # it's""",
+        """x=a#b; show "{a}" """,
+        """x=\\ #b; show "{a}" """,
+        """x={a}#b; show "{a}" """,
+        """# it's a\\\nshow '{a}'""",
+    ],
+)
+def test_a_value_is_one_argument_in_commands_within_commands_and_behind_comments(command, value):
+    assert words(command, {"a": value}) == [value]
+
+
 @pytest.mark.parametrize("value", NASTY)
 @pytest.mark.parametrize("place", ["{a}", '"{a}"', "'{a}'", '\\"{a}', '"\\"{a}"', "it\\'s{a}", '"$(show {a})"'])
 def test_no_value_is_ever_run(value, place, tmp_path):

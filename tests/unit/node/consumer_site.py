@@ -57,7 +57,10 @@ class Site:
             process=name, life=options.get("life", 0), interval_seconds=0.05, clock=time.monotonic, started_at=0.0,
         )  # fmt: skip
         settings = WorkerSettings(
-            run_id="run", consumer=name, entry="activity_of_test:fit", command=None, code_folder=self.folder / "code",
+            run_id="run", consumer=name, command=None,
+            entry=None if "parallel_script" in options else "activity_of_test:fit",
+            parallel_script=options.get("parallel_script"),
+            code_folder=self.folder / "code",
             scratch=self.folder / "scratch" / name, key="id", input_folder=None,
             arguments={"base": 100}, mounts={"model": str(self.folder)},
             environment_variables=options.get("environment_variables", {"COLOUR": "blue"}),

@@ -187,6 +187,31 @@ def test_one_row_of_a_call_may_fail_by_an_exception_in_the_list(site):
     assert failed(site.outcomes()) == [1]
 
 
+def test_an_exception_in_the_list_is_an_attempt_of_its_row_as_one_that_is_raised(site):
+    source = """
+calls = {}
+def fit(rows, context):
+    results = []
+    for row, own in zip(rows, context.rows):
+        try:
+            if row["id"] in ("k1", "k2"):
+                raise (KeyError if row["id"] == "k1" else OSError)(f"{own.attempt}")
+            results.append(own.attempt)
+        except Exception as error:
+            results.append(error)
+    return results
+"""
+    site.seed(4)
+
+    site.run(source, rows_per_call=4, workers=1, max_attempts=3, no_retry_on=("KeyError",))
+
+    final, retried = site.outcome(1), site.outcome(2)
+    assert (final["attempts"], final["failure"]["type"]) == (1, "KeyError")
+    assert (retried["attempts"], retried["failure"]["type"], retried["failure"]["message"]) == (3, "OSError", "3")
+    assert [frame.partition(": ")[0] for frame in retried["failure"]["frames"]] == ["activity_of_test.py:8 fit"]
+    assert succeeded(site.outcomes()) == [0, 3]
+
+
 def test_a_runner_is_set_up_once_a_worker_and_torn_down(site):
     site.seed(30)
     source = (

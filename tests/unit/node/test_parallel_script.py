@@ -1,0 +1,74 @@
+"""The script of a parallel job in a worker: what it finds there, and what becomes of what it returns."""
+
+import pytest
+
+SEEN = """
+import os, sys
+def run(mini_batch, mini_batch_context):
+    seen = {"argv": sys.argv[1:], "name": os.path.basename(sys.argv[0]), "folder": os.path.basename(os.getcwd())}
+    return [{**seen, "index": mini_batch_context.minibatch_index} for _ in mini_batch.index]
+"""
+WITHOUT_PANDAS = "import sys\nsys.modules['pandas'] = None\n"
+
+
+def write_script(site, source, name="score.py"):
+    file = site.activity / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(source)
+    return name
+
+
+@pytest.mark.parametrize("name", ["score.py", "queue.py", "deep/batch-score.py"])
+def test_a_script_finds_its_arguments_whatever_its_name_is(site, name):
+    site.seed(4)
+
+    assert site.run("", parallel_script=write_script(site, SEEN, name), rows_per_call=4, workers=1) is None
+
+    results = [lines[0]["result"] for lines in site.outcomes().values()]
+    expected = {"argv": ["--base", "100"], "name": name.rpartition("/")[2], "folder": "activity", "index": 0}
+    assert results == [expected] * 4
+
+
+def test_without_pandas_the_consumer_says_what_to_add(site, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_PANDAS)
+    site.seed(1)
+
+    said = site.run(
+        "", parallel_script=write_script(site, SEEN), workers=1, environment_variables={"PYTHONPATH": str(tmp_path)}
+    )
+
+    assert said == (
+        "activity.parallel_script score.py: score.py cannot be imported: ModuleNotFoundError: rows reach a parallel "
+        "script as a pandas DataFrame: add pandas to the packages of environment (requirements or conda_file)"
+    )
+
+
+def test_an_init_that_fails_is_no_rows_fault(site):
+    site.seed(1)
+
+    said = site.run("", parallel_script=write_script(site, "def init(): 1 / 0\ndef run(batch): return []"), workers=1)
+
+    assert said.startswith("activity.parallel_script score.py: set_up of score.py failed: ZeroDivisionError: ")
+    assert "score.py:1 init" in said
+    assert site.outcomes() == {}
+
+
+def test_a_call_that_raises_is_repeated_row_by_row_and_its_files_are_dropped(site):
+    source = """
+from azureml_user.parallel_run import EntryScript
+def run(mini_batch):
+    open(f"{EntryScript().output_dir}/{len(mini_batch)}.txt", "w").close()
+    return [1 / (name != "k2") for name in mini_batch["id"]]
+"""
+    site.seed(4)
+
+    site.run("", parallel_script=write_script(site, source), rows_per_call=4, workers=1, max_attempts=1)
+
+    outcomes = {row: lines[0] for row, lines in site.outcomes().items()}
+    assert {row: line["outcome"] for row, line in outcomes.items()} == {
+        0: "succeeded", 1: "succeeded", 2: "failed", 3: "succeeded",
+    }  # fmt: skip
+    assert outcomes[2]["failure"]["type"] == "ZeroDivisionError"
+    assert sorted(name for name in site.store.names("outputs/")) == [
+        f"outputs/{name}/1.txt" for name in ("k0", "k1", "k3")
+    ]
