@@ -27,7 +27,7 @@ help:
 run: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale run
 
-test: $(VENV)/.has-test $(VENV)/.has-azurite
+test: $(VENV)/.has-test $(VENV)/.has-azurite $(VENV)/.has-editor
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
 
 lint: $(VENV)/.has-lint
@@ -68,6 +68,11 @@ $(VENV)/.has-%: pyproject.toml | $(BIN)/python
 $(VENV)/.has-azurite: tests/azurite/package-lock.json tests/azurite/install.py | $(BIN)/python
 	@echo 'Installing Azurite into $(VENV): half a minute the first time.'
 	$(BIN)/python tests/azurite/install.py
+	@touch $@
+
+# What editors check and complete YAML with: tests ask it what people will see.
+$(VENV)/.has-editor: tests/editor/package-lock.json tests/azurite/install.py | $(BIN)/python
+	$(BIN)/python tests/azurite/install.py tests/editor
 	@touch $@
 
 $(BIN)/python:

