@@ -39,6 +39,11 @@ class Input:
         return next(form for form in ("csv", "jsonl", "parquet", "files", "sweep") if getattr(self, form) is not None)
 
     @property
+    def key_column(self) -> str | None:
+        """Return the column of a message that names its rows, or None; a group is named by its values."""
+        return "group" if self.group_by else self.key
+
+    @property
     def place(self) -> str:
         """Return the path of the rows' file, or the pattern of `files`, as the user wrote it; a sweep has none."""
         return "" if self.form == "sweep" else str(getattr(self, self.form))

@@ -12,6 +12,7 @@ from hyperscale.control.reading.checking import CheckedExperiment, check_experim
 from hyperscale.control.reading.secret_variables import missing_secrets
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Activity
+from hyperscale.input_facts import InputFacts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(checked: CheckedExperiment) -> list[str]:
     experiment, facts, staged = checked.loaded.experiment, checked.facts, checked.staged
     upload = f"{counted(facts.upload_files, 'file')}, {size_text(facts.upload_bytes)}"
-    rows = f"{'~' * facts.estimated}{counted(facts.rows, 'row')}, {counted(len(facts.columns), 'column')}"
+    rows = f"{_counted_rows(facts)}, {counted(len(facts.columns), 'column')}"
     return [
         f"name    {experiment.name}",
         f"input   {experiment.input.place}: {rows} ({', '.join(facts.columns)})",
@@ -55,6 +56,12 @@ def _lines(checked: CheckedExperiment) -> list[str]:
         "",
         f"{checked.loaded.positions.file} is valid: {rows}.",
     ]
+
+
+def _counted_rows(facts: InputFacts) -> str:
+    if facts.grouped_records is None:
+        return f"{'~' * facts.estimated}{counted(facts.rows, 'row')}"
+    return f"{counted(facts.rows, 'group')} of {counted(facts.grouped_records, 'row')}"
 
 
 def _what(activity: Activity) -> str:
@@ -72,6 +79,7 @@ def _document(checked: CheckedExperiment) -> dict[str, Any]:
         "input": {
             "rows": facts.rows,
             "estimated": facts.estimated,
+            "grouped_records": facts.grouped_records,
             "columns": list(facts.columns),
             "row_bytes": facts.row_bytes,
             "hash": facts.input_hash,

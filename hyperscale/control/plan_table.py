@@ -47,7 +47,7 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     experiment = loaded.experiment
     compute = experiment.compute
     yield "experiment", f"{experiment.name} ({loaded.file.name})"
-    yield "rows", f"{plan.rows_text} in {counted(plan.messages, 'message')}"
+    yield "rows", f"{plan.rows_text}{_grouped(planned)} in {counted(plan.messages, 'message')}"
     yield "message", f"up to {counted(plan.rows_per_message, 'row')}, leased for {plan.lease_seconds:,} s"
     yield "workers", f"{plan.workers:,}, {plan.workers_per_node:,} on each node"
     kind = f" of {compute.size}, {compute.tier}"
@@ -68,6 +68,14 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     yield "render id", plan.render_id
     for note in plan.notes:
         yield "note", note
+
+
+def _grouped(planned: Planned) -> str:
+    records = planned.checked.facts.grouped_records
+    if records is None:
+        return ""
+    by = ", ".join(planned.checked.loaded.experiment.input.group_by)
+    return f", which are groups by {by} of {counted(records, 'row')} of the input,"
 
 
 def _is_serverless(plan: Plan) -> bool:

@@ -30,6 +30,7 @@ from hyperscale.node.kept_parts import PartKeepingStore
 from hyperscale.node.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
 from hyperscale.node.packing import numbered
 from hyperscale.node.places import is_remote
+from hyperscale.node.readers import content_hash
 from hyperscale.node.result_columns import text_of
 from hyperscale.node.stores import Store
 from hyperscale.row_set import RowSet
@@ -153,6 +154,13 @@ def _check_input(run: RunFolder, seed: SeedRecord, checked: CheckedExperiment) -
     now = checked.facts.input_hash
     if now is not None and now != seed.input_hash:
         source = checked.loaded.experiment.input
+        if content_hash(now) == content_hash(seed.input_hash):
+            is_grouped = seed.input_hash != content_hash(seed.input_hash)
+            were = f"groups by {', '.join(seed.columns[:-1])}" if is_grouped else "no groups"
+            raise RunStateError(
+                f"the rows of run {run.run_id} were {were}: input.group_by is another now",
+                hint="put input.group_by back as it was, or start a new run: rows are known by their place",
+            )
         raise RunStateError(
             f"the input {getattr(source, source.form)} has changed since run {run.run_id}: "
             f"its SHA-256 is {now[:12]}..., it was {seed.input_hash[:12]}...",
@@ -186,7 +194,7 @@ def _with_failures(where: Where, rows: RowSet, lineage: Sequence[Generation]) ->
 def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
     """Return the rows of the input that have one of the keys."""
     source = checked.loaded.experiment.input
-    if source.key is None:
+    if source.key_column is None:
         raise ExperimentError(
             "--where key=...: the rows have no keys", hint="input.key names the column that holds them"
         )
@@ -196,7 +204,7 @@ def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
             hint="name the rows: --where rows=100-200,300",
         )
     rows = open_input(checked.loaded)
-    column = rows.columns.index(source.key)
+    column = rows.columns.index(source.key_column)
     found = {
         text_of(values[column]): row_index
         for batch in numbered(rows.batches(_BATCH_ROWS))
@@ -204,5 +212,5 @@ def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
         if text_of(values[column]) in where.keys
     }
     for key in sorted(where.keys - found.keys()):
-        raise ExperimentError(f"--where key={key}: no row of the input has that {source.key}")
+        raise ExperimentError(f"--where key={key}: no row of the input has that {source.key_column}")
     return RowSet.of(found.values())

@@ -24,8 +24,9 @@ class NodeRunner:
     """An activity with something to load once: subclass it, and name it in `activity.entry`.
 
     `set_up` runs once in each worker, before its first row; `run` once a call; `tear_down` when the worker leaves
-    in good order. `run` gets a row (a dict), or a list of rows when `rows_per_call` is more than 1, and returns the
-    result, or a list of as many results. `run` and `set_up` may leave out the context, and each may be async.
+    in good order. `run` gets a row (a dict) and returns its result; or a list of rows and returns as many results, when
+    `rows_per_call` is more than 1; or all rows of a group, of which it returns one result, when there is `group_by`.
+    `run` and `set_up` may leave out the context, and each may be async.
     """
 
     def set_up(self, context: Context) -> None:
@@ -52,7 +53,7 @@ class Context:
     Attributes:
         run_id: the run.
         row_index: the row's place in the input, from 0; None in set_up.
-        key: the row's value in the key column, or None.
+        key: the row's value in the key column, or None; of a group its values, as a line of CSV.
         attempt: which try of the row this is, from 1.
         worker_index: which worker of its node this is, from 0.
         arguments: `activity.arguments`.
@@ -61,6 +62,7 @@ class Context:
         logger: what it logs goes where the worker's prints go.
         gpu: the GPUs that the worker sees, as CUDA_VISIBLE_DEVICES names them ("0", or "0,2"); None if it sees none.
         rows: one context a row, when the call has several.
+        group: of a group of records (`input.group_by`) the values that they have in common, by column; else None.
     """
 
     run_id: str
@@ -74,6 +76,7 @@ class Context:
     key: str | None = None
     attempt: int = 1
     rows: Sequence[Context] = ()
+    group: Mapping[str, Any] | None = None
     _outputs: Path | None = field(default=None, repr=False)
 
     @property
@@ -127,7 +130,7 @@ class Context:
 
     def shared(self) -> Context:
         """Return what all rows of the worker have in common."""
-        return replace(self, row_index=None, key=None, attempt=1, rows=(), _outputs=None)
+        return replace(self, row_index=None, key=None, attempt=1, rows=(), group=None, _outputs=None)
 
 
 def drop_outputs(context: Context) -> None:

@@ -52,7 +52,7 @@ def collect(
         lineage: the run, behind those that it is a retry of: their rows are in the tables too. Its store takes
             results.parquet, results.csv, failures.csv and joblog.tsv.
         experiment: says which formats, and whether input columns stand beside results.
-        rows: the input, to be read once more.
+        rows: the input as tables have it, to be read once more.
         work_folder: an empty folder with room for the ledger and the tables.
 
     Raises:

@@ -47,9 +47,9 @@ class SeedRecord:
     Attributes:
         seed_id: the seeding whose messages count.
         rows, batches: how many.
-        columns: of the input, in order.
+        columns: of the input as tables have it, in order.
         types: column to "integer", "number", "boolean" or "string".
-        key: the column that names rows, or None.
+        key: the column of messages that names rows, or None.
         input_hash: SHA-256 of the input, hexadecimal.
         seconds: how long seeding took.
         selection: which rows, when not all of the input.

@@ -131,7 +131,7 @@ def open_events(url: str, experiment: NodeExperiment, run_id: str, counts: Reque
     """Return what sends the events of a consumer whose queue is at `url`; None where there are no event queues."""
     if not _has_event_queues(url, experiment):
         return None
-    return Events(_queues(url, experiment.name, counts), run_id=run_id, key=experiment.input.key)
+    return Events(_queues(url, experiment.name, counts), run_id=run_id, key=experiment.input.key_column)
 
 
 def make_event_queues(url: str, experiment: NodeExperiment, counts: RequestCounts) -> None:

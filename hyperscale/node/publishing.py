@@ -117,7 +117,7 @@ def _collect(
             "the input has changed since its rows were seeded: results cannot be put beside their rows",
             hint="put the input back as it was, then go on with --resume: no row that is done is lost",
         )
-    rows = open_rows(experiment.input, input_path)
+    rows = open_rows(experiment.input, input_path).in_tables
     return collect(lineage=lineage, experiment=experiment, rows=rows, work_folder=work_folder)
 
 

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Input
 from hyperscale.node.csv_rows import CsvRows
 from hyperscale.node.file_rows import FileRows, split_glob
+from hyperscale.node.grouped_rows import GroupedRows
 from hyperscale.node.json_rows import JsonRows
 from hyperscale.node.rows import Rows
 
-__all__ = ["FileRows", "Rows", "input_hash", "listing_hash", "open_rows", "split_glob"]
+__all__ = ["Rows", "content_hash", "input_hash", "open_rows", "split_glob"]
 
 _READ_BYTES = 1024 * 1024
 
+#: Of `files`: path below the fixed folder, and size in bytes.
+Listing = Sequence[tuple[str, int]]
 
-def open_rows(source: Input, path: Path) -> Rows:
+
+def open_rows(source: Input, path: Path, listed: Listing | None = None) -> Rows:
     """Return the rows of `source`.
 
     Args:
         source: what experiment.yaml says of the input.
         path: of the file, or of the fixed folder of the pattern of `files` (`split_glob`).
+        listed: of `files`, what was found by somebody who has looked already; the folder need not be there then.
 
     Raises:
         ExperimentError: when there is nothing to read, or its columns are not those that `source` names.
     """
+    if source.group_by:
+        return GroupedRows(_open_records(replace(source, limit=None), path, listed), source.group_by, source.limit)
+    return _open_records(source, path, listed)
+
+
+def _open_records(source: Input, path: Path, listed: Listing | None) -> Rows:
     if source.form == "csv":
         return CsvRows(source, path)
     if source.form == "files":
-        return FileRows(source, path)
+        return FileRows(source, path, listed)
     if source.form == "jsonl":
         return JsonRows(source, path)
     if source.form == "parquet":
@@ -41,16 +54,34 @@ def open_rows(source: Input, path: Path) -> Rows:
     raise ExperimentError(f"input.{source.form} is not available yet in this version")
 
 
-def input_hash(source: Input, path: Path) -> str:
-    """Return the SHA-256 of what `open_rows` reads, hexadecimal.
+def input_hash(source: Input, path: Path, listed: Listing | None = None) -> str:
+    """Return the SHA-256 of what `open_rows` reads, hexadecimal; the arguments are the same.
 
-    Of a file it is that of its bytes; of `files`, that of the lines `path<tab>size`, sorted by path.
+    Of a file it is that of its bytes; of `files`, that of the lines `path<tab>size`, sorted by path. Which rows these
+    are depends on `group_by` too: its own hash stands behind that of the content, and a hyphen.
 
     Raises:
         ExperimentError: when there is nothing to read.
     """
-    if source.form == "files":
-        return listing_hash(FileRows(source, path).found)
+    content = _listing_hash(source, path, listed) if source.form == "files" else _file_hash(source, path)
+    if not source.group_by:
+        return content
+    return f"{content}-{hashlib.sha256(json.dumps(source.group_by).encode()).hexdigest()}"
+
+
+def content_hash(digest: str) -> str:
+    """Return the part of an `input_hash` that is of the content of the input alone."""
+    return digest.partition("-")[0]
+
+
+def _listing_hash(source: Input, path: Path, listed: Listing | None) -> str:
+    digest = hashlib.sha256()
+    for name, size in FileRows(source, path, listed).found:
+        digest.update(f"{name}\t{size}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _file_hash(source: Input, path: Path) -> str:
     digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:
@@ -58,12 +89,4 @@ def input_hash(source: Input, path: Path) -> str:
                 digest.update(content)
     except OSError as error:
         raise ExperimentError(f"the input {source.place} cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
-
-
-def listing_hash(found: Iterable[tuple[str, int]]) -> str:
-    """Return the hash of an input of files: path and size of each, sorted by path."""
-    digest = hashlib.sha256()
-    for name, size in found:
-        digest.update(f"{name}\t{size}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

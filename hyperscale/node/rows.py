@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -39,6 +39,16 @@ class Rows(ABC):
     columns: tuple[str, ...]
     types: dict[str, str]
 
+    @property
+    def records(self) -> Rows:
+        """The single records that the rows consist of: the rows themselves, unless they are groups."""
+        return self
+
+    @property
+    def in_tables(self) -> Rows:
+        """The rows as they stand beside results: as they are, unless they are groups."""
+        return self
+
     def batches(self, size: int) -> Iterator[list[list[Any]]]:
         """Yield the rows, at most `size` at a time and `input.limit` in all.
 
@@ -59,9 +69,10 @@ class Rows(ABC):
 
 def column_problems(source: Input, columns: Sequence[str], file: str) -> list[Problem]:
     """Return a problem for each column that `source` names and `columns` lacks; its path is that of the key."""
-    named: Mapping[str, str] = {f"input.columns.{name}": name for name in source.columns}
-    if source.key is not None:
-        named = {"input.key": source.key, **named}
+    named: dict[str, str] = {} if source.key is None else {"input.key": source.key}
+    named |= {f"input.columns.{name}": name for name in source.columns}
+    if source.group_by:
+        named |= {f"input.group_by.{number}": name for number, name in enumerate(source.group_by)}
     return [
         Problem(file, 1, 0, path, f"{file} has no column {name!r}{_among(name, columns)}")
         for path, name in named.items()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.experiment import NodeExperiment
+from hyperscale.experiment import Input, NodeExperiment
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.node import failure_table
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.failure_groups import FailureGroups
+from hyperscale.node.grouped_rows import group_key
 from hyperscale.node.joblog import JobLog
 from hyperscale.node.result_columns import Column, cell, placed, rows_of, text_of
 from hyperscale.node.result_files import CsvFile, ParquetFile, TableFile
@@ -47,7 +48,7 @@ class RunTables:
         inputs = tuple(Column(name, seed.types.get(name, "string")) for name in seed.columns)
         self._result_kinds = [(column.name, column.type) for column in results]
         self._inputs = inputs
-        self._key = seed.columns.index(seed.key) if seed.key else None
+        self._key_of = _key_of(experiment.input, seed.columns)
         self._include_input = experiment.output.include_input
         columns = _result_table(inputs, results, include_input=self._include_input)
         self._tables = [_Chunks(file(folder / name, columns)) for name, file in formats]
@@ -65,7 +66,7 @@ class RunTables:
             values: of the input's columns.
             size_bytes: about what the outcome takes.
         """
-        key = None if self._key is None else text_of(values[self._key])
+        key = self._key_of(values)
         self._log.add(outcome, key)
         if outcome["outcome"] != SUCCEEDED:
             failure = outcome.get("failure") or {}
@@ -127,6 +128,16 @@ def _result_table(inputs: Sequence[Column], results: Sequence[Column], *, includ
     names = placed([column.name for column in results], "result_", taken)
     own = tuple(Column(name, column.type) for name, column in zip(names, results, strict=True))
     return RESERVED + (beside if include_input else ()) + own
+
+
+def _key_of(source: Input, columns: Sequence[str]) -> Callable[[Sequence[Any]], str | None]:
+    """Return what names a row by its values: those of a group but for its number of records, or its key."""
+    if source.group_by:
+        return lambda values: group_key(tuple(values[:-1]))
+    if source.key is None:
+        return lambda _: None
+    column = columns.index(source.key)
+    return lambda values: text_of(values[column])
 
 
 def _activity_name(experiment: NodeExperiment) -> str:

@@ -83,7 +83,7 @@ def seed_rows(
         digest = input_hash(source, path)
         record = read_seed(store)
         if record is None:
-            record = _seed_all(job, seed_id, source.key, digest, clock, selection)
+            record = _seed_all(job, seed_id, source.key_column, digest, clock, selection)
         else:
             _check_same_input(record, digest)
             if resumes and resumes[-1].seed_id is not None:
@@ -131,12 +131,13 @@ def _seed_all(
             f"the input ends before the last of {selection.rows:,} selected rows: {rows:,} of them are in it",
             hint="input.limit must let in all rows that were selected",
         )
+    in_tables = job.rows.in_tables
     record = SeedRecord(
         seed_id=seed_id,
         rows=rows,
         batches=batch_count,
-        columns=tuple(job.rows.columns),
-        types=dict(job.rows.types),
+        columns=tuple(in_tables.columns),
+        types=dict(in_tables.types),
         key=key,
         input_hash=digest,
         seconds=clock() - started_at,
@@ -159,7 +160,7 @@ def _seed_missing(job: _Job, record: SeedRecord, resume: Resume, seed_id: str) -
     job.queue.create()
     batches = numbered(job.rows.batches(job.rows_per_message))
     missing = chosen(batches, tally.missing_rows, size=job.rows_per_message)
-    _put(job, pack(missing, run_id=job.run_id, seed_id=seed_id, columns=record.columns))
+    _put(job, pack(missing, run_id=job.run_id, seed_id=seed_id, columns=tuple(job.rows.columns)))
 
 
 def _put(job: _Job, messages: Iterable[Packed]) -> tuple[int, int]:

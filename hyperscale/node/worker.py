@@ -68,7 +68,7 @@ def _serve() -> int:
     between.settle()
     gc.freeze()  # what set_up has loaded stays: a model is not looked through again and again while rows go by
     answering.send(wire.pack_line(wire.READY, ""))
-    contexts = RowContexts(context, start["key"], start["input_folder"])
+    contexts = RowContexts(context, start["key"], start["input_folder"], is_grouped=start["is_grouped"])
     if start["concurrency"] > 1:
         from hyperscale.node.calls_in_flight import CallsInFlight
 

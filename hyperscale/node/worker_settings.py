@@ -21,7 +21,8 @@ class WorkerSettings:
         entry, command, parallel_script: which of the three the activity is; the others are None.
         code_folder: the staged code: `hyperscale/` and `activity/`.
         scratch: each worker makes a folder of its own in it.
-        key: the column that names rows, if any.
+        key: the column of messages that names rows, if any.
+        is_grouped: rows are groups of records, and arrive as lists.
         input_folder: where a row's relative `path` is, for an input of files; messages carry relative names.
         concurrency: calls in flight in one worker; above 1 the activity is async, and calls have one row.
         set_up_timeout_seconds, timeout_seconds: of the start, and of one call.
@@ -50,6 +51,7 @@ class WorkerSettings:
     log_level: str
     logs: str
     adopts_orphans: bool
+    is_grouped: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     gpus: Sequence[str] = ()
     parallel_script: str | None = None
@@ -99,6 +101,7 @@ class WorkerSettings:
             "activity_folder": str(self.activity_folder),
             "input_folder": None if self.input_folder is None else str(self.input_folder),
             "key": self.key,
+            "is_grouped": self.is_grouped,
             "is_given_lists": self.rows_per_call > 1 or self.parallel_script is not None,
             "concurrency": self.concurrency,
             "timeout_seconds": self.timeout_seconds,

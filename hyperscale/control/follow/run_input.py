@@ -18,7 +18,7 @@ from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.experiment import Input
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.places import is_remote
-from hyperscale.node.readers import input_hash
+from hyperscale.node.readers import content_hash, input_hash
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]
         return
     with tempfile.TemporaryDirectory(prefix="hyperscale-input-") as folder:
         path = Path(folder) / "input"
-        if source.form == "files" or not _download(found, seed.input_hash, path):
+        if source.form == "files" or not _download(found, content_hash(seed.input_hash), path):
             raise RunStateError(
                 f"the input of run {found.run_id} is not there any more as it was seeded: its outcomes cannot be put "
                 "beside their rows",

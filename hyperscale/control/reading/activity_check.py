@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hyperscale.control.reading.entry_point import Definition, DefinitionError, find_definition
+from hyperscale.control.reading.group_check import group_problems
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.script_check import script_problems
 from hyperscale.control.rendered.environments import node_environment
@@ -21,7 +22,7 @@ def check_activity(loaded: LoadedExperiment) -> tuple[Problem, ...]:
     Raises:
         ExperimentError: when something is missing, lies outside the experiment's folder, or may not travel.
     """
-    problems = list(_environment_problems(loaded))
+    problems = [*_environment_problems(loaded), *group_problems(loaded)]
     warnings: list[Problem] = []
     code = code_folder(loaded)
     message = _folder_problem(loaded, code)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from hyperscale import names
+from hyperscale.control.reading.group_check import refuse_large_groups
 from hyperscale.control.reading.loading import LoadedExperiment
+from hyperscale.control.reading.positions import ValuePath
 from hyperscale.control.reading.row_check import MAX_SHOWN_ROWS, RowCheck, check_rows
 from hyperscale.control.reading.schema_check import BrokenSchemaError, RowSchema
 from hyperscale.control.remote.remote_data import Beginning
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.input_facts import InputFacts
 from hyperscale.node.cells import numeric_type
-from hyperscale.node.readers import FileRows, Rows, input_hash, listing_hash, open_rows, split_glob
+from hyperscale.node.readers import Rows, input_hash, open_rows, split_glob
 from hyperscale.node.rows import listed
 from hyperscale.suggestions import did_you_mean
 from hyperscale.uris import is_uri
@@ -40,12 +42,13 @@ def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ..
         message = f"the input of {loaded.positions.file} cannot be used"
         raise ExperimentError(message, problems=loaded.positions.sorted(problems))
     try:
-        checked = check_rows(rows, loaded.experiment.input, row_schema)
+        checked = check_rows(rows.records, loaded.experiment.input, row_schema)
     except BrokenSchemaError as error:
         problem = loaded.positions.problem(("input", "row_schema"), str(error))
         raise ExperimentError(f"the rows of {_name(loaded)} cannot be checked", problems=[problem]) from error
     _refuse_bad_rows(checked, _name(loaded))
-    return _facts(loaded, rows, checked), tuple(_warnings(loaded, rows, checked))
+    refuse_large_groups(loaded, checked.groups)
+    return _facts(loaded, rows.records, checked), tuple(_warnings(loaded, rows.records, checked))
 
 
 def input_path(loaded: LoadedExperiment) -> Path:
@@ -62,10 +65,12 @@ def open_input(loaded: LoadedExperiment) -> Rows:
     Raises:
         ExperimentError: when there is nothing to read, or its columns are not those that the experiment names.
     """
-    source, remote = loaded.experiment.input, loaded.remote.get("input")
-    if remote is not None and remote.listing is not None:
-        return FileRows(source, input_path(loaded), remote.listing)
-    return open_rows(source, input_path(loaded))
+    return open_rows(loaded.experiment.input, input_path(loaded), _listing(loaded))
+
+
+def _listing(loaded: LoadedExperiment) -> Sequence[tuple[str, int]] | None:
+    remote = loaded.remote.get("input")
+    return remote.listing if remote is not None else None
 
 
 def _name(loaded: LoadedExperiment) -> str:
@@ -110,7 +115,9 @@ def _opened(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None:
 def placed(loaded: LoadedExperiment, problem: Problem) -> Problem:
     """Return a reader's problem where it can be mended: in the experiment's file if that names it."""
     if problem.path:
-        path = tuple(problem.path.split(".", 2))
+        path: ValuePath = tuple(problem.path.split(".", 2))
+        if path[1] == "group_by":
+            return loaded.positions.problem((*path[:2], int(path[2])), problem.message)
         return loaded.positions.problem(path, problem.message, at_key=len(path) > 2)
     if problem.line == 0 and loaded.experiment.input.form == "files":
         return loaded.positions.problem(("input", "files"), problem.message)
@@ -150,17 +157,16 @@ def _refuse_bad_rows(checked: RowCheck, file: str) -> None:
 
 
 def _facts(loaded: LoadedExperiment, rows: Rows, checked: RowCheck) -> InputFacts:
-    source, remote = loaded.experiment.input, loaded.remote.get("input")
     sizes = _upload_sizes(loaded)
-    listing = remote.listing if remote is not None else None
     return InputFacts(
-        rows=checked.rows,
+        rows=checked.groups.count if checked.groups else checked.rows,
         estimated=False,
-        row_bytes=checked.row_bytes,
+        row_bytes=checked.groups.mean if checked.groups else checked.row_bytes,
         columns=rows.columns,
-        input_hash=input_hash(source, input_path(loaded)) if listing is None else listing_hash(listing),
+        input_hash=input_hash(loaded.experiment.input, input_path(loaded), _listing(loaded)),
         upload_bytes=sum(sizes),
         upload_files=len(sizes),
+        grouped_records=checked.groups.records if checked.groups else None,
     )
 
 

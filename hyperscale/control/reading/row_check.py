@@ -14,6 +14,7 @@ from hyperscale.control.reading.schema_messages import shown
 from hyperscale.errors import Problem
 from hyperscale.experiment import Input
 from hyperscale.node.cells import numeric_type
+from hyperscale.node.grouped_rows import GroupBytes
 from hyperscale.node.rows import Batch, Rows
 
 #: So many bad rows are told one by one; of the others only the count.
@@ -34,6 +35,7 @@ class RowCheck:
         problems: of the first `MAX_SHOWN_ROWS` bad rows, in the order of the input.
         row_bytes: mean size of a row as a JSON array, in bytes.
         numeric: text columns that hold nothing but numbers, with the type they could have.
+        groups: that the rows make, when they do.
     """
 
     rows: int
@@ -41,10 +43,11 @@ class RowCheck:
     problems: tuple[Problem, ...]
     row_bytes: float
     numeric: dict[str, str]
+    groups: GroupBytes | None = None
 
 
 def check_rows(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCheck:
-    """Return what is wrong with `rows`, and what they are like.
+    """Return what is wrong with `rows`, the single records of an input, and what they are like.
 
     Raises:
         BrokenSchemaError: when `row_schema` turns out not to be applicable.
@@ -53,6 +56,7 @@ def check_rows(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCh
     bad = _BadRows()
     sizes = _Sizes()
     numbers = _Numbers(rows, source)
+    groups = GroupBytes(rows, source.group_by, source.limit) if source.group_by else None
     key = rows.columns.index(source.key) if source.key is not None else None
     count = 0
     with KeyIndex() as keys:
@@ -63,6 +67,8 @@ def check_rows(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCh
             bad.close_batch()
             sizes.add(batch.rows)
             numbers.add(batch.rows)
+            if groups is not None:
+                groups.add(batch.rows)
             if key is not None:
                 keys.add([row[key] for row in batch.rows])
         count += bad.waiting_rows
@@ -74,7 +80,7 @@ def check_rows(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCh
     if count == 0 and not bad.count:
         bad.add(Problem(file, 0, 0, "", "has a header but no rows" if source.form == "csv" else "has no rows"))
         bad.close_batch()
-    return RowCheck(count, bad.count, tuple(bad.problems), sizes.mean, numbers.columns)
+    return RowCheck(count, bad.count, tuple(bad.problems), sizes.mean, numbers.columns, groups)
 
 
 class _BadRows:
@@ -138,7 +144,7 @@ class _Numbers:
     """Which text columns have held nothing but numbers so far."""
 
     def __init__(self, rows: Rows, source: Input) -> None:
-        kinds = {*source.columns, source.key}
+        kinds = {*source.columns, source.key, *source.group_by}
         self._indices = {name: index for index, name in enumerate(rows.columns) if name not in kinds}
         self._is_csv = source.form == "csv"
         self._kinds: dict[str, str] = {}

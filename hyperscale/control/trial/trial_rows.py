@@ -27,7 +27,9 @@ def with_trial_rows(checked: CheckedExperiment, count: int, seed: int) -> Checke
     if facts.input_hash is None:
         raise PlanError("a trial chooses rows, and the input was not read", hint="leave input.rows out")
     rows = open_input(checked.loaded)
-    longest = longest_row(rows.batches(_BATCH_ROWS), _measure(rows.columns, form=source.form))
+    longest = longest_row(
+        rows.batches(_BATCH_ROWS), _measure(rows.columns, is_file=source.form == "files" and not source.group_by)
+    )
     chosen = RowSet.of(choose(facts.rows, longest, count, random.Random(seed)))  # noqa: S311 (no secret)
     return with_selected(checked, SelectedRows(Selection(chosen.count, facts.input_hash, (), None, None), chosen))
 
@@ -57,9 +59,9 @@ def longest_row(batches: Iterable[Sequence[Sequence[Any]]], measure: Callable[[S
     return longest
 
 
-def _measure(columns: Sequence[str], *, form: str) -> Callable[[Sequence[Any]], int]:
+def _measure(columns: Sequence[str], *, is_file: bool) -> Callable[[Sequence[Any]], int]:
     """Return what measures a row: a file by its size, another by what it takes in a message."""
-    if form == "files":
+    if is_file:
         size = columns.index("size")
         return lambda values: int(values[size])
     return lambda values: len(json.dumps(values))

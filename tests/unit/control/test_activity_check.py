@@ -17,9 +17,9 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def loaded(folder: Path, activity: str, more: str = "") -> LoadedExperiment:
+def loaded(folder: Path, activity: str, more: str = "", source: str = "csv: grid.csv") -> LoadedExperiment:
     file = folder / "experiment.yaml"
-    file.write_text(f"name: digits\ninput: {{csv: grid.csv}}\nactivity: {{{activity}}}\n{more}", encoding="utf-8")
+    file.write_text(f"name: digits\ninput: {{{source}}}\nactivity: {{{activity}}}\n{more}", encoding="utf-8")
     return load_experiment(file)
 
 
@@ -250,3 +250,24 @@ def test_packages_that_nodes_could_not_install_are_told_before_anything_is_rende
 
     assert len(said) == 1
     assert said[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("activity", "message"),
+    [
+        (
+            "entry: sweep:fit, rows_per_call: 8",
+            "experiment.yaml:3:45: activity.rows_per_call: a group is one call (input.group_by), "
+            "activity.rows_per_call is 8; remove it",
+        ),
+        (
+            'command: "echo {store}"',
+            "experiment.yaml:3:21: activity.command: a command is run for one row at a time, and input.group_by makes "
+            "groups; name a function: entry",
+        ),
+    ],
+)
+def test_what_takes_single_rows_does_not_go_with_groups(folder: Path, activity: str, message: str):
+    (folder / "src" / "sweep.py").write_text("def fit(rows): return 1")
+
+    assert problems(loaded(folder, activity, source="csv: grid.csv, group_by: [store]")) == [message]

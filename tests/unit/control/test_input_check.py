@@ -169,3 +169,52 @@ def test_names_that_a_command_line_cannot_hold_are_told_before_anything_is_rende
 
     assert [problem.path for problem in caught.value.problems] == ["input.csv", "mounts.model"]
     assert '"bob\'s.csv" is no name of a file or folder of the input' in str(caught.value.problems[0])
+
+
+def test_the_facts_of_groups_are_of_groups_and_checks_are_of_records(tmp_path: Path):
+    (tmp_path / "sales.csv").write_text("store,sold\na,1\nb,2\na,3\n")
+    experiment = loaded(tmp_path, "csv: sales.csv, columns: {sold: integer}, group_by: [store]")
+
+    facts, warnings = check_input(experiment)
+
+    group = '["a",{"group":{"store":"a"},"columns":["store","sold"],"records":[["a",1],["a",3]]}]'
+    assert (facts.rows, facts.grouped_records) == (2, 3)
+    assert facts.columns == ("store", "sold")
+    assert facts.row_bytes == len(group) - len(',["a",3]') / 2
+    assert warnings == ()
+
+
+def test_a_limit_of_groups_counts_the_records_of_those_alone(tmp_path: Path):
+    (tmp_path / "sales.csv").write_text("store\na\nb\na\nc\nb\n")
+
+    facts, _ = check_input(loaded(tmp_path, "csv: sales.csv, group_by: [store], limit: 2"))
+
+    assert (facts.rows, facts.grouped_records) == (2, 4)
+
+
+def test_records_of_groups_are_checked_one_by_one(tmp_path: Path):
+    (tmp_path / "sales.csv").write_text("store,sold\na,1\nb,x\na,300\n")
+    (tmp_path / "row.json").write_text(json.dumps({"properties": {"sold": {"maximum": 100}}}))
+    source = "csv: sales.csv, columns: {sold: integer}, row_schema: row.json, group_by: [store]"
+
+    with pytest.raises(ExperimentError, match=r"2 of 3 rows of sales\.csv are wrong") as caught:
+        check_input(loaded(tmp_path, source))
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "sales.csv:3: sold: 'x' is not an integer",
+        "sales.csv:4: sold: 300 is out of bounds, expected at most 100",
+    ]
+
+
+def test_a_group_that_no_message_and_no_store_takes_is_refused_with_its_values(tmp_path: Path):
+    with (tmp_path / "sales.csv").open("w") as stream:
+        stream.write("store,brand,text\nb,y,small\n")
+        stream.writelines(f"a,x,{'t' * 14_000_000}\n" for _ in range(5))
+
+    with pytest.raises(ExperimentError, match=r"1 group of sales\.csv is too large") as caught:
+        check_input(loaded(tmp_path, "csv: sales.csv, group_by: [store, brand]"))
+
+    assert [str(problem).replace(f"{tmp_path}/", "") for problem in caught.value.problems] == [
+        "experiment.yaml:2:35: input.group_by: the group store='a', brand='x' takes 70,000,155 bytes, 67,108,864 are "
+        "allowed: group by one more column, or keep large values in files"
+    ]
