@@ -13,7 +13,7 @@ from hyperscale.node.activity import Activity, Context, nothing, with_context
 from hyperscale.node.entry_script import EntryScript, offer_entry_script
 from hyperscale.node.importing import add_to_path, import_file
 from hyperscale.node.mini_batch import MiniBatchContext, check_pandas, file_paths, frame_of
-from hyperscale.node.returned import read_returned, results_of_rows
+from hyperscale.node.returned import read_returned, result_of_group, results_of_rows
 from hyperscale.program_arguments import OUTPUTS, mount_place, program_arguments
 
 #: The mount that is a script's model: parallel jobs and endpoints name its folder in this variable.
@@ -79,14 +79,22 @@ class _Calls:
         self._run, self._outputs, self._batch_of = run, outputs, batch_of
         self._error_on_missing = error_on_missing
 
-    def run(self, rows: Sequence[Mapping[str, Any]], context: Context) -> list[Any]:
-        """Return a result for each of the `rows` of a call; an exception stands for a row that has failed."""
+    def run(self, rows: Sequence[Mapping[str, Any]], context: Context) -> Any:
+        """Return a result for each of the `rows` of a call, or the one of a group.
+
+        An exception stands for a row that has failed.
+        """
         self._drop_outputs()  # of a call that failed
-        contexts = context.rows
-        returned = self._run(self._batch_of(rows), MiniBatchContext(contexts[0].row_index or 0))
-        results = results_of_rows(read_returned(returned), len(rows), error_on_missing=self._error_on_missing)
-        self._keep_outputs(next((own for own, result in zip(contexts, results, strict=True)
-                                 if not isinstance(result, Exception)), contexts[0]))  # fmt: skip
+        first = context if context.group is not None else context.rows[0]
+        about = MiniBatchContext(first.row_index or 0, dict(context.group or {}))
+        returned = read_returned(self._run(self._batch_of(rows), about))
+        if context.group is not None:
+            result = result_of_group(returned, error_on_missing=self._error_on_missing)
+            self._keep_outputs(context)
+            return result
+        results = results_of_rows(returned, len(rows), error_on_missing=self._error_on_missing)
+        good = (own for own, result in zip(context.rows, results, strict=True) if not isinstance(result, Exception))
+        self._keep_outputs(next(good, first))
         return results
 
     def _drop_outputs(self) -> None:

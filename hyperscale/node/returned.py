@@ -70,6 +70,17 @@ def results_of_rows(returned: Returned, rows: int, *, error_on_missing: bool) ->
     return [lines_of(results), *[None] * (rows - 1)]
 
 
+def result_of_group(returned: Returned, *, error_on_missing: bool) -> list[dict[str, Any]]:
+    """Return the one result of a group: a line for each that was returned.
+
+    Raises:
+        ResultError: when there is none, and `error_on_missing` asks for one.
+    """
+    if error_on_missing and not returned.results:
+        raise ResultError("run returned no result for this group")
+    return lines_of(returned.results)
+
+
 def lines_of(results: Sequence[Any]) -> list[dict[str, Any]]:
     """Return results as lines of one row: dicts of columns."""
     lines: list[dict[str, Any]] = []

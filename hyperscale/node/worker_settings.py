@@ -67,6 +67,11 @@ class WorkerSettings:
         """Return how many rows a worker holds at least, if there are: while it has half of them it is busy."""
         return self.rows_per_call if self.concurrency == 1 else 2 * self.concurrency
 
+    @property
+    def is_given_lists(self) -> bool:
+        """Return whether a call has a list of rows, and one result for each; a group has one for all of its records."""
+        return not self.is_grouped and (self.rows_per_call > 1 or self.parallel_script is not None)
+
     @cached_property
     def hidden(self) -> HiddenValues:
         """Return what must not stand in anything that is kept of what the activity says."""
@@ -102,7 +107,7 @@ class WorkerSettings:
             "input_folder": None if self.input_folder is None else str(self.input_folder),
             "key": self.key,
             "is_grouped": self.is_grouped,
-            "is_given_lists": self.rows_per_call > 1 or self.parallel_script is not None,
+            "is_given_lists": self.is_given_lists,
             "concurrency": self.concurrency,
             "timeout_seconds": self.timeout_seconds,
             "arguments": dict(self.arguments),

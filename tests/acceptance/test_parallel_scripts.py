@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -61,6 +62,32 @@ def run(mini_batch):
     assert list(mini_batch.index) == list(range(len(mini_batch)))
     mini_batch["sure"] = mini_batch["chance"].astype(float) * 2
     return mini_batch.loc[mini_batch["sure"] > 1, ["sure"]]
+"""
+#: One model for each store and brand; what is left of a group is told in its name.
+MANY_MODELS = """
+import argparse
+import os
+
+import pandas as pd
+
+
+def init():
+    global folder
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models")
+    folder = parser.parse_known_args()[0].models
+
+
+def run(mini_batch, mini_batch_context):
+    if not isinstance(mini_batch, pd.DataFrame):
+        raise TypeError("not a DataFrame")
+    store, brand = (mini_batch_context.partition_key_value[name] for name in ("store", "brand"))
+    weeks = mini_batch.sort_values("week").reset_index(drop=True)
+    if weeks["sold"].isna().any():
+        raise ValueError(f"{store} {brand}: weeks are missing")
+    weeks["expected"] = weeks["sold"].mean()
+    weeks.to_csv(os.path.join(folder, f"{store}_{brand}.csv"), index=False)
+    return weeks[["week", "expected"]]
 """
 
 
@@ -147,3 +174,28 @@ def test_the_page_shows_the_example_as_it_is(repository: Path, name: str):
     (shown,) = [block for block in re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if block in text]
 
     assert len(shown.splitlines()) > 20
+
+
+def test_a_script_gets_each_partition_whole_and_returns_its_lines(folder: Path, hyperscale: Command):
+    sold = {(1, "dill"): [3, 5, 4], (1, "mint"): [8, 10], (2, "dill"): [1, None, 3]}
+    rows = [
+        {"store": store, "brand": brand, "week": week, "sold": sold[store, brand][week]}
+        for week in (2, 1, 0)
+        for store, brand in sold
+        if week < len(sold[store, brand])
+    ]
+    (folder / "sales.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (folder / "src" / "many_models.py").write_text(MANY_MODELS)
+    (folder / "experiment.yaml").write_text(
+        "name: sales\ninput: {jsonl: sales.jsonl, group_by: [store, brand]}\n"
+        "activity:\n  parallel_script: many_models.py\n  max_attempts: 1\n  arguments: {models: '${{outputs}}'}\n"
+        "parallelism: {workers: 1}\n"
+    )
+
+    done = hyperscale("run", folder=folder)
+
+    assert "succeeded=2 failed=1 missing=0" in done.stdout, done.stderr
+    lines = [(row["store"], row["brand"], row["week"], row["expected"]) for row in results(folder) if row["expected"]]
+    assert sorted(lines) == [(1, "dill", week, 4.0) for week in range(3)] + [(1, "mint", week, 9.0) for week in (0, 1)]
+    kept = {file.name for file in folder.glob(".hyperscale/runs/*/outputs/*/*.csv")}
+    assert kept == {"1_dill.csv", "1_mint.csv"}

@@ -7,7 +7,7 @@ import pandas
 import pytest
 
 from hyperscale.node.results import ResultError, encode_result
-from hyperscale.node.returned import read_returned, results_of_rows
+from hyperscale.node.returned import read_returned, result_of_group, results_of_rows
 
 NAN = float("nan")
 
@@ -78,6 +78,23 @@ def test_more_results_than_rows_stand_with_the_first_one(error_on_missing):
     found = results(["a", "b", {"y": 1}, None], 2, error_on_missing=error_on_missing)
 
     assert found == [[{"result": "a"}, {"result": "b"}, {"y": 1}, {}], None]
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        (frame([1, 2, 3]), [{"y": 1}, {"y": 2}, {"y": 3}]),
+        ([frame([1, 2]), {"z": 3}, "m.pkl"], [{"y": 1}, {"y": 2}, {"z": 3}, {"result": "m.pkl"}]),
+        ([], []),
+    ],
+)
+def test_all_that_a_group_returns_are_lines_of_it(value, lines):
+    assert result_of_group(read_returned(value), error_on_missing=False) == lines
+
+
+def test_a_group_without_any_result_may_be_a_failure():
+    with pytest.raises(ResultError, match="run returned no result for this group"):
+        result_of_group(read_returned([]), error_on_missing=True)
 
 
 def test_a_frame_or_a_row_of_one_can_be_the_result_of_a_row():
