@@ -9,7 +9,8 @@ import runpy
 from pathlib import Path
 
 import pytest
-from pages import PAGES, TEMPLATES
+import yaml
+from pages import PAGES, TEMPLATES, blocks
 
 from hyperscale.commands import COMMANDS
 
@@ -99,6 +100,23 @@ def test_the_reading_path_names_what_the_code_has(repository: Path):
 
     assert len(stops) >= 10
     assert lost == []
+
+
+def test_the_navigation_has_every_page_once(repository: Path):
+    listed = re.findall(
+        r"^ *(?:- file|root): (\S+)$", (repository / "docs" / "_toc.yml").read_text("utf-8"), re.MULTILINE
+    )
+
+    assert sorted(f"{page}.md" for page in listed) == [page for page in PAGES if page != "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_excerpt_of_code_can_be_read(repository: Path, page: str):
+    for block in blocks((repository / page).read_text("utf-8")):
+        if block.language == "python":
+            ast.parse(block.text)
+        if block.language == "yaml":
+            yaml.safe_load(block.text)
 
 
 def names_in(module: Path) -> set[str]:
