@@ -84,6 +84,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add_loudness(parser)
     parser.set_defaults(quiet=False, verbose=False)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    is_completion = "_ARGCOMPLETE" in os.environ
+    if is_completion:  # a shell asks what may come next: it hands the words over in a variable
+        from hyperscale.control.completing import complete, typed_words
+
+        argv = typed_words(os.environ)
     chosen = next((word for word in argv if not word.startswith("-")), None)
     if chosen is not None and chosen not in COMMANDS:
         parser.error(_unknown(chosen))
@@ -94,6 +99,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
             command.add_arguments(subparser)
             add_loudness(subparser)
             subparser.set_defaults(run=command.run)
+    if is_completion:
+        complete(parser)
     arguments, unknown = parser.parse_known_args(argv)
     # By the parser of the command: it shows what there is to choose from.
     of_command = subparsers.choices[arguments.command]

@@ -19,7 +19,19 @@ RINGS = ("core", "node", "control", "commands")
 AZURE_ON_NODES = {"azure.storage.queue", "azure.storage.blob", "azure.identity", "azure.core"}
 #: What a ring may import besides the standard library and the rings further in; None: anything.
 OUTSIDE = {"core": set(), "node": {*AZURE_ON_NODES, "pyarrow", "orjson"}, "control": None, "commands": set()}
-HEAVY = ("adlfs", "aiohttp", "azure.ai.ml", "fsspec", "jinja2", "jsonschema", "orjson", "pyarrow", "rich", "yaml")
+HEAVY = (
+    "argcomplete",
+    "adlfs",
+    "aiohttp",
+    "azure.ai.ml",
+    "fsspec",
+    "jinja2",
+    "jsonschema",
+    "orjson",
+    "pyarrow",
+    "rich",
+    "yaml",
+)
 MAX_MODULE_LINES = 250
 MAX_FUNCTION_LINES = 60
 VAGUE_NAMES = {"base", "common", "helpers", "misc", "types", "util", "utils"}

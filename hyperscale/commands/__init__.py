@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "teardown": "delete what a run that is over has left; collect its results if nobody has",
         "gc": "find and delete what runs have left behind in the workspace",
         "schema": "print the JSON Schema of experiment.yaml",
+        "completion": "print what bash, zsh or fish has to run so that Tab completes command lines",
     }
 )
 DEFAULT_FILE = Path("experiment.yaml")
@@ -92,13 +93,25 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_run_anywhere(parser: argparse.ArgumentParser) -> None:
     """Take RUN, which may be of the workspace, and `--file`, which says which workspace that is."""
-    parser.add_argument(
+    runs = parser.add_argument(
         "run_name",
         metavar="RUN",
         nargs="?",
         help="a run's id, here or in the workspace, or the path of its folder (default: the newest run of this folder)",
     )
+    complete_with_runs(runs)
     add_file_of_workspace(parser)
+
+
+def complete_with_runs(argument: argparse.Action) -> None:
+    """Let shells propose the ids of the runs of this folder for `argument`."""
+
+    def proposals(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+        from hyperscale.control.completing import run_ids
+
+        return run_ids(getattr(parsed_args, "file", None) or DEFAULT_FILE)
+
+    argument.completer = proposals  # type: ignore[attr-defined] # where argcomplete looks
 
 
 def add_file_of_workspace(parser: argparse.ArgumentParser) -> None:

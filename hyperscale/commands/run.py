@@ -6,7 +6,7 @@ import argparse
 import secrets
 from pathlib import Path
 
-from hyperscale.commands import add_file, add_json, add_set, say, say_if_slow
+from hyperscale.commands import add_file, add_json, add_set, complete_with_runs, say, say_if_slow
 from hyperscale.commands.local_runs import add_workers, execute_and_tell, tell_end, whole_number
 from hyperscale.control.figures import counted
 from hyperscale.control.local.drill import Drill, read_drill
@@ -32,13 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workers(parser)
     parser.add_argument("--queue", metavar="URL", help="folder or storage account of the queue (default: of the run)")
     parser.add_argument("--store", metavar="URL", help="folder or container of the store (default: of the run)")
-    parser.add_argument(
+    resume = parser.add_argument(
         "--resume",
         metavar="RUN",
         nargs="?",
         const=NEWEST,
         help="continue a run: its id, or the path of its folder (default: the newest run)",
     )
+    complete_with_runs(resume)
     parser.add_argument(
         "--drill",
         metavar="SHARES",
