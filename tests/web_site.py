@@ -24,6 +24,7 @@ class WebFile:
         headers: of the answer, beside its length.
         status: of the answer.
         sent_bytes: after so many the connection is cut; None sends all.
+        stalls: whether nothing more comes then, instead, until the server ends; `site.stalled` is set when it does.
         knows_head: whether HEAD is answered, and not refused.
     """
 
@@ -31,7 +32,19 @@ class WebFile:
     headers: dict[str, str] | None = None
     status: int = 200
     sent_bytes: int | None = None
+    stalls: bool = False
     knows_head: bool = True
+
+    def answer(self, ranged: str | None) -> tuple[int, bytes, dict[str, str]]:
+        """Return status, content and headers for who asks for `ranged`, or for all of it."""
+        status, content = self.status, self.content
+        headers = {"Content-Type": "application/octet-stream", **(self.headers or {})}
+        if ranged and status == 200:
+            first, _, last = ranged.removeprefix("bytes=").partition("-")
+            end = min(int(last) + 1, len(content)) if last else len(content)
+            headers["Content-Range"] = f"bytes {first}-{end - 1}/{len(content)}"
+            status, content = 206, content[int(first) : end]
+        return status, content, {"Content-Length": str(len(content)), **headers}
 
 
 class WebSite:
@@ -46,6 +59,7 @@ class WebSite:
     def __init__(self, folder: Path) -> None:
         self.files: dict[str, WebFile] = {}
         self.asked: list[tuple[str, str, str | None]] = []
+        self.stalled, self._over = threading.Event(), threading.Event()
         certificate = make_certificate(folder, (HOST,))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate.server, certificate.server_key)
@@ -59,6 +73,7 @@ class WebSite:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -70,6 +85,11 @@ class WebSite:
         """Let `content` be at `path`, and return its address."""
         self.files[path] = WebFile(content, **fields)
         return self.url(path)
+
+    def stall(self) -> None:
+        """Wait until the server ends, and let tests know."""
+        self.stalled.set()
+        self._over.wait()
 
     def fetched(self) -> list[str]:
         """Return the path of each whole file that was asked for."""
@@ -99,19 +119,15 @@ def _handler(site: WebSite) -> Callable[..., BaseHTTPRequestHandler]:
             file = site.files.get(path, WebFile(b"<html>not here</html>", status=404))
             if not with_body and not file.knows_head:
                 file = WebFile(status=405)
-            content, status = file.content, file.status
-            headers = {"Content-Type": "application/octet-stream", **(file.headers or {})}
-            if ranged and status == 200:
-                first, _, last = ranged.removeprefix("bytes=").partition("-")
-                end = int(last) + 1 if last else len(content)
-                headers["Content-Range"] = f"bytes {first}-{min(end, len(content)) - 1}/{len(content)}"
-                content, status = content[int(first) : end], 206
+            status, content, headers = file.answer(ranged)
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             if with_body:
                 self.wfile.write(content[: file.sent_bytes])
+            if with_body and file.stalls:
+                site.stall()
             if file.sent_bytes is not None:
                 self.close_connection = True
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -56,3 +60,31 @@ def test_a_run_reads_what_was_fetched_and_a_retry_sees_that_it_has_changed(
     assert again.stdout.splitlines()[-1].startswith("Done. succeeded=8 failed=0 missing=0 total=8"), again.stderr
     # The mount for the run and, changed, for the second retry; the rows for the plan and, changed, for the first.
     assert sorted(site.fetched()) == ["/rows.csv.gz"] * 2 + ["/words.txt"] * 2
+
+
+def test_ctrl_c_ends_a_fetch_at_once_and_leaves_nothing_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "fit.py").write_text("def fit(row):\n    return {}\n")
+    with WebSite(tmp_path / "certificate") as site:
+        rows = site.put("/rows.csv", ROWS * 1_000, headers={"ETag": '"1"'}, sent_bytes=1_000, stalls=True)
+        (folder / "experiment.yaml").write_text(
+            f"name: far\ninput: {{csv: '{rows}'}}\nactivity: {{entry: 'fit:fit'}}\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-m", "hyperscale", "validate"],
+            cwd=folder,
+            env={**os.environ, **site.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            was_stalled = site.stalled.wait(60)
+            process.send_signal(signal.SIGINT)
+            said, told = process.communicate(timeout=60)
+
+    assert was_stalled
+    assert process.returncode == 130
+    assert said == ""
+    assert [line for line in told.splitlines() if not line.startswith("fetching rows.csv: ")] == []
+    assert not list((folder / ".hyperscale" / "inputs").glob("*/[!.]*"))

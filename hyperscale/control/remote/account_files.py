@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar, cast
 from adlfs import AzureBlobFileSystem
 from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
 
-from hyperscale.control.remote.remote_files import Entry, RemoteError, trusted_authorities
+from hyperscale.control.remote.remote_files import Entry, RemoteError, Waiting, trusted_authorities
 from hyperscale.node.azure_requests import ANSWER_SECONDS, CONNECT_SECONDS, AzureRequests
 from hyperscale.node.credentials import access_to
 from hyperscale.node.patience import StorageUnavailableError
@@ -26,8 +26,9 @@ RETRIES = 2
 RETRY_SECONDS = 1
 #: Less than the role that a run needs, which writes.
 _ROLE = "have the role Storage Blob Data Reader on the account assigned to you; that may take 30 minutes to work"
-#: One request brings so much of a large blob, and the SDK sees that all of them are of the same version.
-BLOCK_BYTES = 8 * 1024 * 1024
+#: One request brings so much of a large blob, and the SDK sees that all of them are of the same version. They come one
+#: after the other: those that the SDK would send beside each other go on by themselves when we are interrupted.
+BLOCK_BYTES = 16 * 1024 * 1024
 
 
 class AccountFiles:
@@ -46,18 +47,21 @@ class AccountFiles:
         self._container = container
         self._requests = AzureRequests(place.url, access, {})
         self._system: Any = _Account(account, place.url, access.credential)
+        self._waiting = Waiting(self._system.loop)
         logging.getLogger("adlfs").setLevel(logging.WARNING)
 
     def look(self, path: str) -> Entry:
         """Return what is at `path`."""
-        info = self._ask("look for", path, lambda: self._system.info(self._full(path)))
+        info = self._ask("look for", path, lambda: self._waiting.result(self._system._info(self._full(path))))
         is_folder = info["type"] == "directory"
         return Entry("", is_folder, None if is_folder else int(info["size"]), _version(info))
 
     def files(self, folder: str) -> list[Entry]:
         """Return all blobs below `folder`."""
         start = f"{self._full(folder)}/"
-        found = self._ask("list", folder, lambda: self._system.find(start.rstrip("/"), detail=True))
+        found = self._ask(
+            "list", folder, lambda: self._waiting.result(self._system._find(start.rstrip("/"), detail=True))
+        )
         return [
             Entry(name.removeprefix(start), False, int(info["size"]), _version(info))
             for name, info in found.items()
@@ -66,11 +70,11 @@ class AccountFiles:
 
     def fetch(self, path: str, target: Path) -> None:
         """Write the blob at `path` into `target`."""
-        self._ask("fetch", path, lambda: self._system.get_file(self._full(path), str(target)))
+        self._ask("fetch", path, lambda: self._waiting.result(self._system._get_file(self._full(path), str(target))))
 
     def head(self, path: str, most_bytes: int) -> bytes:
         """Return the beginning of the blob at `path`."""
-        read = lambda: self._system.cat_file(self._full(path), start=0, end=most_bytes)  # noqa: E731
+        read = lambda: self._waiting.result(self._system._cat_file(self._full(path), start=0, end=most_bytes))  # noqa: E731
         return cast(bytes, self._ask("read", path, read)) if self.look(path).bytes else b""
 
     def opened(self, path: str) -> IO[bytes]:
@@ -80,8 +84,9 @@ class AccountFiles:
         )
 
     def close(self) -> None:
-        """Close its connections."""
-        self._system.close()
+        """End what is on its way, and close its connections."""
+        self._waiting.end()
+        self._waiting.result(self._system.service_client.close())
 
     def _full(self, path: str) -> str:
         return f"{self._container}/{path.strip('/')}".rstrip("/")
@@ -105,7 +110,7 @@ class _Account(AzureBlobFileSystem):  # type: ignore[misc]
 
     def __init__(self, account: str, url: str, credential: Any) -> None:
         self._url, self._login = url, credential
-        super().__init__(account_name=account, credential="ours", max_concurrency=4)
+        super().__init__(account_name=account, credential="ours", max_concurrency=1)
 
     def do_connect(self) -> None:
         is_login = hasattr(self._login, "get_token")
@@ -119,9 +124,6 @@ class _Account(AzureBlobFileSystem):  # type: ignore[misc]
             **dict.fromkeys(("max_single_get_size", "max_chunk_get_size"), BLOCK_BYTES),
             **({"connection_verify": authorities} if authorities else {}),
         )
-
-    def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.service_client.close(), self.loop).result()
 
 
 class _InThreads:

@@ -73,6 +73,7 @@ class Cache:
                 try:
                     list(threads.map(lambda entry: fetch_one(folder, entry), entries))
                 except BaseException:
+                    files.close()  # without this, Ctrl-C would wait for the files that are on their way
                     threads.shutdown(wait=False, cancel_futures=True)
                     raise
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 from hyperscale.errors import HyperscaleError
+
+T = TypeVar("T")
 
 
 class RemoteError(HyperscaleError):
@@ -54,7 +57,7 @@ class RemoteFiles(Protocol):
         """Return the file at `path` for reading here and there: what is read travels, and little more."""
 
     def close(self) -> None:
-        """Close its connections."""
+        """End what is on its way, and close its connections; closing again does nothing."""
 
 
 def trusted_authorities() -> str | None:
@@ -65,13 +68,39 @@ def trusted_authorities() -> str | None:
     return os.environ.get("REQUESTS_CA_BUNDLE") or None
 
 
-@contextmanager
-def whole_or_nothing(target: Path) -> Iterator[Path]:
-    """Give a name beside `target` to write to; it becomes `target` when the block ends well, and is gone otherwise."""
-    coming = target.with_name(f".{target.name}.coming")
-    coming.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield coming
-        coming.replace(target)
-    finally:
-        coming.unlink(missing_ok=True)
+class Waiting:
+    """Waits for work in the event loop of another thread, and sees to it that none goes on which nobody waits for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Use `loop`, which runs."""
+        self._loop = loop
+        self._running: set[Future[Any]] = set()
+
+    def result(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what `work` comes to; safe for several threads. Who is interrupted ends the work, too."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._running.add(future)
+        try:
+            return future.result()
+        except BaseException:
+            self._cancel(future)
+            raise
+        finally:
+            self._running.discard(future)
+
+    def end(self) -> None:
+        """End all work that other threads wait for."""
+        for future in list(self._running):
+            self._cancel(future)
+
+    def _cancel(self, future: Future[Any]) -> None:
+        if future.cancel():
+            self._loop.call_soon_threadsafe(self._loop.set_exception_handler, _leave_out_cut_connections)
+            # When this has come to its turn, what was cancelled has had its own.
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), self._loop).result()
+
+
+def _leave_out_cut_connections(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell what `loop` has to tell, but that connections were not closed: of those that we have cut, it is no news."""
+    if "client_connection" not in context:
+        loop.default_exception_handler(context)

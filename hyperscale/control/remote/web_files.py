@@ -13,7 +13,7 @@ import aiohttp
 from fsspec.exceptions import FSTimeoutError
 from fsspec.implementations.http import HTTPFileSystem
 
-from hyperscale.control.remote.remote_files import Entry, RemoteError, trusted_authorities
+from hyperscale.control.remote.remote_files import Entry, RemoteError, Waiting, trusted_authorities
 from hyperscale.uris import Uri
 
 T = TypeVar("T")
@@ -29,18 +29,20 @@ class WebFiles:
     def __init__(self, uri: Uri) -> None:
         """Use the address `uri`; nothing is asked yet."""
         self._uri = uri
+        self._sessions: list[aiohttp.ClientSession] = []
         # What is an archive by its name has to stay one, even where a server calls that an encoding.
         is_archive = uri.file_name.endswith((".gz", ".zst"))
         self._system: Any = HTTPFileSystem(
-            get_client=_new_session,
+            get_client=self._new_session,
             client_kwargs={"auto_decompress": not is_archive},
             skip_instance_cache=True,
         )
+        self._waiting = Waiting(self._system.loop)
 
     def look(self, path: str) -> Entry:
         """Return what the server says of the file."""
         del path
-        info = self._ask(lambda: self._system.info(self._uri.text))
+        info = self._ask(lambda: self._waiting.result(self._system._info(self._uri.text)))
         if not str(info.get("url", "https:")).startswith("https:"):
             raise RemoteError(
                 f"{self._uri.shown} leads to an address of http, where anybody on the way can change what comes",
@@ -57,7 +59,7 @@ class WebFiles:
     def fetch(self, path: str, target: Path) -> None:
         """Write the file into `target`."""
         del path
-        self._ask(lambda: self._system.get_file(self._uri.text, str(target)))
+        self._ask(lambda: self._waiting.result(self._system._get_file(self._uri.text, str(target))))
 
     def head(self, path: str, most_bytes: int) -> bytes:
         """Return the beginning of the file; the connection is left there."""
@@ -79,7 +81,14 @@ class WebFiles:
         return cast(IO[bytes], self._ask(lambda: self._system.open(self._uri.text)))
 
     def close(self) -> None:
-        """Leave it: the session ends with the object."""
+        """End what is on its way, and close its connections."""
+        self._waiting.end()
+        for session in self._sessions:
+            self._waiting.result(session.close())
+
+    async def _new_session(self, **options: Any) -> aiohttp.ClientSession:
+        self._sessions.append(_new_session(**options))
+        return self._sessions[-1]
 
     def _ask(self, request: Callable[[], T]) -> T:
         try:
@@ -89,7 +98,7 @@ class WebFiles:
         raise problem  # outside of the block above: the error may hold the whole address
 
 
-async def _new_session(**options: Any) -> aiohttp.ClientSession:
+def _new_session(**options: Any) -> aiohttp.ClientSession:
     """Return a session with the machine's proxy and authorities, that does not wait for ever."""
     trusted = ssl.create_default_context(cafile=trusted_authorities())
     return aiohttp.ClientSession(
