@@ -44,11 +44,14 @@ def encode_result(value: Any, what: str = _RESULT) -> str:
 
     Raises:
         ResultError: when it holds what JSON cannot, or is longer than 1 MiB.
+        BaseException: the result itself, when it is one: returned is as good as raised.
     """
     try:
         text = _encode(value)
     except (TypeError, ValueError, RecursionError):
         text = ""
+    if not text and isinstance(value, BaseException) and what == _RESULT:
+        raise value
     if not text or _SURROGATE in text:
         text = _encode(_storable(value, what, 0))
     if len(text) > MAX_RESULT_BYTES:

@@ -43,7 +43,8 @@ def read_returned(value: Any) -> Returned:
     if type(value).__module__.partition(".")[0] in _ARRAYS and getattr(value, "ndim", 0) > 0:
         value = value.tolist()
     if not isinstance(value, list | tuple):
-        raise ResultError(f"run returned a {type(value).__name__}: {_EXPECTED}")
+        what = "nothing" if value is None else f"a {type(value).__name__}"
+        raise ResultError(f"run returned {what}: {_EXPECTED}")
     return Returned([_plain(item, pandas) for item in value])
 
 

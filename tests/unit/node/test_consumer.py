@@ -187,6 +187,18 @@ def test_one_row_of_a_call_may_fail_by_an_exception_in_the_list(site):
     assert failed(site.outcomes()) == [1]
 
 
+@pytest.mark.parametrize("options", [{}, {"concurrency": 4}])
+def test_an_exception_that_is_returned_is_as_one_that_is_raised(site, options):
+    source = "async def fit(row): return KeyError(row['id']) if row['id'] == 'k1' else row['id']"
+    site.seed(3)
+
+    site.run(source, no_retry_on=("KeyError",), **options)
+
+    failure = site.outcome(1)["failure"]
+    assert (site.outcome(1)["attempts"], failure["type"], failure["message"]) == (1, "KeyError", "'k1'")
+    assert succeeded(site.outcomes()) == [0, 2]
+
+
 def test_an_exception_in_the_list_is_an_attempt_of_its_row_as_one_that_is_raised(site):
     source = """
 calls = {}

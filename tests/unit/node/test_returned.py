@@ -105,7 +105,9 @@ def test_a_frame_or_a_row_of_one_can_be_the_result_of_a_row():
 
 @pytest.mark.parametrize("value", [None, "text", {"y": 1}, 3, numpy.float64(1)])
 def test_what_has_no_results_is_refused(value):
-    with pytest.raises(ResultError, match=f"run returned a {type(value).__name__}: a list, a tuple or a DataFrame"):
+    what = "nothing" if value is None else f"a {type(value).__name__}"
+
+    with pytest.raises(ResultError, match=f"run returned {what}: a list, a tuple or a DataFrame"):
         read_returned(value)
 
 
