@@ -155,6 +155,8 @@ def stage_code(code_folder: Path, target: Path) -> None:
         package = Path(hyperscale.__file__).parent
         _copy(package, ring_files(package), made / "hyperscale")
         _copy(code_folder, staged.files, made / "activity")
+        if not staged.files:  # of a command, say: workers run in this folder, and a snapshot keeps no empty one
+            (made / "activity" / IGNORE_FILE).write_text(_AMLIGNORE_OF_STAGED, encoding="utf-8")
         (made / IGNORE_FILE).write_text(_AMLIGNORE_OF_STAGED, encoding="utf-8")
         if target.exists():
             target.rename(replaced)

@@ -220,3 +220,11 @@ def test_every_module_of_core_and_node_is_staged(repository: Path):
 
     assert {str(path.relative_to(package)) for path in (package / "node").rglob("*.py")} <= staged
     assert "errors.py" in staged
+
+
+def test_an_empty_code_folder_is_there_on_nodes_too(tmp_path: Path):
+    (tmp_path / "src").mkdir()
+
+    stage_code(tmp_path / "src", tmp_path / "components" / "code")
+
+    assert [path.name for path in (tmp_path / "components" / "code" / "activity").iterdir()] == [".amlignore"]
