@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
-from hyperscale.errors import HyperscaleError
+from hyperscale.errors import ExperimentError
 from hyperscale.talk import ASKING as ASKING
 from hyperscale.talk import say as say
 from hyperscale.talk import say_if_slow as say_if_slow
@@ -157,12 +157,12 @@ def agreed(question: str, *, yes: bool) -> bool:
     """Return whether somebody at the terminal agrees to `question`; `yes` says so beforehand.
 
     Raises:
-        HyperscaleError: when nobody is there who could be asked.
+        ExperimentError: when nobody is there who could be asked.
     """
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise HyperscaleError(f"nobody is here to be asked: {question}", hint="give --yes to do it without asking")
+        raise ExperimentError(f"nobody is here to be asked: {question}", hint="give --yes to do it without asking")
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     answer = ""

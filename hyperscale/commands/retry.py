@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         which = " that meets --where" if arguments.conditions else ""
         say(f"run {parent.run_id} has no failed or missing row{which}: nothing to retry")
         if arguments.json:
-            print_json(None)
+            print_json({"run_id": None, "retry_of": parent.run_id})
         return EXIT_SUCCESS
     rows = counted(checked.facts.rows, "row")
     say(f"{rows} of run {parent.run_id} again, with the code and the file as they are now")

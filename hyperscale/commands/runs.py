@@ -35,7 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not found:
         say(f"there are no runs in {runs_of(arguments.file)}; start one with `{program()} run`")
         return 0
-    print("\n".join(text_table(HEADER, [_cells(run) for run in found], _width(), LONGEST_NAME)))
+    lines = text_table(HEADER, [_cells(run) for run in found], _width(), LONGEST_NAME)
+    if len(lines) > 1 + len(found):  # columns would be left out
+        lines = [line for run in found for line in _two_lines(run)]
+    print("\n".join(lines))
     return 0
 
 
@@ -57,6 +60,14 @@ def _cells(run: RunInfo) -> tuple[object, ...]:
     rows = run.rows or {}
     counts = [f"{rows[name]:,}" if name in rows else "" for name in HEADER[4:]]
     return (run.run.run_id, _time(run.started_at), run.experiment, run.state, *counts)
+
+
+def _two_lines(run: RunInfo) -> tuple[str, str]:
+    """Return a run as a narrow terminal shows it: its name, which says experiment and time, and below it the counts."""
+    rows = run.rows or {}
+    counts = [f"{rows['succeeded']:,} of {rows['total'] or 0:,} succeeded"] if rows else []
+    counts += [f"{rows[name]:,} {name}" for name in ("failed", "missing") if rows.get(name)]
+    return run.run.run_id, f"  {', '.join([run.state, *counts])}"
 
 
 def _azure_cells(run: WorkspaceRun) -> tuple[object, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import ASKING, add_run_anywhere, agreed, say, say_if_slow
+from hyperscale.commands import ASKING, add_json, add_run_anywhere, agreed, print_json, say, say_if_slow
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.tearing_down import check_is_over, tear_down_here
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="delete its results and all else that it has in the store, and the experiment's event queues, too",
     )
+    add_json(parser)
     parser.add_argument("--yes", action="store_true", help="delete data without asking")
 
 
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.data and not agreed(f"delete {data}?", yes=arguments.yes):
         say("nothing was deleted")
         return 0
-    tear_down_here(found, say=say, with_data=arguments.data)
+    gone = tear_down_here(found, say=say, with_data=arguments.data)
     say(f"run {found.run_id} is torn down: it holds no clusters and no queue")
+    if arguments.json:
+        print_json({"run_id": found.run_id, "deleted": {"clusters": gone, "queue": True, "data": arguments.data}})
     return 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hyperscale.errors import ExperimentError, Problem
@@ -18,6 +19,16 @@ from hyperscale.node.rows import Batch, Report, Rows, column_problems, listed
 
 #: Longer cells are refused: most often somebody forgot to close a quotation mark. Python's own bound is 128 KiB.
 MAX_CELL_CHARACTERS = 16 * 1024 * 1024
+#: How files begin that are something else, whatever their names say.
+_OTHER_FILES: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"PK\x03\x04": "is a ZIP archive, as Excel workbooks (.xlsx) are, and no CSV; save the sheet as CSV UTF-8",
+        b"\xd0\xcf\x11\xe0": "is an Excel workbook (.xls), and no CSV; save the sheet as CSV UTF-8",
+        b"PAR1": "is a Parquet file, and no CSV; name it in input.parquet",
+        b"\x1f\x8b": "is compressed with gzip; let its name end with .gz",
+        b"\x28\xb5\x2f\xfd": "is compressed with zstd; let its name end with .zst",
+    }
+)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LOOKS_LIKE_UTF_16 = "is not UTF-8 text (it looks like UTF-16); save the file as UTF-8"
 
@@ -117,6 +128,11 @@ class CsvRows(Rows):
             missing = isinstance(error, FileNotFoundError)
             message = "the file does not exist" if missing else f"cannot be read: {error.strerror}"
             raise _cannot_read(self._file, [Problem(self._file, 0, 0, "", message)]) from error
+        begin = stream.peek(max(map(len, _OTHER_FILES)))
+        for mark, message in _OTHER_FILES.items():
+            if begin.startswith(mark):
+                stream.close()
+                raise _cannot_read(self._file, [Problem(self._file, 0, 0, "", message)])
         # Python's utf-8-sig decodes in Python; skipping the mark here leaves decoding to C.
         if stream.peek(len(_BYTE_ORDER_MARK)).startswith(_BYTE_ORDER_MARK):
             stream.read(len(_BYTE_ORDER_MARK))

@@ -47,7 +47,7 @@ def check_is_over(found: FoundRun) -> None:
         )
 
 
-def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bool = False) -> None:
+def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bool = False) -> list[str]:
     """Prove the count and collect, if that was not done; delete clusters and queue. Safe to repeat.
 
     What fails does not keep it from the rest.
@@ -56,6 +56,9 @@ def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bo
         found: a run that is over.
         say: tells people what is done.
         with_data: delete the experiment's event queues and everything in the store, too.
+
+    Returns:
+        The names of the clusters that are gone.
 
     Raises:
         TeardownError: when clusters are still there; it names each one.
@@ -74,6 +77,7 @@ def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bo
     if problem is not None:
         # Its queue is kept: messages may hold outcomes that are in no part yet.
         raise problem
+    return list(deleted.gone)
 
 
 def _problem_of_collecting(found: FoundRun, say: Callable[[str], None]) -> HyperscaleError | None:

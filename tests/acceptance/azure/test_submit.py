@@ -117,7 +117,7 @@ def test_more_consumers_than_a_pipeline_takes_are_several_pipelines_on_one_queue
 def test_nobody_to_ask_and_no_yes_makes_nothing(tmp_path: Path, still: Emulator) -> None:
     site = AzureSite(tmp_path, still)
 
-    done = site.run("submit", code=1)
+    done = site.run("submit", code=2)
 
     assert "--yes" in done.stderr
     assert "cluster" in done.stderr  # the plan was shown
