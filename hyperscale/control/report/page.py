@@ -11,6 +11,7 @@ from hyperscale.control.figures import counted, length, time_text
 from hyperscale.control.progress import rate_text
 from hyperscale.control.report import tables
 from hyperscale.control.report.charts import chart_data
+from hyperscale.control.report.curves import SPANS, Spans
 from hyperscale.control.report.facts import RunFacts, percent, usd
 from hyperscale.control.report.tables import UNKNOWN
 from hyperscale.control.resources import templates_folder
@@ -52,11 +53,12 @@ def render_page(facts: RunFacts, experiment_text: str, experiment_source: str) -
             "durations": tables.duration_table(facts),
             "consumers": tables.consumer_table(facts),
             "attempts": tables.attempt_table(facts),
-            "failures": tables.failure_table(facts),
             "slowest": tables.slowest_table(facts),
             "cost": tables.cost_table(facts),
             "plan": tables.plan_table(facts),
         },
+        failure_groups=tables.failure_groups(facts),
+        other_failures=tables.other_failures(facts),
         experiment_text=experiment_text,
         experiment_source=experiment_source,
         versions=versions(facts),
@@ -97,8 +99,7 @@ def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
             ("idle", percent(facts.idle_share), "of the time of the workers, from start to end, without a row")
         )
     if spans.lanes:
-        tail = spans.tail_seconds()
-        found.append(("tail", length(tail) if tail else "none", "at the end, with fewer than half of the workers busy"))
+        found.append(("tail", _tail(spans), "at the end, with fewer than half of the workers busy"))
     cost, done = results.get("cost_usd"), sum(tables.seal_rows(facts))
     if cost is not None:
         found.append(("cost", usd(cost), "list price of the consumers' nodes"))
@@ -126,6 +127,12 @@ def versions(facts: RunFacts) -> list[tuple[str, str]]:
     if len(facts.results.get("lineage") or ()) > 1:
         found.append(("a retry of", ", ".join(facts.results["lineage"][:-1])))
     return found
+
+
+def _tail(spans: Spans) -> str:
+    """Return how long the tail is, and its share of the run."""
+    tail = spans.tail_seconds()
+    return f"{length(tail)} ({percent(tail / (SPANS * spans.seconds))})" if tail else "none"
 
 
 def _of(part: int, whole: int) -> str:

@@ -108,30 +108,47 @@ def attempt_table(facts: RunFacts) -> Table:
     return Table(("attempts", "succeeded", "failed"), rows, _numbers(0, 1, 2))
 
 
-def failure_table(facts: RunFacts) -> Table:
-    """Return the largest groups of failures, and the command that runs each again."""
-    groups: Sequence[Mapping[str, Any]] = facts.results.get("failure_groups") or ()
-    rows = [
-        (
-            f"{group['rows']:,}",
-            str(group.get("signature") or ""),
-            str(group["type"]),
-            str(group.get("message") or ""),
-            str(group.get("frame") or ""),
-            facts.row_name(int(group["first_row_index"])),
-            _retry_command(facts.run_id, str(group.get("signature") or "")),
+@dataclass(frozen=True)
+class ShownGroup:
+    """A group of failures: how many rows, their signature, why, the line of the user's code, which, and the command."""
+
+    rows: str
+    signature: str
+    reason: str
+    frame: str
+    which: str
+    command: str
+
+
+def failure_groups(facts: RunFacts) -> list[ShownGroup]:
+    """Return the largest groups of failures, with the command that runs each again."""
+    return [
+        ShownGroup(
+            rows=counted(int(group["rows"]), "row"),
+            signature=str(group.get("signature") or ""),
+            reason=": ".join(filter(None, (str(group["type"]), str(group.get("message") or "")))),
+            frame=str(group.get("frame") or ""),
+            which=_which(facts, int(group["first_row_index"]), int(group.get("last_row_index") or 0)),
+            command=_retry_command(facts.run_id, str(group.get("signature") or "")),
         )
-        for group in groups
+        for group in _groups(facts)
     ]
-    rest = int(facts.results["rows"]["failed"]) - sum(int(group["rows"]) for group in groups)
-    note = (
-        f"and {counted(rest, 'row')} for other reasons: hyperscale failures {shlex.quote(facts.run_id)}"
-        if rest > 0
-        else ""
-    )
-    return Table(
-        ("rows", "signature", "type", "message", "your code", "first row", "run them again"), rows, _numbers(0), note
-    )
+
+
+def other_failures(facts: RunFacts) -> str:
+    """Return how many rows failed for other reasons than those that are shown; empty when none did."""
+    rest = int(facts.results["rows"]["failed"]) - sum(int(group["rows"]) for group in _groups(facts))
+    said = f"and {counted(rest, 'row')} for other reasons: hyperscale failures {shlex.quote(facts.run_id)}"
+    return said if rest > 0 else ""
+
+
+def _groups(facts: RunFacts) -> Sequence[Mapping[str, Any]]:
+    return facts.results.get("failure_groups") or ()
+
+
+def _which(facts: RunFacts, first: int, last: int) -> str:
+    name = facts.row_name(first)
+    return f"from row {name} to row {facts.row_name(last)}" if last > first else f"row {name}"
 
 
 def _retry_command(run_id: str, signature: str) -> str:

@@ -104,7 +104,8 @@ def _facts(run: RunFolder, store: Store) -> RunFacts:
         for row in row_times(store, rows if isinstance(rows, int) else len(rows.marks), seals):
             curves.add(row)
     named = {row.row_index for row in curves.slowest()}
-    named |= {int(group["first_row_index"]) for group in results.get("failure_groups") or ()}
+    for group in results.get("failure_groups") or ():
+        named |= {int(group["first_row_index"]), int(group.get("last_row_index") or 0)}
     return RunFacts(
         run_id=run.run_id,
         results=results,

@@ -107,10 +107,35 @@ def test_nothing_that_a_user_wrote_becomes_markup(tmp_path: Path):
     page = page_of(run)
 
     assert page.text.count(NASTY) >= 5
-    assert set(page.elements) - set(plain.elements) <= {"section", "h2", "pre"}
+    assert set(page.elements) - set(plain.elements) <= {"section", "h2", "pre", "ol", "li", "h3", "a"}
     assert page.elements.count("script") == plain.elements.count("script")
     assert "onerror" not in page.attributes
     assert page.charts["timeline"]["lanes"][0][0] == "c-0<b> / 0"
+
+
+def test_a_group_of_failures_is_shown_with_its_signature_its_rows_and_the_command_that_runs_it_again(tmp_path: Path):
+    group = {
+        "signature": "ab12cd34",
+        "type": "ValueError",
+        "message": "no #",
+        "rows": 1_200,
+        "kind": "raised",
+        "first_row_index": 3,
+        "last_row_index": 9_000,
+        "frame": "a.py:2 f: g()",
+    }
+    older = {**group, "signature": "", "type": "KeyError", "last_row_index": 3}
+    rows = {"total": 9_001, "succeeded": 6_600, "failed": 2_401, "missing": 0, "duplicate_outcomes": 0}
+    more = {"failure_groups": [group, older], "rows": rows}
+
+    page = page_of(make_run(tmp_path, some_rows(20, consumers=1, workers=1), total=20, results=more))
+
+    assert "1,200 rows ValueError: no #" in page.text
+    assert "from row 3 to row 9000 · signature ab12cd34" in page.text
+    assert "hyperscale retry made-20261122-120000-ab12 --where signature=ab12cd34" in page.text
+    assert "1,200 rows KeyError: no #" in page.text
+    assert page.text.count("--where signature=") == 1, "what an older version summed up has no signatures"
+    assert "and 1 row for other reasons: hyperscale failures made-20261122-120000-ab12" in page.text
 
 
 def test_a_retry_says_of_whose_rows_it_speaks(tmp_path: Path):
