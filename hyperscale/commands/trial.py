@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -132,7 +133,9 @@ def _tell(
         last = [summary.last_line(results)] if results else []
         lines = [*first_failure_lines(failed), ""] if failed else []
         print("\n".join([*lines, *trial_lines(trial, tried, full, is_here=full.azure is None), "", *last]), flush=True)
-    say(f"results:  {program()} results {name_of(folder)}")
+    say(f"results:  {program()} results {shlex.quote(name_of(folder))}")
+    if failed:
+        say(f"failures: {program()} failures {shlex.quote(name_of(folder))}")
 
 
 def _this_machine() -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hyperscale.control.azure.azure_lines import azure_pairs, place_pairs
+from hyperscale.control.azure.azure_lines import azure_pairs, expected_pairs, place_pairs
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.control.remote.remote_data import RemoteData
+from hyperscale.control.trial.figures import trial_times
+from hyperscale.cost import estimate
 from hyperscale.experiment import Limits
 from hyperscale.placement import SERVERLESS
 from hyperscale.plan import Plan
@@ -64,7 +66,11 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     yield from _travelling(planned)
     yield "limits", _limits(experiment.limits)
     known = planned.azure
-    yield from place_pairs(experiment.azure, loaded.azure_sources) if known is None else azure_pairs(known)
+    if known is not None:
+        yield from azure_pairs(known)
+    else:
+        yield from place_pairs(experiment.azure, loaded.azure_sources)
+        yield from _tried(planned)
     yield "render id", plan.render_id
     for note in plan.notes:
         yield "note", note
@@ -76,6 +82,17 @@ def _grouped(planned: Planned) -> str:
         return ""
     by = ", ".join(planned.checked.loaded.experiment.input.group_by)
     return f", which are groups by {by} of {counted(records, 'row')} of the input,"
+
+
+def _tried(planned: Planned) -> Iterator[tuple[str, str]]:
+    """Yield what a trial says of the run, as far as nobody has looked up prices; nothing where nobody has tried."""
+    plan, experiment = planned.plan, planned.checked.loaded.experiment
+    times, note = trial_times(planned.checked)
+    if times is not None:
+        price = plan.usd_per_node_hour
+        yield from expected_pairs(estimate(experiment, plan, times, usd_per_node_hour=price, control_usd_per_hour=None))
+    if note is not None:
+        yield "note", note
 
 
 def _is_serverless(plan: Plan) -> bool:

@@ -45,7 +45,7 @@ def azure_pairs(known: AzurePlan) -> Iterator[tuple[str, str]]:
         for line in _quotas(known.control):
             yield "", line
     if known.estimate is not None:
-        yield from _expected(known.estimate)
+        yield from expected_pairs(known.estimate)
 
 
 def _sources(sources: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -74,7 +74,8 @@ def _quotas(use: LocationUse) -> Iterator[str]:
         yield f"{quota.what}: {quota.needed:,} needed, {quota.free:,} of {quota.limit:,} free{why}"
 
 
-def _expected(expected: Estimate) -> Iterator[tuple[str, str]]:
+def expected_pairs(expected: Estimate) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a table that say how long a run takes and what it costs, and by what figures."""
     yield "time", f"{_hours(expected.hours)} ({expected.source})"
     nodes = f"{expected.node_hours.low:,.1f} to {expected.node_hours.high:,.1f} node-hours"
     yield "cost", f"{_usd(expected.usd)} ({nodes}, list price)"

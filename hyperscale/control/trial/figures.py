@@ -118,7 +118,11 @@ def trial_state(checked: CheckedExperiment) -> TrialState:
 
 
 def trial_times(checked: CheckedExperiment) -> tuple[RowTimes | None, str | None]:
-    """Return what the newest trial measured, None when there was none or it is stale; and what to say of that."""
+    """Return what the newest trial measured, and what to say of that.
+
+    Nothing is said of a trial that is fresh and good, nor where there was none. One that is stale has measured
+    something else; of one with failed rows it is known how long the others took.
+    """
     try:
         trial = read_trial(checked)
     except HyperscaleError as error:
@@ -128,7 +132,7 @@ def trial_times(checked: CheckedExperiment) -> tuple[RowTimes | None, str | None
     changed = _changed(trial, checked)
     if changed:
         return None, f"{changed} changed since the last trial: run `hyperscale trial` again"
-    return trial.times, None
+    return trial.times, trial_state(checked).sentence if trial.rows_failed else None
 
 
 def activity_hash(checked: CheckedExperiment) -> str:

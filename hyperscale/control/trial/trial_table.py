@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hyperscale.control.failed.failure_lines import failure_text
-from hyperscale.control.figures import counted, size_text
+from hyperscale.control.figures import counted, length, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.control.progress import duration
 from hyperscale.control.trial.figures import Trial
@@ -18,6 +18,9 @@ from hyperscale.plan import Plan
 #: A time-out that leaves so much room for rows that are slower than any of the trial.
 ROOM_OF_TIMEOUT = 10
 LEAST_TIMEOUT_SECONDS = 10
+#: Requests of a message to a storage account take a tenth of a second or two, all together.
+LEAST_MESSAGE_SECONDS = 1.0
+LEAST_MESSAGES_PER_WORKER = 4
 
 
 def trial_lines(trial: Trial, tried: Planned, full: Planned, *, is_here: bool) -> list[str]:
@@ -49,6 +52,7 @@ def trial_document(trial: Trial, full: Planned) -> dict[str, Any]:
             "workers": plan.workers,
             "nodes": plan.nodes,
             "rows_per_message": plan.rows_per_message,
+            "advised_rows_per_message": advised_rows_per_message(trial, plan),
             "lease_seconds": plan.lease_seconds,
             "timeout_seconds": _timeout(trial),
             "tail_seconds": trial.slowest_row_seconds,
@@ -74,21 +78,20 @@ def _table(pairs: Iterator[tuple[str, str]]) -> list[str]:
 def _measured(trial: Trial, tried: Planned, full: Planned) -> Iterator[tuple[str, str]]:
     loaded = full.checked.loaded
     median, p95, slowest = map(
-        _seconds, (trial.seconds_per_row_median, trial.seconds_per_row_p95, trial.slowest_row_seconds)
+        length, (trial.seconds_per_row_median, trial.seconds_per_row_p95, trial.slowest_row_seconds)
     )
     yield "experiment", f"{loaded.experiment.name} ({loaded.file.name})"
     yield "tried", f"{counted(trial.rows, 'row')} of {full.plan.rows_text}: first, last, longest, others at random"
     yield "succeeded", f"{trial.rows - trial.rows_failed:,} of {trial.rows:,}"
     yield "a row", f"{median} (median), {p95} (95% are faster), {slowest} (slowest)"
-    yield "a worker", f"{_seconds(trial.set_up_seconds)} to start, up to {trial.worker_memory_mb:,.0f} MB of memory"
+    yield "a worker", f"{length(trial.set_up_seconds)} to start, up to {trial.worker_memory_mb:,.0f} MB of memory"
     yield "a result", size_text(round(trial.result_bytes))
     yield "measured", f"on {trial.measured_on}, {counted(tried.plan.workers, 'worker')} at the same time"
 
 
 def _predicted(trial: Trial, full: Planned, expected: Estimate, *, is_here: bool) -> Iterator[tuple[str, str]]:
     plan, experiment = full.plan, full.checked.loaded.experiment
-    work = _seconds(plan.rows_per_message * trial.seconds_per_row_median)
-    yield "message", f"up to {counted(plan.rows_per_message, 'row')}, {work} of work"
+    yield "message", _message_text(trial, plan)
     yield "lease", f"{plan.lease_seconds:,} s: so long the rows of a lost node wait"
     yield "time-out", _timeout_text(trial, experiment.activity.timeout_seconds)
     yield "memory", f"{plan.workers_per_node * trial.worker_memory_mb:,.0f} MB on each node, of its workers"
@@ -97,7 +100,7 @@ def _predicted(trial: Trial, full: Planned, expected: Estimate, *, is_here: bool
         "time",
         f"{duration(3600 * expected.hours.low)} to {duration(3600 * expected.hours.high)}, with starting nodes",
     )
-    yield "tail", f"about {_seconds(trial.slowest_row_seconds)}: the last rows, while other workers have nothing to do"
+    yield "tail", f"about {length(trial.slowest_row_seconds)}: the last rows, while other workers have nothing to do"
     usd = expected.usd
     unknown = "`hyperscale plan --azure` looks up prices and quota"
     yield "cost", f"${usd.low:,.2f} to ${usd.high:,.2f}" if usd else unknown
@@ -118,6 +121,26 @@ def _expected(trial: Trial, full: Planned) -> Estimate:
     return estimate(experiment, full.plan, trial.times, usd_per_node_hour=price, control_usd_per_hour=None)
 
 
+def advised_rows_per_message(trial: Trial, plan: Plan) -> int:
+    """Return how many rows a message had better have: so many that its requests take no more time than its rows.
+
+    A message costs a receive, renewals and a delete: with less work than `LEAST_MESSAGE_SECONDS` in it, workers wait
+    for those. But every worker is to have several messages, so that the last ones end together.
+    """
+    wanted = math.ceil(LEAST_MESSAGE_SECONDS / max(trial.seconds_per_row_median, 1e-6))
+    most = plan.rows // (LEAST_MESSAGES_PER_WORKER * plan.workers)
+    return max(plan.rows_per_message, min(wanted, most))
+
+
+def _message_text(trial: Trial, plan: Plan) -> str:
+    advised = advised_rows_per_message(trial, plan)
+    work = length(plan.rows_per_message * trial.seconds_per_row_median)
+    said = f"up to {counted(plan.rows_per_message, 'row')}, {work} of work"
+    if advised < 2 * plan.rows_per_message:
+        return said
+    return f"{said}; parallelism.rows_per_message: {advised:,} would save requests"
+
+
 def _timeout(trial: Trial) -> int:
     return max(LEAST_TIMEOUT_SECONDS, math.ceil(ROOM_OF_TIMEOUT * trial.slowest_row_seconds))
 
@@ -135,11 +158,3 @@ def _nodes(full: Planned) -> str:
     compute = full.checked.loaded.experiment.compute
     kind = "" if compute.existing else f" of {compute.size}, {compute.tier}"
     return f"{counted(full.plan.nodes, 'node')}{kind}"
-
-
-def _seconds(seconds: float) -> str:
-    """Return a length of time that may be very short."""
-    for unit, factor in (("µs", 1e6), ("ms", 1e3)):
-        if seconds * factor < 999.5:
-            return f"{seconds * factor:.0f} {unit}"
-    return duration(seconds)

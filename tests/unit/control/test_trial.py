@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperscale.control.plan_table import plan_table
 from hyperscale.control.planning import Planned, plan_offline
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.trial.figures import (
@@ -24,7 +25,7 @@ from hyperscale.control.trial.figures import (
 )
 from hyperscale.control.trial.measures import percentile
 from hyperscale.control.trial.trial_rows import choose, longest_row, with_trial_rows
-from hyperscale.control.trial.trial_table import first_failure_lines, trial_lines
+from hyperscale.control.trial.trial_table import advised_rows_per_message, first_failure_lines, trial_lines
 from hyperscale.errors import HyperscaleError
 
 
@@ -208,6 +209,46 @@ def test_the_time_out_is_compared_with_the_slowest_row(file: Path, timeout: int,
     lines = trial_lines(trial_of(full.checked, slowest_row_seconds=slowest), full, full, is_here=True)
 
     assert f"time-out    {said}" in lines
+
+
+@pytest.mark.parametrize(
+    ("median", "rows", "workers", "planned", "advised"),
+    [
+        (0.4, 100_000, 100, 50, 50),  # 20 seconds of work in a message: nothing to mend
+        (0.000_1, 1_000_000, 10, 500, 10_000),  # as many as are a second of work
+        (0.000_1, 100_000, 100, 50, 250),  # of which there are too few: four messages for each worker
+        (0.000_1, 100, 50, 1, 1),
+    ],
+)
+def test_messages_with_hardly_any_work_in_them_had_better_have_more_rows(
+    file: Path, median: float, rows: int, workers: int, planned: int, advised: int
+) -> None:
+    full = plan_offline(check_experiment(file))
+    plan = replace(full.plan, rows=rows, workers=workers, rows_per_message=planned)
+    trial = trial_of(full.checked, seconds_per_row_median=median)
+
+    lines = trial_lines(trial, full, replace(full, plan=plan), is_here=True)
+
+    assert advised_rows_per_message(trial, plan) == advised
+    advice = f"; parallelism.rows_per_message: {advised:,} would save requests"
+    assert any(line.endswith(advice) for line in lines) is (advised > planned)
+
+
+def test_a_plan_says_how_long_the_run_takes_by_the_trial_and_that_rows_of_it_failed(file: Path) -> None:
+    planned = plan_offline(check_experiment(file))
+    untried = plan_table(planned)
+    keep_trial(planned.checked, trial_of(planned.checked))
+    tried = plan_table(planned)
+    keep_trial(planned.checked, trial_of(planned.checked, rows_failed=3))
+    failed = plan_table(planned)
+    keep_trial(planned.checked, trial_of(planned.checked, code_hash="another"))
+    stale = plan_table(planned)
+
+    assert [line[:10].strip() for line in tried if line not in untried] == ["time", "cost"]
+    assert any("minutes (a trial of 20 rows on this machine (2 cores, x86_64))" in line for line in tried)
+    assert any("3 of 20 rows failed in the trial of " in line for line in failed)
+    (said,) = (line for line in stale if line not in untried)
+    assert said.endswith("code changed since the last trial: run `hyperscale trial` again")
 
 
 def test_the_price_is_told_where_it_is_known(file: Path) -> None:
