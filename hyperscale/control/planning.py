@@ -12,7 +12,8 @@ from typing import Any
 
 import hyperscale
 from hyperscale.azure_plan import AzurePlan
-from hyperscale.control.reading.checking import CheckedExperiment, Say, check_experiment
+from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
+from hyperscale.control.remote.cache import Say
 from hyperscale.control.rendered.rendering import templates_hash
 from hyperscale.control.rendered.staging import code_hash
 from hyperscale.cost import unpriced_notes

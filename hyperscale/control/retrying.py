@@ -13,12 +13,12 @@ from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.watching import look_once
 from hyperscale.control.reading.checking import (
     CheckedExperiment,
-    Say,
     SelectedRows,
     check_experiment,
     with_selected,
 )
 from hyperscale.control.reading.input_check import open_input
+from hyperscale.control.remote.cache import Say
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.ledger import Seal

@@ -15,8 +15,9 @@ from urllib.parse import quote
 import hyperscale
 from hyperscale.control.cores import cores
 from hyperscale.control.planning import Planned
-from hyperscale.control.reading.checking import CheckedExperiment, Say, check_experiment
+from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.reading.secret_variables import check_secrets
+from hyperscale.control.remote.cache import Say
 from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.control.rendered.pipeline_files import Pipeline
 from hyperscale.control.rendered.rendering import RunInputs, render

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from hyperscale.control.reading.activity_check import check_activity, code_folde
 from hyperscale.control.reading.command_check import check_command
 from hyperscale.control.reading.input_check import check_input
 from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
+from hyperscale.control.remote.cache import Say
 from hyperscale.control.remote.fetching import with_remote
 from hyperscale.control.remote.remote_data import Reads
 from hyperscale.control.rendered.staging import StagedFiles, staged_files
@@ -45,9 +46,6 @@ class CheckedExperiment:
     staged: StagedFiles
     warnings: tuple[Problem, ...]
     selected: SelectedRows | None = None
-
-
-Say = Callable[[str], None]
 
 
 def check_experiment(
@@ -106,7 +104,7 @@ def check_loaded(loaded: LoadedExperiment, *, reads: Reads = "plan", say: Say = 
 
 def with_selected(checked: CheckedExperiment, selected: SelectedRows) -> CheckedExperiment:
     """Return `checked` with these rows of its input alone."""
-    return replace(checked, facts=replace(checked.facts, rows=selected.rows.count), selected=selected)
+    return replace(checked, facts=replace(checked.facts, rows=selected.rows.count, estimated=False), selected=selected)
 
 
 def _merged(loaded: LoadedExperiment, errors: list[ExperimentError]) -> ExperimentError:

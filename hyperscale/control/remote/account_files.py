@@ -77,11 +77,14 @@ class AccountFiles:
         read = lambda: self._waiting.result(self._system._cat_file(self._full(path), start=0, end=most_bytes))  # noqa: E731
         return cast(bytes, self._ask("read", path, read)) if self.look(path).bytes else b""
 
-    def opened(self, path: str) -> IO[bytes]:
-        """Return the blob at `path`, of which ranges are read."""
-        return cast(
-            IO[bytes], self._ask("read", path, lambda: self._system.open(self._full(path), block_size=BLOCK_BYTES))
-        )
+    def used(self, path: str, use: Callable[[IO[bytes]], T]) -> T:
+        """Return what `use` makes of the blob at `path`, of which ranges are read."""
+
+        def read() -> T:
+            with self._system.open(self._full(path), block_size=BLOCK_BYTES) as file:
+                return use(file)
+
+        return self._ask("read", path, read)
 
     def close(self) -> None:
         """End what is on its way, and close its connections."""

@@ -39,8 +39,7 @@ def beginning_of(source: Input, name: str, files: RemoteFiles, path: str) -> Beg
     if source.form == "parquet":
         from hyperscale.node.parquet_rows import read_footer
 
-        with files.opened(path) as file:
-            footer = read_footer(source, file)
+        footer = files.used(path, lambda file: read_footer(source, file))
         return Beginning(footer.columns, footer.row_bytes)
     with tempfile.TemporaryDirectory(prefix="hyperscale-head-") as folder:
         head = files.head(path, HEAD_BYTES)

@@ -33,6 +33,12 @@ class Bringer:
         self._workspaces = _asked_once(loaded, opened)
 
     def bring(self, named: Named) -> RemoteData:
+        """Return what is known of one of them, with a copy if the command needs it here.
+
+        Raises:
+            ExperimentError: when its columns are not those that the experiment names.
+            HyperscaleError: when it cannot be had.
+        """
         uri = parse(named.text)
         assert uri is not None  # the schema has seen to that
         location = locate(uri, self._workspaces)

@@ -102,7 +102,7 @@ class Cache:
             coming.mkdir()
             try:
                 with self._told(name, coming, total):
-                    fetch(coming)
+                    _fetch_into(coming, fetch)
                 kept = kept if key else place / _digest(coming)
                 if not kept.is_dir():
                     coming.rename(kept)
@@ -129,6 +129,14 @@ class Cache:
         finally:
             over.set()
             teller.join()
+
+
+def _fetch_into(folder: Path, fetch: Callable[[Path], None]) -> None:
+    try:
+        fetch(folder)
+    except OSError as error:
+        hint = "free space on this disk, or delete older copies: they are fetched again when they are needed"
+        raise RemoteError(f"{error.filename or folder} cannot be written: {error.strerror}", hint=hint) from error
 
 
 def safe_name(name: str) -> str:

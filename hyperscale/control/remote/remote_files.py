@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +28,12 @@ class Entry:
         is_folder: whether it is one.
         bytes: its size; None when the place does not tell, or for a folder.
         version: another one says that the content may be another; empty when the place does not tell.
-        media_type: of a web server's answer, such as text/csv.
     """
 
     path: str
     is_folder: bool
     bytes: int | None
     version: str
-    media_type: str = ""
 
 
 class RemoteFiles(Protocol):
@@ -53,8 +51,8 @@ class RemoteFiles(Protocol):
     def head(self, path: str, most_bytes: int) -> bytes:
         """Return the beginning of the file at `path`: all of a short one."""
 
-    def opened(self, path: str) -> IO[bytes]:
-        """Return the file at `path` for reading here and there: what is read travels, and little more."""
+    def used(self, path: str, use: Callable[[IO[bytes]], T]) -> T:
+        """Return what `use` makes of the file at `path`: what it reads, here and there, travels, and little more."""
 
     def close(self) -> None:
         """End what is on its way, and close its connections; closing again does nothing."""

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, TypeVar
 
 import aiohttp
 from fsspec.exceptions import FSTimeoutError
@@ -49,7 +49,7 @@ class WebFiles:
                 hint="name an address that stays with https",
             )
         version = " ".join(str(info[field]) for field in ("ETag", "Last-Modified", "Content-MD5") if info.get(field))
-        return Entry("", False, info.get("size"), version, str(info.get("mimetype") or ""))
+        return Entry("", False, info.get("size"), version)
 
     def files(self, folder: str) -> list[Entry]:
         """Refuse: a web server tells no files."""
@@ -75,10 +75,15 @@ class WebFiles:
 
         return self._ask(read)
 
-    def opened(self, path: str) -> IO[bytes]:
-        """Return the file, of which ranges are read."""
+    def used(self, path: str, use: Callable[[IO[bytes]], T]) -> T:
+        """Return what `use` makes of the file, of which ranges are read."""
         del path
-        return cast(IO[bytes], self._ask(lambda: self._system.open(self._uri.text)))
+
+        def read() -> T:
+            with self._system.open(self._uri.text) as file:
+                return use(file)
+
+        return self._ask(read)
 
     def close(self) -> None:
         """End what is on its way, and close its connections."""

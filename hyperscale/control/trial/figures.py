@@ -142,11 +142,15 @@ def activity_hash(checked: CheckedExperiment) -> str:
 
 
 def _changed(trial: Trial, checked: CheckedExperiment) -> str:
-    """Return what is not any more what it was in the trial; empty when nothing is."""
+    """Return what is not any more what it was in the trial; empty when nothing is.
+
+    A trial reads its input; of one that was not read now (`input.rows`), nobody knows whether it is another.
+    """
     loaded = checked.loaded
     now = {
         "code": code_hash(loaded.folder / loaded.experiment.activity.code, checked.staged),
         "input": checked.facts.input_hash,
         "activity": activity_hash(checked),
     }
-    return " and ".join(what for what, found in now.items() if getattr(trial, f"{what}_hash") not in (None, found))
+    then = {what: getattr(trial, f"{what}_hash") for what in now}
+    return " and ".join(what for what, found in now.items() if None not in (found, then[what]) and found != then[what])

@@ -238,3 +238,11 @@ def test_who_collects_later_finds_the_seeded_input_by_its_address(tmp_path: Path
         pass
 
     assert read == ROWS
+
+
+def test_groups_of_a_remote_input_are_counted(tmp_path: Path, site: WebSite) -> None:
+    url = site.put("/grid.csv", ROWS + b"4,10\n")
+
+    counted = checked(tmp_path, f"csv: '{url}', group_by: [depth]")
+
+    assert (counted.facts.rows, counted.facts.estimated) == (3, False)

@@ -167,6 +167,15 @@ def test_a_trial_is_stale_when_what_it_ran_has_changed(file: Path, change: objec
     assert trial_times(now) == (None, f"{what} changed since the last trial: run `hyperscale trial` again")
 
 
+def test_an_input_that_is_not_read_now_is_not_called_another(file: Path) -> None:
+    checked = check_experiment(file)
+    keep_trial(checked, trial_of(checked))
+
+    now = replace(checked, facts=replace(checked.facts, input_hash=None, estimated=True))
+
+    assert trial_state(now).kind == "fresh"
+
+
 def test_a_trial_with_failed_rows_is_no_good_one(file: Path) -> None:
     checked = check_experiment(file)
     keep_trial(checked, trial_of(checked, rows_failed=3))
