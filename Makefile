@@ -10,7 +10,7 @@ SITE = -m sphinx -c docs -W --keep-going -n -q
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint bench render reference docs docs-links azure-emulator azure-smoke
+.PHONY: help run test lint bench render reference docs docs-links pictures azure-emulator azure-smoke
 
 help:
 	@echo 'make run        run experiment.yaml on this machine'
@@ -23,6 +23,7 @@ help:
 	@echo 'make reference  write docs/experiment-file.md from schema.json, docs/commands.md from the commands'
 	@echo 'make docs       build the site of docs/ in build/docs; a warning is an error'
 	@echo 'make docs-links  ask every address that the pages link to; needs a network'
+	@echo 'make pictures   record the terminal and the report of README.md anew; needs Chromium'
 
 run: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale run
@@ -51,6 +52,9 @@ docs: $(VENV)/.has-docs
 
 docs-links: $(VENV)/.has-docs
 	$(BIN)/python $(SITE) -b linkcheck . build/docs-links
+
+pictures: $(VENV)/.has-docs $(VENV)/.has-examples
+	$(BIN)/python docs/make_pictures.py
 
 azure-emulator: $(VENV)/.has-test $(VENV)/.has-azurite
 	PYTHONPATH=tests $(BIN)/python -m emulator

@@ -35,7 +35,6 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
     },
     "docs/operating.md": {
         "hyperscale gc": "needs clusters that were left behind; tests/acceptance/azure/test_gc.py makes some",
-        "hyperscale retry RUN": "needs a run with failed rows; tests/acceptance/test_retry_command.py makes some",
         "hyperscale run --nodes 2 --workers 4 --drill preempt=5%,crash=1%": "tests/acceptance/test_run_drill.py",
     },
     "examples/digit-images/README.md": {
@@ -48,9 +47,9 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "python make_pictures.py": "needs ImageMagick; tests/acceptance/test_command_example.py",
     },
 }
-#: What somebody with a workspace has beside the experiment: where it is, and the identity of its nodes.
+#: What somebody with a workspace has: an experiment, and beside it where that is, and the identity of its nodes.
 WORKSPACE = """
-[ -f experiment.yaml ] || {{ hyperscale init my-experiment && cd my-experiment; }}
+hyperscale init my-experiment && cd my-experiment
 echo {config} > config.json
 sed -i 's|^compute:.*|&\\n  identity: {identity}\\n  identity_client_id: {client_id}|' experiment.yaml
 """
@@ -114,7 +113,7 @@ def on_azure(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> 
 
 def as_script(found: Sequence[Block], said: Path, workspace: str) -> tuple[str, list[Shown]]:
     """Return one script for the commands and files of a page, and its commands; it ends where one ends otherwise."""
-    lines: list[str] = []
+    lines = [f"exec > {said}/workspace.txt 2>&1", workspace]
     shown: list[Shown] = []
     for block in found:
         if block.file is not None:
@@ -122,8 +121,6 @@ def as_script(found: Sequence[Block], said: Path, workspace: str) -> tuple[str, 
             lines += [f"printf %s {shlex.quote(block.text)} > {shlex.quote(block.file)}"]
         if not runs_here(block):
             continue
-        if is_for_azure(block) and workspace:
-            lines, workspace = [*lines, f"exec > {said}/workspace.txt 2>&1", workspace], ""
         for step in shown_commands(block):
             out = said / str(len(shown))
             lines += [f"exec > {out}.txt 2>&1", step.to_run]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import json
 import re
@@ -12,12 +13,14 @@ import pytest
 import yaml
 from pages import PAGES, TEMPLATES, blocks
 
-from hyperscale.commands import COMMANDS
+from hyperscale.commands import COMMANDS, load_command
 
 LINK = re.compile(r"\[[^\]]+\]\((?!https?:)([^)#]*)#?([^)]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^ {4}|^\$ |`)(?:\S*python -m )?hyperscale ([a-z]+)", re.MULTILINE)
+#: A command in a line of text, and what follows it.
+INLINE = re.compile(r"`(?:\S*python -m )?hyperscale ([a-z]+)([^`]*)`")
 #: One stop of CONTRIBUTING's reading path: | `hyperscale/plan.py` | `make_plan`, `Plan` | ... |
 STOP = re.compile(r"^\| `(hyperscale/[\w/]+\.py)` \| (.*?) \|", re.MULTILINE)
 
@@ -88,6 +91,22 @@ def test_every_command_that_is_named_exists(repository: Path, page: str):
     assert named <= set(COMMANDS)
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_that_is_named_exists(repository: Path, page: str):
+    text = (repository / page).read_text("utf-8")
+
+    named = {(name, option) for name, words in INLINE.findall(text) for option in re.findall(r"--[a-z-]+", words)}
+
+    unknown = [f"{name} {option}" for name, option in sorted(named) if option not in options_of(name)]
+    assert unknown == []
+
+
+def options_of(command: str) -> set[str]:
+    parser = argparse.ArgumentParser()
+    load_command(command).add_arguments(parser)
+    return {option for action in parser._actions for option in action.option_strings}
+
+
 def test_the_reading_path_names_what_the_code_has(repository: Path):
     stops = STOP.findall((repository / "CONTRIBUTING.md").read_text("utf-8"))
 
@@ -131,7 +150,7 @@ def names_in(module: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "target", ["run", "test", "lint", "bench", "render", "reference", "docs", "docs-links", "azure-smoke"]
+    "target", ["run", "test", "lint", "bench", "render", "reference", "docs", "docs-links", "pictures", "azure-smoke"]
 )
 def test_the_makefile_has_what_the_pages_name(repository: Path, target: str):
     text = (repository / "Makefile").read_text("utf-8")

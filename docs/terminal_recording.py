@@ -1,4 +1,4 @@
-"""Records pictures/terminal.svg, a real run in a real terminal, drawn as an animated picture: `make pictures`.
+"""Records commands in a real terminal, and draws them as one animated picture: for `make pictures`.
 
 A shell runs in a pseudo-terminal, its keys are typed here, and pyte, a terminal in memory, reads what it prints. The
 screens become one SVG without scripts and without fonts of its own; who asks for less motion sees the last one.
@@ -12,11 +12,9 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import struct
 import sys
-import tempfile
 import termios
 import time
 from collections.abc import Iterator, Sequence
@@ -26,10 +24,7 @@ from xml.sax.saxutils import escape
 
 import pyte
 
-ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs" / "pictures" / "terminal.svg"
 COLUMNS, LINES = 100, 24
-COMMANDS = ("hyperscale validate", "hyperscale run", "hyperscale results")
 PROMPT = "$ "
 KEY_SECONDS = 0.04
 #: The whole recording is played in about this time; a screen stays at least and at most so long, the last one longer.
@@ -62,26 +57,15 @@ Line = tuple[tuple[str, Look], ...]
 Screen = tuple[Line, ...]
 
 
-def main() -> None:
-    """Record the commands in a copy of the root experiment, and write the picture."""
-    with tempfile.TemporaryDirectory(prefix="ada-") as folder:
-        home = Path(folder) / "digits"
-        shutil.copytree(ROOT / "examples" / "digits-sweep", home / "examples" / "digits-sweep")
-        for name in ("experiment.yaml", "schema.json"):
-            shutil.copy(ROOT / name, home)
-        screens = record(home)
-    PICTURE.write_text(drawn(screens), "utf-8")
-
-
-def record(folder: Path) -> list[tuple[float, Screen]]:
-    """Return the screens of a shell in `folder` while the commands are typed into it, with their seconds."""
+def record(folder: Path, commands: Sequence[str]) -> list[tuple[float, Screen]]:
+    """Return the screens of a shell in `folder` while `commands` are typed into it, with their seconds."""
     process, terminal = start_shell(folder)
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     found: list[tuple[float, Screen]] = []
     began = time.monotonic()
     try:
-        for command in ("", *COMMANDS):
+        for command in ("", *commands):
             for key in [*command, "\r"] if command else []:
                 os.write(terminal, key.encode())
                 take(terminal, stream, KEY_SECONDS)
@@ -150,7 +134,7 @@ def kept(screens: Sequence[tuple[float, Screen]]) -> list[tuple[float, Screen]]:
     return [(seconds, screen) for seconds, (_, screen) in zip([*shown, LAST_SECONDS], found, strict=True)]
 
 
-def drawn(screens: Sequence[tuple[float, Screen]]) -> str:
+def drawn(screens: Sequence[tuple[float, Screen]], title: str) -> str:
     """Return the picture: the screens side by side behind a window, which a list of times moves along."""
     shown = kept(screens)
     width, height = COLUMNS * CELL_WIDTH + 2 * EDGE, LINES * CELL_HEIGHT + 2 * EDGE + BAR
@@ -162,8 +146,8 @@ def drawn(screens: Sequence[tuple[float, Screen]]) -> str:
         moves.append(f"{100 * at / total:.2f}%{{transform:translateX({-number * width:.0f}px)}}")
         at += seconds
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="'
-        f'A terminal: {escape("; ".join(COMMANDS))}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img">',
+        f"<title>{escape(title)}</title>",
         "<style>",
         "text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;white-space:pre}",
         ".b{font-weight:700}",
@@ -214,7 +198,3 @@ def screen_drawn(screen: Screen, left: float, names: dict[Line, str]) -> str:
         if line in names
     ]
     return f'<g transform="translate({left + EDGE:.0f})">{"".join(uses)}</g>'
-
-
-if __name__ == "__main__":
-    main()
