@@ -26,6 +26,7 @@ class Input:
     parquet: str | None
     files: str | None
     sweep: Mapping[str, Any] | None
+    mode: str | None
     key: str | None
     columns: Mapping[str, str]
     row_schema: str | None
@@ -45,8 +46,8 @@ class Input:
 
     @property
     def place(self) -> str:
-        """Return the path of the rows' file, or the pattern of `files`, as the user wrote it; a sweep has none."""
-        return "" if self.form == "sweep" else str(getattr(self, self.form))
+        """Return the path of the rows' file, or the pattern of `files`, as the user wrote it; "sweep" of a sweep."""
+        return "sweep" if self.form == "sweep" else str(getattr(self, self.form))
 
 
 @dataclass(frozen=True)

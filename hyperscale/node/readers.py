@@ -15,6 +15,7 @@ from hyperscale.node.file_rows import FileRows, split_glob
 from hyperscale.node.grouped_rows import GroupedRows
 from hyperscale.node.json_rows import JsonRows
 from hyperscale.node.rows import Rows
+from hyperscale.node.sweep_rows import SweepRows
 
 __all__ = ["Rows", "content_hash", "input_hash", "open_rows", "split_glob"]
 
@@ -29,7 +30,7 @@ def open_rows(source: Input, path: Path, listed: Listing | None = None) -> Rows:
 
     Args:
         source: what experiment.yaml says of the input.
-        path: of the file, or of the fixed folder of the pattern of `files` (`split_glob`).
+        path: of the file, or of the fixed folder of the pattern of `files` (`split_glob`); a sweep has none.
         listed: of `files`, what was found by somebody who has looked already; the folder need not be there then.
 
     Raises:
@@ -51,19 +52,24 @@ def _open_records(source: Input, path: Path, listed: Listing | None) -> Rows:
         from hyperscale.node.parquet_rows import ParquetRows  # pyarrow takes a while: only who needs it
 
         return ParquetRows(source, path)
-    raise ExperimentError(f"input.{source.form} is not available yet in this version")
+    return SweepRows(source)
 
 
 def input_hash(source: Input, path: Path, listed: Listing | None = None) -> str:
     """Return the SHA-256 of what `open_rows` reads, hexadecimal; the arguments are the same.
 
-    Of a file it is that of its bytes; of `files`, that of the lines `path<tab>size`, sorted by path. Which rows these
-    are depends on `group_by` too: its own hash stands behind that of the content, and a hyphen.
+    Of a file it is that of its bytes; of `files`, that of the lines `path<tab>size`, sorted by path; of a
+    sweep that of its JSON. Which rows these are depends on `group_by` too: its own hash stands behind that of the
+    content, and a hyphen.
 
     Raises:
         ExperimentError: when there is nothing to read.
     """
-    content = _listing_hash(source, path, listed) if source.form == "files" else _file_hash(source, path)
+    if source.sweep is not None:
+        # The order of the columns is that of the rows: keys are not sorted.
+        content = hashlib.sha256(json.dumps([source.mode, list(source.sweep.items())]).encode()).hexdigest()
+    else:
+        content = _listing_hash(source, path, listed) if source.form == "files" else _file_hash(source, path)
     if not source.group_by:
         return content
     return f"{content}-{hashlib.sha256(json.dumps(source.group_by).encode()).hexdigest()}"

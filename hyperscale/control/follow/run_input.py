@@ -51,7 +51,7 @@ def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]
 
 def input_here(found: FoundRun, source: Input, seed: SeedRecord) -> Path | None:
     """Return the file or folder of this machine whose rows were seeded; None when it is not here any more as it was."""
-    return _seeded(_on_this_machine(found), source, seed)
+    return _seeded(_on_this_machine(found, source), source, seed)
 
 
 def _seeded(paths: Iterator[Path], source: Input, seed: SeedRecord) -> Path | None:
@@ -63,7 +63,10 @@ def _seeded(paths: Iterator[Path], source: Input, seed: SeedRecord) -> Path | No
     return None
 
 
-def _on_this_machine(found: FoundRun) -> Iterator[Path]:
+def _on_this_machine(found: FoundRun, source: Input) -> Iterator[Path]:
+    if source.form == "sweep":  # it is in the experiment that the run was given
+        yield Path()
+        return
     for loaded in _experiments(found):
         yield from copies_of_input(loaded) or [input_path(loaded)]
 

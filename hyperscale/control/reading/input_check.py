@@ -15,10 +15,12 @@ from hyperscale.control.reading.row_check import MAX_SHOWN_ROWS, RowCheck, check
 from hyperscale.control.reading.schema_check import BrokenSchemaError, RowSchema
 from hyperscale.control.remote.remote_data import Beginning
 from hyperscale.errors import ExperimentError, Problem
+from hyperscale.experiment import Input
 from hyperscale.input_facts import InputFacts
 from hyperscale.node.cells import numeric_type
 from hyperscale.node.readers import Rows, input_hash, open_rows, split_glob
 from hyperscale.node.rows import listed
+from hyperscale.node.sweep_rows import SweepRows
 from hyperscale.suggestions import did_you_mean
 from hyperscale.uris import is_uri
 
@@ -42,13 +44,20 @@ def check_input(loaded: LoadedExperiment) -> tuple[InputFacts, tuple[Problem, ..
         message = f"the input of {loaded.positions.file} cannot be used"
         raise ExperimentError(message, problems=loaded.positions.sorted(problems))
     try:
-        checked = check_rows(rows.records, loaded.experiment.input, row_schema)
+        checked = _checked(rows, loaded.experiment.input, row_schema)
     except BrokenSchemaError as error:
         problem = loaded.positions.problem(("input", "row_schema"), str(error))
         raise ExperimentError(f"the rows of {_name(loaded)} cannot be checked", problems=[problem]) from error
     _refuse_bad_rows(checked, _name(loaded))
     refuse_large_groups(loaded, checked.groups)
     return _facts(loaded, rows.records, checked), tuple(_warnings(loaded, rows.records, checked))
+
+
+def _checked(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCheck:
+    if isinstance(rows, SweepRows) and row_schema is None:
+        # All is known of the rows without making one of them.
+        return RowCheck(rows.count, 0, (), rows.row_bytes, {})
+    return check_rows(rows.records, source, row_schema)
 
 
 def input_path(loaded: LoadedExperiment) -> Path:
@@ -91,7 +100,7 @@ def _mount_problems(loaded: LoadedExperiment) -> Iterator[Problem]:
 
 def _open_rows(loaded: LoadedExperiment, problems: list[Problem]) -> Rows | None:
     source, path = loaded.experiment.input, input_path(loaded)
-    if loaded.remote.get("input") is not None:
+    if source.form == "sweep" or loaded.remote.get("input") is not None:
         return _opened(loaded, problems)
     what = names.DATA.problem(path.name)
     if source.form != "files" and not path.is_file():
@@ -191,7 +200,8 @@ def _not_read(loaded: LoadedExperiment) -> Problem:
 
 def _upload_sizes(loaded: LoadedExperiment) -> list[int]:
     """Return the size of each file of this machine that a submitted run uploads."""
-    places = [] if is_uri(loaded.experiment.input.place) else [input_path(loaded)]
+    source = loaded.experiment.input
+    places = [] if source.form == "sweep" or is_uri(source.place) else [input_path(loaded)]
     mounts = (mount.path for mount in loaded.experiment.mounts.values())
     places += [loaded.folder / path for path in mounts if not is_uri(path)]
     return [size for place in places for size in _file_sizes(place)]

@@ -20,6 +20,7 @@ import referencing.exceptions
 from hyperscale import uris
 from hyperscale.control.reading.positions import ValuePath
 from hyperscale.control.reading.schema_messages import Complaint, Violation, complaints
+from hyperscale.sweep import sweep_problems
 
 
 class BrokenSchemaError(ValueError):
@@ -29,7 +30,7 @@ class BrokenSchemaError(ValueError):
 def check_document(schema: Mapping[str, Any], document: Any) -> Iterator[tuple[ValuePath, Complaint]]:
     """Yield what is wrong with `document`: where the broken rule stands, and what to say.
 
-    `schema` is schema.json, or one with its keywords of our own: `x-available`, `x-place`, `x-expected`,
+    `schema` is schema.json, or one with its keywords of our own: `x-available`, `x-place`, `x-sweep`, `x-expected`,
     `x-secret` (no message shows the value).
     """
     validator = _experiment_validator()(schema, registry=referencing.Registry())
@@ -96,7 +97,7 @@ def _experiment_validator() -> type[jsonschema.protocols.Validator]:
     base = jsonschema.Draft202012Validator
     # To JSON Schema 3.0 is an integer; to a person who counts workers it is a mistake.
     whole = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    rules = {"x-available": _available, "x-place": _place, "pattern": _pattern}
+    rules = {"x-available": _available, "x-sweep": _sweep, "x-place": _place, "pattern": _pattern}
     kind: type[jsonschema.protocols.Validator] = jsonschema.validators.extend(base, rules, type_checker=whole)  # type: ignore[no-untyped-call]
     return kind
 
@@ -104,6 +105,13 @@ def _experiment_validator() -> type[jsonschema.protocols.Validator]:
 def _available(_: Any, rule: Any, _value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
     if rule is False:
         yield jsonschema.ValidationError("is not available yet")
+
+
+def _sweep(_: Any, _rule: Any, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """Yield what no schema can say of the sweep in an input: its columns have to fit each other."""
+    if isinstance(value, dict) and isinstance(value.get("sweep"), dict) and value["sweep"]:
+        for path, message in sweep_problems(value["sweep"], value.get("mode")):
+            yield jsonschema.ValidationError(message, path=("sweep", *path))
 
 
 def _place(_: Any, use: uris.Use, value: Any, _schema: Any) -> Iterator[jsonschema.ValidationError]:

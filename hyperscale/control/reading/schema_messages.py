@@ -82,8 +82,12 @@ def complaints(violation: Violation) -> Iterator[Complaint]:
 
 def _telling_branches(violation: Violation) -> list[Violation]:
     """Return what says more than "none of the branches fits": the branch of the value's own type broke it."""
-    telling = [branch for branch in violation.branches if branch.keyword not in ("type", "const")]
-    if isinstance(violation.value, dict) or any(branch.keyword == "x-place" for branch in telling):
+    telling = [
+        branch
+        for branch in violation.branches
+        if branch.keyword not in ("type", "const") or len(branch.path) > len(violation.path)
+    ]
+    if isinstance(violation.value, (dict, list)) or any(branch.keyword == "x-place" for branch in telling):
         return telling
     return []
 

@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 from hyperscale import names
 from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.rendered.yaml_text import Plain
-from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Experiment
 from hyperscale.uris import is_uri, split_pattern
 
@@ -54,25 +53,21 @@ def places_as_written(remote: Mapping[str, RemoteData]) -> dict[str, DataPlace]:
     return {key: DataPlace(data.written, data.is_folder) for key, data in remote.items()}
 
 
-def rows_input(experiment: Experiment, folder: Path, out: Path, places: Mapping[str, DataPlace]) -> DataInput:
-    """Return the data input that holds the rows.
+def rows_input(experiment: Experiment, folder: Path, out: Path, places: Mapping[str, DataPlace]) -> DataInput | None:
+    """Return the data input that holds the rows; a sweep has none, it is in the experiment.
 
     Args:
         experiment: whose rows they are.
         folder: of the experiment file.
         out: where the rendered files will lie.
         places: where it is, by the name of the pipeline's input; what is not in it is where the experiment says.
-
-    Raises:
-        ExperimentError: when that form of input is not available yet.
     """
     rows = experiment.input
+    if rows.form == "sweep":
+        return None
     if rows.form == "files":
         return _data_input(folder, out, "", fixed_folder(rows.files or ""), "ro_mount", places, is_folder=True)
-    path = getattr(rows, rows.form)
-    if not isinstance(path, str):
-        raise ExperimentError(f"input.{rows.form} is not available yet", hint="give the rows as csv or files")
-    return _data_input(folder, out, "", path, "ro_mount", places, is_folder=False)
+    return _data_input(folder, out, "", rows.place, "ro_mount", places, is_folder=False)
 
 
 def mount_inputs(experiment: Experiment, folder: Path, out: Path, places: Mapping[str, DataPlace]) -> list[DataInput]:

@@ -88,7 +88,7 @@ def local_data(loaded: LoadedExperiment) -> list[LocalData]:
     """Return the data inputs of the experiment that lie on this machine; every file of them is read once."""
     is_files = loaded.experiment.input.form == "files"
     found = []
-    if not is_uri(loaded.experiment.input.place):
+    if loaded.experiment.input.form != "sweep" and not is_uri(loaded.experiment.input.place):
         found.append(_data("input", input_path(loaded), skips_hidden=is_files))
     for name, mount in loaded.experiment.mounts.items():
         if is_uri(mount.path):

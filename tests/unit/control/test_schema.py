@@ -115,7 +115,6 @@ def test_what_is_not_available_says_so_in_its_description():
 
     assert refused == {path for path, schema in PROPERTIES.items() if "Not available yet" in schema["description"]}
     assert refused == {
-        "input.sweep",
         "output.path",
     }  # fmt: skip
 
