@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ FORMS: dict[str, dict[str, Any]] = {
         "input": {"files": "images/**/*.png"},
         "mounts": {"model": {"path": "src", "mode": "download"}, "words": "grid.csv", "here": "."},
     },
+    "sweep": {"input": {"sweep": {"rate": {"range": [0.1, 0.5, 0.1]}, ODD: [ODD, None, True]}}},
+    "groups": {"input": {"csv": "grid.csv", "group_by": [ODD]}},
     "low_priority_everywhere": {
         "parallelism": {"workers": 40, "workers_per_node": 3},
         "compute": {
@@ -135,6 +138,15 @@ def test_azure_ml_is_sent_every_input_as_it_was_given(folder: Path):
     assert "$" not in sent["inputs"]["experiment"]["value"]
     assert sent["description"] == ODD
     assert sent["tags"][ODD] == ODD
+
+
+def test_a_sweep_is_sent_as_a_part_of_the_experiment_and_no_data_beside_it(folder: Path):
+    job = assert_azure_ml_takes(write(make_experiment(**FORMS["sweep"]), folder))
+
+    sent = job._to_rest_object().as_dict()["properties"]
+    assert "input" not in sent["inputs"]
+    assert json.loads(sent["inputs"]["experiment"]["value"])["input"]["sweep"] == FORMS["sweep"]["input"]["sweep"]
+    assert all("input" not in step["inputs"] for step in sent["jobs"].values())
 
 
 def test_azure_ml_is_sent_the_clusters_that_were_planned(folder: Path):
