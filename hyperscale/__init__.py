@@ -5,20 +5,68 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hyperscale.control.handles.experiment_file import ExperimentFile, load, run_experiment
+    from hyperscale.control.handles.run import RowCounts, Run
     from hyperscale.control.mapping.map_rows import map_rows
     from hyperscale.control.mapping.outcomes import Outcome, Outcomes
+    from hyperscale.errors import (
+        AzureError,
+        ExperimentError,
+        HyperscaleError,
+        IncompleteRunError,
+        PlanError,
+        Problem,
+        RunStateError,
+        TeardownError,
+    )
+    from hyperscale.failures import Failure
     from hyperscale.node.activity import Context, NodeRunner
 
 __version__ = "0.1.0"
-__all__ = ["Context", "NodeRunner", "Outcome", "Outcomes", "__version__", "map_rows"]
+__all__ = [
+    "AzureError",
+    "Context",
+    "ExperimentError",
+    "ExperimentFile",
+    "Failure",
+    "HyperscaleError",
+    "IncompleteRunError",
+    "NodeRunner",
+    "Outcome",
+    "Outcomes",
+    "PlanError",
+    "Problem",
+    "RowCounts",
+    "Run",
+    "RunStateError",
+    "TeardownError",
+    "__version__",
+    "load",
+    "map_rows",
+    "run_experiment",
+]
 
 #: Where each name is defined: `hyperscale --help` and the nodes import no more than they use.
 _HOMES = {
+    "AzureError": "hyperscale.errors",
     "Context": "hyperscale.node.activity",
+    "ExperimentError": "hyperscale.errors",
+    "ExperimentFile": "hyperscale.control.handles.experiment_file",
+    "Failure": "hyperscale.failures",
+    "HyperscaleError": "hyperscale.errors",
+    "IncompleteRunError": "hyperscale.errors",
     "NodeRunner": "hyperscale.node.activity",
     "Outcome": "hyperscale.control.mapping.outcomes",
     "Outcomes": "hyperscale.control.mapping.outcomes",
+    "PlanError": "hyperscale.errors",
+    "Problem": "hyperscale.errors",
+    "RowCounts": "hyperscale.control.handles.run",
+    "Run": "hyperscale.control.handles.run",
+    "RunStateError": "hyperscale.errors",
+    "TeardownError": "hyperscale.errors",
+    "load": "hyperscale.control.handles.experiment_file",
     "map_rows": "hyperscale.control.mapping.map_rows",
+    "run_experiment": "hyperscale.control.handles.experiment_file",
 }
 
 

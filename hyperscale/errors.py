@@ -11,6 +11,7 @@ HyperscaleError          1   base
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,13 @@ class HyperscaleError(Exception):
         """Keep `message` (where, what is, what was expected) and `hint` (what to do)."""
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self._note(f"hint: {hint}")
+
+    def _note(self, text: str) -> None:
+        """Have a traceback say `text`, too: in a notebook nobody else does."""
+        if sys.version_info >= (3, 11):
+            self.add_note(text)
 
 
 @dataclass(frozen=True, order=True)
@@ -61,8 +69,13 @@ class ExperimentError(HyperscaleError):
 
     def __init__(self, message: str, *, problems: Sequence[Problem] = (), hint: str | None = None) -> None:
         """Keep `problems` beside the message; they are printed one a line, before it."""
-        super().__init__(message, hint=hint)
+        super().__init__(message)
         self.problems = tuple(problems)
+        for problem in self.problems:
+            self._note(str(problem))
+        self.hint = hint
+        if hint:
+            self._note(f"hint: {hint}")
 
 
 class PlanError(HyperscaleError):

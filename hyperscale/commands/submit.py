@@ -8,14 +8,13 @@ import os
 from hyperscale.commands import ASKING, add_file, add_json, add_set, asker, print_json, program, say, say_if_slow
 from hyperscale.commands.followed_runs import watch_to_its_end
 from hyperscale.commands.local_runs import whole_number
-from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
 from hyperscale.control.azure.storage_probe import check_storage
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.look_lines import come_back
 from hyperscale.control.planning import Planned, is_saved_plan, open_plan
-from hyperscale.control.submit.agreed_runs import agree_to, finish_earlier, submit_shown
+from hyperscale.control.submit.agreed_runs import agree_to, submit_whole
 from hyperscale.control.submit.joining import join, plan_join
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.submission_summary import next_commands, submission_document, submission_lines
@@ -56,7 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     with say_if_slow(ASKING):
         session = open_session(find_place(planned.checked.loaded, os.environ))
         check_storage(session)
-    journal = _join(arguments, planned, session) if arguments.join else _submit(arguments, planned, session)
+    journal = (
+        _join(arguments, planned, session)
+        if arguments.join
+        else submit_whole(planned, session, ask=asker(yes=arguments.yes), is_fixed=is_saved_plan(arguments.file))
+    )
     if arguments.json:
         print_json(submission_document(journal))
     else:
@@ -75,19 +78,6 @@ def _check_trial(planned: Planned, *, is_required: bool) -> None:
         raise PlanError(state.sentence, hint="leave out --require-trial to submit all the same")
     if state.kind != "fresh":
         say(f"warning: {state.sentence}")
-
-
-def _submit(arguments: argparse.Namespace, planned: Planned, session: Session) -> Journal:
-    journal = finish_earlier(planned, session, ask=asker(yes=arguments.yes))
-    if journal is not None:
-        return journal
-    with say_if_slow("asking Azure for quota, sizes and prices"):
-        seen = computes_once(session)
-        if is_saved_plan(arguments.file):
-            check_placement(planned, seen)
-        else:
-            planned = plan_for_azure(planned.checked, seen)
-    return submit_shown(planned, session, seen, ask=asker(yes=arguments.yes))
 
 
 def _join(arguments: argparse.Namespace, planned: Planned, session: Session) -> Journal:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, asker, print_json, program, say, say_if_slow
@@ -20,19 +18,15 @@ from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.look_lines import come_back
 from hyperscale.control.follow.verdicts import verdict_of
 from hyperscale.control.follow.watching import follow
-from hyperscale.control.local.executing import execute, results_of_life
-from hyperscale.control.local.launching import Places, make_run, plan_here
 from hyperscale.control.planning import Planned, plan_offline
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.remote.remote_data import Reads
-from hyperscale.control.run_folder import RunFolder, check_machine
-from hyperscale.control.run_list import name_of, runs_of
-from hyperscale.control.trial.figures import keep_trial
-from hyperscale.control.trial.measures import measure, outcomes_of
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.run_list import name_of
 from hyperscale.control.trial.trial_rows import with_trial_rows
 from hyperscale.control.trial.trial_table import first_failure_lines, trial_document, trial_lines
+from hyperscale.control.trial.trying import Measured, keep_measured, try_here
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
-from hyperscale.ledger import SUCCEEDED
 from hyperscale.plan import Plan
 
 
@@ -59,20 +53,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _here(arguments: argparse.Namespace, full: Planned) -> int:
-    check_machine()
-    tried = plan_here(with_trial_rows(full.checked, arguments.rows, arguments.seed), workers=arguments.workers, nodes=1)
-    folder = Places(runs_of(arguments.file), None, None).new_run(full.checked.loaded.experiment.name)
-    with folder.lock() as lock:
-        make_run(tried, folder)
-        say(f"run {folder.run_id} tries {counted(tried.plan.rows, 'row')} of {full.plan.rows_text}")
-        ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
-    for line in summary.step_lines(ending, folder):
-        say(line)
-    if ending.stop_requests:
+    is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    tried = try_here(
+        full,
+        arguments.file,
+        rows=arguments.rows,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        is_terminal=is_terminal,
+    )
+    if tried.ending.stop_requests:
         return EXIT_INTERRUPTED
-    results = results_of_life(folder, ending)
-    _tell(folder, tried, full, results, measured_on=_this_machine(), as_json=arguments.json)
-    return summary.verdict(ending, results, folder)
+    _tell(tried.folder, tried.planned, full, tried.results, tried.measured, as_json=arguments.json)
+    return summary.verdict(tried.ending, tried.results, tried.folder)
 
 
 def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
@@ -97,7 +90,8 @@ def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
     tried, results = Planned(checked, Plan.from_document(journal.plan)), follower.results
     full = plan_for_azure(full.checked, found.session) if found.session else full
     size = full.checked.loaded.experiment.compute.size
-    _tell(found.folder, tried, full, results, measured_on=f"a node of {size}", as_json=arguments.json)
+    measured = keep_measured(found.folder, tried, full, measured_on=f"a node of {size}")
+    _tell(found.folder, tried, full, results, measured, as_json=arguments.json)
     return verdict_of(found, look, results, program())
 
 
@@ -115,18 +109,14 @@ def _tell(
     tried: Planned,
     full: Planned,
     results: Mapping[str, Any] | None,
+    measured: Measured | None,
     *,
-    measured_on: str,
     as_json: bool,
 ) -> None:
-    """Keep what was measured, and print it, behind the first failure if there is one."""
-    with closing(folder.store()) as store:
-        outcomes = outcomes_of(store)
-        if not outcomes:
-            return
-        trial = measure(store, outcomes, tried.checked, measured_on=measured_on)
-    failed = next((found for found in outcomes if found["outcome"] != SUCCEEDED), None)
-    keep_trial(full.checked, trial)
+    """Print what was measured, behind the first failure if there is one."""
+    if measured is None:
+        return
+    trial, failed = measured
     if as_json:
         print_json({**trial_document(trial, full), "first_failure": failed})
     else:
@@ -136,7 +126,3 @@ def _tell(
     say(f"results:  {program()} results {shlex.quote(name_of(folder))}")
     if failed:
         say(f"failures: {program()} failures {shlex.quote(name_of(folder))}")
-
-
-def _this_machine() -> str:
-    return f"this machine ({counted(os.cpu_count() or 1, 'core')}, {platform.machine() or 'unknown'})"

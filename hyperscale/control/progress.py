@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from hyperscale.talk import is_quiet, say
 
@@ -226,9 +227,19 @@ def open_display(*, is_terminal: bool) -> Display:
 
     Whoever opens it closes it.
     """
+    if is_notebook() and not is_quiet():
+        from hyperscale.control.notebook_display import NotebookDisplay
+
+        return NotebookDisplay()
     if not is_terminal or is_quiet() or os.environ.get("TERM") == "dumb":
         return PlainDisplay()
     # rich takes a while to import, and only a terminal needs it.
     from hyperscale.control.terminal import TerminalDisplay
 
     return TerminalDisplay()
+
+
+def is_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")

@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import itertools
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hyperscale import blobs
-from hyperscale.errors import ExperimentError, RunStateError
+from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
 from hyperscale.node.spreadsheet_text import raw_text
 from hyperscale.node.stored_rows import MAX_ROW_BYTES
 from hyperscale.node.stores import MissingBlobError, Store
+
+if TYPE_CHECKING:
+    import pandas
+    from pyarrow import Table as Table
 
 #: The table in each format, by the suffix that asks for it.
 TABLES = {".parquet": blobs.RESULTS_PARQUET, ".csv": blobs.RESULTS_CSV}
@@ -79,6 +84,61 @@ def copy_results(store: Store, target: Path) -> None:
     except OSError as error:
         raise RunStateError(f"{target} cannot be written: {error.strerror}", hint="choose another place") from error
     beside.replace(target)
+
+
+def read_table(store: Store) -> Table:
+    """Return the whole table of the results in `store`; without one in parquet, the types are guessed from the CSV.
+
+    Raises:
+        RunStateError: when there is no table.
+    """
+    import pyarrow.parquet
+
+    with tempfile.TemporaryDirectory(prefix="hyperscale-") as folder:
+        for suffix, read in ((".parquet", pyarrow.parquet.read_table), (".csv", _csv_table)):
+            copy = Path(folder) / f"results{suffix}"
+            try:
+                store.download(TABLES[suffix], copy)
+            except MissingBlobError:
+                continue
+            return read(copy)
+    raise RunStateError("the run has no table of results", hint="no row of it was ever put into its queue")
+
+
+def _csv_table(file: Path) -> Table:
+    """Return the table of a CSV file, its types guessed; what kept text from being a formula is taken off."""
+    import pyarrow
+    import pyarrow.csv
+
+    table = pyarrow.csv.read_csv(file)
+    columns = [
+        column if not pyarrow.types.is_string(column.type) else [text and raw_text(text) for text in column.to_pylist()]
+        for column in table.columns
+    ]
+    return pyarrow.table(columns, names=list(map(raw_text, table.column_names)))
+
+
+def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Table:
+    """Return `rows` as a table of the `columns`, whose types are integer, string or strings (a list of them)."""
+    import pyarrow
+
+    types = {"integer": pyarrow.int64(), "string": pyarrow.string(), "strings": pyarrow.list_(pyarrow.string())}
+    return pyarrow.Table.from_pylist(rows, pyarrow.schema([(name, types[kind]) for name, kind in columns.items()]))
+
+
+def to_pandas(table: Table) -> pandas.DataFrame:
+    """Return `table` as a DataFrame.
+
+    Raises:
+        HyperscaleError: when pandas is not installed.
+    """
+    try:
+        import pandas  # noqa: F401 - pyarrow takes it
+    except ImportError as error:
+        raise HyperscaleError(
+            "pandas is not installed", hint="pip install pandas; or use `run.results()`, a table of pyarrow"
+        ) from error
+    return table.to_pandas()
 
 
 def _parquet_rows(file: Path, count: int) -> Preview:

@@ -63,14 +63,28 @@ def failures_of(found: FoundRun, where: Where) -> FailuresOfRun:
         if where.keys and seed is not None and seed.key is None:
             raise ExperimentError("--where key=...: the rows have no keys", hint="give indices: rows=100-200,300")
         if results is not None and not found.folder.is_locked():
-            table = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperscale-"))) / "failures.csv"
-            try:
-                store.download(blobs.FAILURES_CSV, table)
-            except MissingBlobError:  # of a run that nobody has seeded
-                return FailuresOfRun(FailedGroups((), 0, 0), int(results["rows"]["failed"]), "")
-            rows = FailureTable(table, seed.types if seed else {}, bool(seed and seed.key))
-            return FailuresOfRun(group_failures(rows, where), int(results["rows"]["failed"]), "")
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperscale-")))
+            table = _table_of(store, seed, folder)
+            groups = FailedGroups((), 0, 0) if table is None else group_failures(table, where)
+            return FailuresOfRun(groups, int(results["rows"]["failed"]), "")
         return _so_far(found, store, seed, where)
+
+
+def failed_rows_of(found: FoundRun) -> list[FailedRow]:
+    """Return each failed row of a run that is collected, in order of rows."""
+    with _store(found) as store, tempfile.TemporaryDirectory(prefix="hyperscale-") as folder:
+        table = _table_of(store, read_seed(store), Path(folder))
+        return [] if table is None else list(table)
+
+
+def _table_of(store: Store, seed: SeedRecord | None, folder: Path) -> FailureTable | None:
+    """Return the collected failures, copied into `folder`; None of a run that nobody has seeded."""
+    table = folder / "failures.csv"
+    try:
+        store.download(blobs.FAILURES_CSV, table)
+    except MissingBlobError:
+        return None
+    return FailureTable(table, seed.types if seed else {}, bool(seed and seed.key))
 
 
 @contextmanager

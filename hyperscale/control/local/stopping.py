@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -19,7 +20,8 @@ class StopRequests:
 
     def __enter__(self) -> StopRequests:
         """Begin to count."""
-        self._before = {number: signal.signal(number, self._add) for number in self._SIGNALS}
+        if threading.current_thread() is threading.main_thread():  # no other may set handlers; nor does it get signals
+            self._before = {number: signal.signal(number, self._add) for number in self._SIGNALS}
         return self
 
     def __exit__(

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-from hyperscale.control.azure.azure_planning import plan_for_azure
+from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
 from hyperscale.control.follow.clearing import unfinished_here
@@ -49,6 +49,32 @@ def submit_selected(checked: CheckedExperiment, *, ask: Ask, beside: str | None 
         seen = computes_once(session)
         planned = plan_for_azure(checked, seen)
     return finish_earlier(planned, session, ask=ask) or submit_shown(planned, session, seen, ask=ask)
+
+
+def submit_whole(planned: Planned, session: Session, *, ask: Ask, is_fixed: bool = False) -> Journal:
+    """Submit a run of all rows of `planned`, or go on with its submission if that was cut short.
+
+    Args:
+        planned: what was planned offline, or saved.
+        session: a login to its workspace.
+        ask: whether somebody agrees.
+        is_fixed: the plan stays as it is; else it is made anew by what Azure says.
+
+    Raises:
+        HyperscaleError: when nobody agrees to it; nothing is made then.
+        PlanError: when it does not fit: quota, sizes, limits.
+        AzureError: when Azure refuses, or does not answer; what was made is taken back.
+    """
+    journal = finish_earlier(planned, session, ask=ask)
+    if journal is not None:
+        return journal
+    with say_if_slow("asking Azure for quota, sizes and prices"):
+        seen = computes_once(session)
+        if is_fixed:
+            check_placement(planned, seen)
+        else:
+            planned = plan_for_azure(planned.checked, seen)
+    return submit_shown(planned, session, seen, ask=ask)
 
 
 def finish_earlier(planned: Planned, session: Session, *, ask: Ask) -> Journal | None:

@@ -1,0 +1,66 @@
+"""Runs rows of a run again, or goes on with it, as `retry` and `run --resume` do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+
+from hyperscale.control.follow.finding import FoundRun, find_anywhere
+from hyperscale.control.handles.executed import execute_here, execute_made
+from hyperscale.control.local.launching import Places, plan_here
+from hyperscale.control.local.resume import prepare_resume
+from hyperscale.control.retrying import check_again
+from hyperscale.control.run_folder import check_machine
+from hyperscale.errors import RunStateError
+from hyperscale.talk import say
+
+
+def retry(
+    parent: FoundRun, overrides: Sequence[str], conditions: Sequence[str], *, workers: int | None
+) -> FoundRun | None:
+    """Run the failed and missing rows of `parent` again, where it was; return that run, None when there are none.
+
+    Args:
+        parent: that is over.
+        overrides: `key=value` each.
+        conditions: of `--where`.
+        workers: of this machine; None: up to its cores.
+
+    Raises:
+        RunStateError: when the run still goes on, or its input has changed.
+        ExperimentError: when the experiment is wrong, or a condition cannot be read.
+    """
+    checked = check_again(parent, parent.file, overrides, conditions, os.environ, say)
+    if checked is None:
+        say(f"run {parent.run_id} has no failed or missing row that is meant: nothing to retry")
+        return None
+    lies = parent.folder
+    if parent.azure:
+        # Half a second to import, and more that comes with it: for runs on Azure ML alone.
+        from hyperscale.control.submit.agreed_runs import submit_selected
+
+        journal = submit_selected(checked, ask=lambda _: True, beside=lies.store_url)
+        return find_anywhere(parent.file, journal.run_id, os.environ)
+    check_machine()
+    planned = plan_here(checked, workers=workers, nodes=1)
+    folder = execute_here(planned, Places(lies.runs, lies.queue_url, lies.store_url))
+    return find_anywhere(parent.file, str(folder.path), os.environ)
+
+
+def resume(found: FoundRun) -> None:
+    """Go on with a run of this machine whose processes are gone; nothing happens when it is complete.
+
+    Raises:
+        RunStateError: when it still goes on, or is on Azure ML.
+        HyperscaleError: when it came to nothing.
+        KeyboardInterrupt: when it was interrupted, once it has ended in good order.
+    """
+    if found.azure:
+        raise RunStateError(f"run {found.run_id} is on Azure ML", hint="run.retry() runs its missing rows")
+    folder = found.folder
+    with folder.lock() as lock:
+        with closing(folder.store()) as store, closing(folder.queue()) as queue:
+            is_complete = prepare_resume(store, queue) is not None
+        if not is_complete:
+            execute_made(folder, lock)

@@ -1,0 +1,47 @@
+"""Executes a run of this machine for Python code: made, shown while it goes on, and judged as a command judges it."""
+
+from __future__ import annotations
+
+import sys
+
+from hyperscale.control import summary
+from hyperscale.control.figures import counted
+from hyperscale.control.local.executing import execute, results_of_life
+from hyperscale.control.local.launching import Places, make_run
+from hyperscale.control.planning import Planned
+from hyperscale.control.report.writing import report_line
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.talk import say
+
+
+def execute_here(planned: Planned, places: Places) -> RunFolder:
+    """Make a new run of `planned`, execute it to its end, and return where it lies.
+
+    Raises:
+        ExperimentError: when something of the experiment cannot be rendered or staged, or seed refuses its input.
+        HyperscaleError: when the run came to nothing.
+        KeyboardInterrupt: when it was interrupted, once it has ended in good order.
+    """
+    for warning in planned.warnings:
+        say(f"warning: {warning}")
+    folder = places.new_run(planned.checked.loaded.experiment.name)
+    with folder.lock() as lock:
+        make_run(planned, folder)
+        rows, workers = counted(planned.plan.rows, "row"), counted(planned.plan.workers, "worker")
+        say(f"run {folder.run_id}: {rows}, {workers} on this machine")
+        execute_made(folder, lock)
+    return folder
+
+
+def execute_made(folder: RunFolder, lock: int) -> None:
+    """Execute a run that was made, or resumed, to its end; errors are those of `execute_here`."""
+    ending = execute(folder, lock, is_terminal=sys.stdout.isatty() and sys.stderr.isatty())
+    results = results_of_life(folder, ending)
+    for line in summary.step_lines(ending, folder):
+        say(line)
+    if results is not None:
+        report_line(folder, results, "run.report()")
+    if ending.stop_requests:
+        say(f"run {folder.run_id} was interrupted; what is done is kept: open_run().resume() goes on with it")
+        raise KeyboardInterrupt
+    summary.verdict(ending, results, folder)
