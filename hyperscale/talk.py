@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 #: The logger of what is told to people. What machines are told, too, goes to the loggers of modules.
 TALK = "hyperscale.talk"
@@ -33,7 +34,14 @@ def say(sentence: str) -> None:
     if logger.handlers:
         logger.log(level_of(sentence), "%s", sentence)
     elif level_of(sentence) >= logger.level:  # this program is used as a library
-        sys.stderr.write(f"{sentence}\n")
+        # A notebook paints what goes to stderr as if something were wrong.
+        (sys.stdout if is_notebook() else sys.stderr).write(f"{sentence}\n")
+
+
+def is_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 def level_of(sentence: str) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from hyperscale.talk import is_quiet, say
+from hyperscale.talk import is_notebook, is_quiet, say
 
 #: The rate is of this last stretch of time, so that it follows the run but does not flicker.
 WINDOW_SECONDS = 30.0
@@ -237,9 +236,3 @@ def open_display(*, is_terminal: bool) -> Display:
     from hyperscale.control.terminal import TerminalDisplay
 
     return TerminalDisplay()
-
-
-def is_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
-    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return hasattr(shell, "kernel")

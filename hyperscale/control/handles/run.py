@@ -22,6 +22,7 @@ from hyperscale.control.results_table import read_preview, read_table, to_pandas
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import exit_code, summary_lines
 from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
+from hyperscale.node.control import read_seed
 from hyperscale.where import read_where
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Run:
         return to_pandas(self.results())
 
     def failures(self) -> Table:
-        """Return the failed rows as a table of pyarrow: row_index, key, why, after how many attempts, and the signature of their group.
+        """Return the failed rows as a table of pyarrow: which, why, and the signature of their group.
 
         Raises:
             RunStateError: when it has no results yet.
@@ -224,7 +225,8 @@ class Run:
         if results is None:
             return f"{head}<div>no results yet: <code>run.watch()</code></div>"
         with closing(self._found.folder.store()) as store:
-            preview = read_preview(store, PREVIEW_ROWS)
+            preview, seed = read_preview(store, PREVIEW_ROWS), read_seed(store)
+        preview = preview.arranged(seed.columns) if preview and seed else preview
         shown = html_table(preview.columns, preview.rows) if preview else ""
         return f"{head}{block(chr(10).join(summary_lines(results)))}{shown}"
 

@@ -23,7 +23,7 @@ class Shown:
 
 def block(text: str) -> str:
     """Return HTML that shows `text` as it is."""
-    return f'<pre style="white-space: pre-wrap; text-align: left">{html.escape(text)}</pre>'
+    return f'<pre style="font-family: monospace; white-space: pre-wrap; text-align: left">{html.escape(text)}</pre>'
 
 
 def html_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
