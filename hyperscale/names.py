@@ -97,6 +97,12 @@ STORAGE_ACCOUNT = Rule(
 )
 #: Azure ML mounts a file under its own name, which then stands in single quotes in a command line.
 DATA = Rule("a file or folder of the input", re.compile(r"[^']*"), "a ' cannot stand in a command line")
+#: Taken as it is by file systems, command lines and the data references of Azure ML.
+PLAIN_FILE = Rule(
+    "a file",
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII),
+    "at most 100 letters, digits, dots, underscores and hyphens, from a letter or digit on",
+)
 CONTAINER = Rule("a container", QUEUE.pattern, QUEUE.sentence)
 
 

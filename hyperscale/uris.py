@@ -31,7 +31,8 @@ _DATASTORE = re.compile(
 _ASSET = re.compile(
     r"azureml:(?P<name>[A-Za-z0-9][\w.-]*)(:(?P<version>[\w.-]+)|@(?P<label>\w+))(/(?P<path>.*))?", re.ASCII
 )
-_WILDCARD = re.compile(r"[*?\[]")
+#: Of a pattern of file names.
+WILDCARD = re.compile(r"[*?\[]")
 EXPECTED = (
     "https://..., abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH, azureml://datastores/NAME/paths/PATH, "
     "azureml:NAME:VERSION or azureml:NAME@latest"
@@ -146,7 +147,7 @@ def split_pattern(pattern: str) -> tuple[str, str]:
         return pattern[: len(pattern) - len(uri.path) - 1], uri.path
     root = len(pattern) - len(uri.path if uri else "")
     parts = pattern[root:].split("/")
-    wild = next((number for number, part in enumerate(parts) if _WILDCARD.search(part)), len(parts))
+    wild = next((number for number, part in enumerate(parts) if WILDCARD.search(part)), len(parts))
     fixed = min(wild, len(parts) - 1)
     return (pattern[:root] + "/".join(parts[:fixed])).rstrip("/") + ("/" if fixed == 0 else ""), "/".join(parts[fixed:])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -13,15 +12,13 @@ from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.rows import Batch, Report, Rows, column_problems
 
-_WILDCARD = re.compile(r"[*?\[]")
-
 
 def split_glob(pattern: str) -> tuple[str, str]:
     """Return the fixed folder of `pattern`, and the pattern below it: `a/**/*.png` gives `a` and `**/*.png`."""
     if uris.is_uri(pattern):
         return uris.split_pattern(pattern)
     parts = PurePosixPath(pattern).parts
-    wild = next((number for number, part in enumerate(parts) if _WILDCARD.search(part)), len(parts))
+    wild = next((number for number, part in enumerate(parts) if uris.WILDCARD.search(part)), len(parts))
     fixed = min(wild, len(parts) - 1)
     return str(PurePosixPath(*parts[:fixed])), str(PurePosixPath(*parts[fixed:]))
 

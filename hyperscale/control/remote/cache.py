@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import shutil
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from hyperscale.control.figures import size_text
 from hyperscale.control.remote.remote_files import Entry, RemoteError, RemoteFiles
+from hyperscale.names import PLAIN_FILE
 
 Say = Callable[[str], None]
 
@@ -23,7 +23,6 @@ INPUTS = Path(".hyperscale") / "inputs"
 FIRST_TOLD_SECONDS = 3.0
 TOLD_SECONDS = 15.0
 FILES_AT_ONCE = 8
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _COMING = ".coming"
 _HASH_LENGTH = 24
 _READ_BYTES = 1024 * 1024
@@ -141,10 +140,8 @@ def _fetch_into(folder: Path, fetch: Callable[[Path], None]) -> None:
 
 def safe_name(name: str) -> str:
     """Return `name` if it can stand in every file system and command line, else one with its last extensions."""
-    if _SAFE_NAME.fullmatch(name):
-        return name
     ending = "".join(PurePosixPath(name).suffixes[-2:])
-    return f"data{ending}" if _SAFE_NAME.fullmatch(f"data{ending}") else "data"
+    return next((each for each in (name, f"data{ending}") if PLAIN_FILE.problem(each) is None), "data")
 
 
 def _local(path: str) -> PurePosixPath:

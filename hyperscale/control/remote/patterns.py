@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterable, Sequence
 
 from hyperscale.control.remote.remote_files import Entry
-
-_WILDCARD = re.compile(r"[*?\[]")
+from hyperscale.uris import WILDCARD
 
 
 def matching(entries: Iterable[Entry], pattern: str) -> list[Entry]:
@@ -30,7 +28,7 @@ def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _is_named(name: str, pattern: str) -> bool:
-    if not _WILDCARD.search(pattern):
+    if not WILDCARD.search(pattern):
         return name == pattern
     # As in a shell, a name that starts with a dot is only meant where the pattern starts so.
     return (not name.startswith(".") or pattern.startswith(".")) and fnmatch.fnmatchcase(name, pattern)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -14,6 +14,7 @@ from fsspec.exceptions import FSTimeoutError
 from fsspec.implementations.http import HTTPFileSystem
 
 from hyperscale.control.remote.remote_files import Entry, RemoteError, Waiting, trusted_authorities
+from hyperscale.node.azure_requests import causes
 from hyperscale.uris import Uri
 
 T = TypeVar("T")
@@ -117,12 +118,12 @@ def _new_session(**options: Any) -> aiohttp.ClientSession:
 
 def _problem(uri: Uri, error: Exception) -> RemoteError:
     """Return our error for what a request ended with."""
-    causes = list(_causes(error))
+    found = list(causes(error))
 
     def has(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
+        return any(isinstance(cause, kinds) for cause in found)
 
-    refused = next((cause for cause in causes if isinstance(cause, aiohttp.ClientResponseError)), None)
+    refused = next((cause for cause in found if isinstance(cause, aiohttp.ClientResponseError)), None)
     if refused is not None:
         return _refused(uri, refused.status)
     if has(ssl.SSLCertVerificationError):
@@ -136,15 +137,15 @@ def _problem(uri: Uri, error: Exception) -> RemoteError:
     if has(TimeoutError, asyncio.TimeoutError, FSTimeoutError):
         return _unreadable(uri, f"{uri.name} does not answer")
     if has(aiohttp.ClientConnectorError):
-        told = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+        told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
         return _unreadable(uri, f"{uri.name} does not answer ({told[-1]})" if told else f"{uri.name} does not answer")
     if has(aiohttp.ClientError, ConnectionError):
         hint = "try again; what has come is thrown away, nothing of it is used"
         return _unreadable(uri, "the connection was cut before all of it had come", hint)
     if has(FileNotFoundError):
         return _refused(uri, 404)
-    told = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    return _unreadable(uri, told[-1] if told else type(causes[-1]).__name__)
+    told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
+    return _unreadable(uri, told[-1] if told else type(found[-1]).__name__)
 
 
 def _unreadable(uri: Uri, why: str, hint: str = "try again later") -> RemoteError:
@@ -163,22 +164,3 @@ def _refused(uri: Uri, status: int) -> RemoteError:
     if status == 429 or status >= 500:
         return _unreadable(uri, f"the server answers {status} just now")
     return _unreadable(uri, f"the server answers {status}", "correct the address")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and what it came from, outermost first."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        found = waiting.pop(0)
-        if found is None or id(found) in seen:
-            continue
-        seen.add(id(found))
-        yield found
-        inner = (
-            found.__cause__,
-            found.__context__,
-            getattr(found, "os_error", None),
-            getattr(found, "certificate_error", None),
-        )
-        waiting += [cause for cause in (*inner, *found.args) if isinstance(cause, BaseException)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from hyperscale.control.reading.input_check import input_path
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.rendered.data_inputs import DataPlace
+from hyperscale.names import PLAIN_FILE
 from hyperscale.node.places import account_place
 from hyperscale.uris import is_uri
 
@@ -20,8 +20,6 @@ from hyperscale.uris import is_uri
 UPLOADS = "inputs"
 #: Read so much of a file at once: a file of any size takes this much memory.
 READ_BYTES = 1024 * 1024
-#: What the data reference of Azure ML takes as it is; other names become `data`.
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 #: Our own records of runs beside the experiment: they change while it runs, and are nobody's data.
 _OURS = ".hyperscale"
 
@@ -99,7 +97,7 @@ def local_data(loaded: LoadedExperiment) -> list[LocalData]:
 
 def _data(key: str, path: Path, *, skips_hidden: bool) -> LocalData:
     path = path.resolve()
-    name = path.name if _SAFE_NAME.fullmatch(path.name) else "data"
+    name = path.name if PLAIN_FILE.problem(path.name) is None else "data"
     if path.is_file():
         blob = f"{UPLOADS}/{file_hash(path)}/{name}"
         return LocalData(key, blob, (LocalFile(path, blob, path.stat().st_size),))
