@@ -30,7 +30,7 @@ def reference() -> str:
     text = [TOP, overview(), EXIT_CODES, exit_codes()]
     for name, summary in COMMANDS.items():
         parser = parser_of(name)
-        text += [f"## {name}\n", f"{summary[0].upper()}{summary[1:]}.\n", f"```text\n{usage(parser)}\n```\n"]
+        text += [f"## {name}\n", f"{summary[0].upper()}{summary[1:]}.\n", f"`{usage(parser)}`\n"]
         text += [table(parser)] if arguments(parser) else ["It takes no arguments.\n"]
     return "\n".join(text)
 

@@ -34,6 +34,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         "hyperscale plan --azure --out plan.json": "tests/acceptance/test_plan_azure.py",
     },
     "docs/operating.md": {
+        "hyperscale trial": "docs/first-run.md runs it",
         "hyperscale gc": "needs clusters that were left behind; tests/acceptance/azure/test_gc.py makes some",
         "hyperscale run --nodes 2 --workers 4 --drill preempt=5%,crash=1%": "tests/acceptance/test_run_drill.py",
     },
