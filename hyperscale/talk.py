@@ -15,6 +15,8 @@ from typing import Any
 
 #: The logger of what is told to people. What machines are told, too, goes to the loggers of modules.
 TALK = "hyperscale.talk"
+#: The logger of what goes into logs alone, because people are told of it in another way.
+LOG_ONLY = "hyperscale.log_only"
 #: What every logger of this program stands below.
 ROOT = "hyperscale"
 #: How a sentence begins that is more than a notice, and how much it matters.

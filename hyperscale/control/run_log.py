@@ -12,12 +12,12 @@ from hyperscale.control.reading.secret_words import without_secrets
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.log_lines import LogFile, LogLines, fields
 from hyperscale.node.hidden_values import HiddenValues
-from hyperscale.talk import ROOT, TALK
+from hyperscale.talk import LOG_ONLY, ROOT, TALK
 
 #: Who speaks in the lines of this process; the others are named after their steps.
 SPEAKER = "run"
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(LOG_ONLY)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from hyperscale.control.reading.secret_words import without_secrets
-from hyperscale.talk import ROOT, TALK
+from hyperscale.talk import LOG_ONLY, ROOT, TALK
 
 #: From which level on people hear of a sentence that is told to them, and of what a module logs.
 _LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -37,7 +37,7 @@ def talking(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
     told = [(logging.getLogger(TALK), to_people, _ToStderr(started_at))]
     told.append((logging.getLogger(ROOT), logging.DEBUG, _ToStderr(started_at)))
     told[1][2].setLevel(of_modules)
-    told[1][2].addFilter(lambda record: record.name != TALK)
+    told[1][2].addFilter(lambda record: record.name not in (TALK, LOG_ONLY))
     for logger, level, handler in told:
         logger.setLevel(level)
         logger.addHandler(handler)

@@ -19,6 +19,8 @@ from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.credentials import CONNECTION_STRING, Access
 from hyperscale.node.patience import StorageUnavailableError, retry_after
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 #: Less than a third of the shortest lease together: an unanswered renewal must be noticed while it can be repeated.
@@ -77,6 +79,7 @@ class AzureRequests:
             AzureError: when it never will.
             HyperscaleError: what `meanings` says.
         """
+        logger.debug("asking %s to %s", self._url, doing)
         try:
             answer = request()
         except (sdk.AzureError, HTTPException) as error:

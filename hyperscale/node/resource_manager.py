@@ -17,6 +17,8 @@ from hyperscale.node.azure_requests import causes
 from hyperscale.node.refusals import RefusedError, refusal
 from hyperscale.node.sign_in import LOG_IN, no_token
 
+logger = logging.getLogger(__name__)
+
 __all__ = ["RefusedError", "ResourceManager"]
 
 T = TypeVar("T")
@@ -138,6 +140,7 @@ class ResourceManager:
         self.requests += 1
 
     def _ask(self, said: str, request: Callable[[], T]) -> T:
+        logger.debug("asking Azure: %s", said)
         try:
             return request()
         except sdk.ClientAuthenticationError as error:

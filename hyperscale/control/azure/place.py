@@ -12,6 +12,7 @@ read only by commands that talk to Azure (`find_place`, `check_experiment(..., e
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.workspace_file import KEYS
 from hyperscale.errors import AzureError
 from hyperscale.node.workspace import WorkspaceName
+
+logger = logging.getLogger(__name__)
 
 THE_WORKSPACES_OWN = "the workspace's own"
 
@@ -59,6 +62,8 @@ def find_place(loaded: LoadedExperiment, environ: Mapping[str, str]) -> AzurePla
             "offers it for download) beside it; `hyperscale doctor` shows what is found",
         )
     workspace = WorkspaceName(str(azure.subscription_id), str(azure.resource_group), str(azure.workspace_name))
+    for key, source in sources_of(complete).items():
+        logger.debug("azure.%s is that of %s", key, source)
     return AzurePlace(workspace, azure.storage_account, azure.queue_account, azure.container, sources_of(complete))
 
 

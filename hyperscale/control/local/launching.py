@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -29,6 +30,8 @@ from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest, write_selected_rows
 from hyperscale.node.places import DEFAULT_CONTAINER, account_place, is_auto, is_remote, local_folder
 from hyperscale.plan import plan_for_this_machine
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,13 @@ def plan_here(checked: CheckedExperiment, *, workers: int | None, nodes: int) ->
     check_secrets(checked.loaded, os.environ)
     experiment = checked.loaded.experiment
     plan = plan_for_this_machine(experiment, checked.facts, cores=cores(), nodes=nodes, workers=workers)
+    logger.debug(
+        "planned: %d consumers of %d workers, %d rows a message, a lease of %g seconds",
+        plan.consumers,
+        plan.workers_per_node,
+        plan.rows_per_message,
+        plan.lease_seconds,
+    )
     return Planned(checked, plan)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from hyperscale.errors import ExperimentError, Problem
 from hyperscale.input_facts import InputFacts
 from hyperscale.node.control import Selection
 from hyperscale.row_set import RowSet
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,11 @@ def check_loaded(loaded: LoadedExperiment, *, reads: Reads = "plan", say: Say = 
         errors.append(error)
     if facts is None or errors:
         raise _merged(loaded, errors)
-    return CheckedExperiment(loaded, facts, staged_files(code_folder(loaded)), tuple(warnings))
+    staged = staged_files(code_folder(loaded))
+    place = loaded.experiment.input.place
+    logger.debug("input %s: %s rows of %d columns, hash %s", place, facts.rows, len(facts.columns), facts.input_hash)
+    logger.debug("code %s: %d files of %d bytes", code_folder(loaded), len(staged.files), staged.total_bytes)
+    return CheckedExperiment(loaded, facts, staged, tuple(warnings))
 
 
 def with_selected(checked: CheckedExperiment, selected: SelectedRows) -> CheckedExperiment:

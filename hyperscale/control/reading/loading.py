@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.resources import schema_path
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Experiment
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
         ExperimentError: when anything is wrong with it; carries every problem, in the order of the file.
     """
     text = read_text(file)
+    logger.debug("reading %s%s", file, "".join(f", --set {override.partition('=')[0]}" for override in overrides))
     parsed = parse_yaml(text, str(file))
     schema = load_schema()
     azure_sources: Mapping[str, str] = {}
