@@ -47,7 +47,7 @@ def read_rows(file: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(file.read_text("utf-8").splitlines()))
 
 
-@pytest.mark.parametrize("example", [name for name in EXAMPLES if name not in ("table", "sweep")])
+@pytest.mark.parametrize("example", [name for name in EXAMPLES if name != "table"])
 def test_each_other_example_runs_as_it_stands(hyperscale: Command, tmp_path: Path, example: str):
     hyperscale("init", "new", "--example", example, "--workers", "2", folder=tmp_path)
 

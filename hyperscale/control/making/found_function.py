@@ -37,7 +37,6 @@ class FoundFunction:
         module, name: as Python imports it.
         folder: that Python finds the module in.
         origin: where it is from.
-        is_activity: whether it takes a row as it is, and is a file of its user: then nothing has to call it.
         takes_row: whether its one parameter is a row.
         is_async: whether it is awaited.
         columns: what its rows have to have.
@@ -58,7 +57,7 @@ class FoundFunction:
 
     @property
     def is_activity(self) -> bool:
-        """Return whether the experiment can name it as its entry point."""
+        """Return whether the experiment can name it as its entry point: a function of rows, in a file of its user."""
         return self.takes_row and self.origin is Origin.OWN
 
 

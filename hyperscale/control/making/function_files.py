@@ -64,7 +64,8 @@ def copied_files(function: FoundFunction) -> dict[Path, Path]:
     if function.origin is not Origin.OWN:
         return {}
     files: dict[Path, Path] = {}
-    waiting, seen = [function.module.partition(".")[0]], set()
+    # What nodes get of this program comes by itself.
+    waiting, seen = [function.module.partition(".")[0]], {"hyperscale"}
     while waiting:
         top = waiting.pop()
         seen.add(top)

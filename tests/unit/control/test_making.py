@@ -161,6 +161,13 @@ def test_the_module_and_what_it_imports_of_its_user_are_copied(folder: Path) -> 
     ]  # fmt: skip
 
 
+def test_this_program_is_not_copied_even_where_its_checkout_is(folder: Path) -> None:
+    (folder / "hyperscale.py").write_text("")
+    (folder / "runner.py").write_text("from hyperscale import NodeRunner\ndef f(x): pass\n")
+
+    assert [path.as_posix() for path in copied_files(found("runner:f", folder))] == ["runner.py"]
+
+
 def test_nothing_that_is_installed_is_copied_but_required(folder: Path) -> None:
     function = found("packaging.version:parse", folder)
 
