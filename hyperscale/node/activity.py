@@ -29,11 +29,14 @@ class NodeRunner:
     `run` and `set_up` may leave out the context, and each may be async.
     """
 
-    def set_up(self, context: Context) -> None:
-        """Load what all rows need."""
+    def set_up(self, *args: Any, **kwargs: Any) -> Any:
+        """Load what all rows need: write `set_up(self)` or `set_up(self, context)`."""
 
-    def run(self, row: Any, context: Context) -> Any:
-        """Return the result of `row`."""
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the result of a row: write `run(self, row)` or `run(self, row, context)`.
+
+        To a type checker this signature says that either is right.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no method run(self, row)")
 
     def tear_down(self) -> None:
