@@ -14,6 +14,7 @@ from hyperscale.control.cores import cores
 from hyperscale.control.mapping import parcels
 from hyperscale.control.mapping.mapped import FUNCTION_FILE
 from hyperscale.control.mapping.outcomes import Outcomes, Result, Row
+from hyperscale.control.mapping.source_lines import with_source
 from hyperscale.control.mapping.terms import Terms
 from hyperscale.control.mapping.workshop import Workshop
 from hyperscale.control.run_folder import check_machine
@@ -139,7 +140,13 @@ def map_rows(
         count, ahead, rows_per_call, max_attempts,
         retry_delay_seconds, timeout_seconds, set_up_timeout_seconds, arguments,
     )  # fmt: skip
-    return Outcomes(rows, _opener(function, terms), rows_ahead=max(ahead, rows_per_call), ordered=ordered)
+    return Outcomes(
+        rows,
+        _opener(function, terms),
+        frames_of=lambda frames: with_source(frames, function),
+        rows_ahead=max(ahead, rows_per_call),
+        ordered=ordered,
+    )
 
 
 def _opener(function: Any, terms: Terms) -> Callable[[], tuple[Workshop, Path, Callable[[], None]]]:

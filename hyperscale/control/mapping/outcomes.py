@@ -6,7 +6,7 @@ import html
 import json
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -83,6 +83,7 @@ class Outcomes(Iterator[Outcome[Row, Result]]):
         rows: Iterable[Row],
         open_workshop: Callable[[], tuple[Workshop, Path, Callable[[], None]]],
         *,
+        frames_of: Callable[[Sequence[str]], tuple[str, ...]],
         rows_ahead: int,
         ordered: bool,
     ) -> None:
@@ -91,12 +92,14 @@ class Outcomes(Iterator[Outcome[Row, Result]]):
         Args:
             rows: asked in the thread that asks for outcomes.
             open_workshop: starts the workers; returns them, a folder for large rows, and what ends and removes both.
+            frames_of: says of a failure's frames what is known here.
             rows_ahead: so many rows at most are asked for whose outcomes were not given yet.
             ordered: whether outcomes are given in the order of the rows.
         """
         self.rows_taken = self.succeeded = self.failed = 0
         self._source: Iterator[Row] | None = iter(rows)
-        self._open, self._rows_ahead, self._ordered = open_workshop, rows_ahead, ordered
+        self._open, self._frames_of = open_workshop, frames_of
+        self._rows_ahead, self._ordered = rows_ahead, ordered
         self._workshop: Workshop | None = None
         self._end: Callable[[], object] | None = None
         self._ahead: dict[int, tuple[Row, str]] = {}
@@ -210,7 +213,7 @@ class Outcomes(Iterator[Outcome[Row, Result]]):
                 failure = Failure("result", "ResultError", message)
             parcels.discard(line["result"])
         else:
-            failure = Failure(**{**line["failure"], "frames": tuple(line["failure"]["frames"])})
+            failure = Failure(**{**line["failure"], "frames": self._frames_of(line["failure"]["frames"])})
         printed = workshop.printed.take(row_index)
         return Outcome(row_index, row, failure, line["attempts"], line["seconds"], printed, result)
 

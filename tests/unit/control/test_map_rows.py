@@ -125,6 +125,34 @@ def test_a_row_that_goes_wrong_fails_alone_and_says_why():
         _ = given["raises"].result
 
 
+def deeper(row: int) -> int:
+    return 1 % row  # here it happens
+
+
+def test_a_failure_shows_the_lines_of_code_though_the_function_travelled_by_value():
+    def outer(row: int) -> int:
+        return deeper(row) + next(inner(row) for _ in range(1))
+
+    def inner(row: int) -> int:
+        return [1, 2][row]
+
+    class Runner(NodeRunner):
+        def run(self, row: int) -> int:
+            return outer(row)
+
+    def frames(function: Any, row: int) -> list[str]:
+        (outcome,) = map_rows(function, [row], workers=1)
+        assert outcome.failure is not None
+        return [frame.rpartition("/")[2].partition(":")[2].partition(" ")[2] for frame in outcome.failure.frames]
+
+    assert frames(Runner, 7)[:2] == [
+        "run: return outer(row)",
+        "outer: return deeper(row) + next(inner(row) for _ in range(1))",
+    ]
+    assert frames(outer, 7)[-1] == "inner: return [1, 2][row]"
+    assert frames(outer, 0)[-1] == "deeper: return 1 % row  # here it happens"
+
+
 def test_a_row_is_tried_again_and_finds_its_checkpoint():
     def third_time_lucky(row: str, context: Context) -> list[Any]:
         before = context.last_checkpoint or []
