@@ -48,7 +48,7 @@ class RunTables:
         inputs = tuple(Column(name, seed.types.get(name, "string")) for name in seed.columns)
         self._result_kinds = [(column.name, column.type) for column in results]
         self._inputs = inputs
-        self._key_of = _key_of(experiment.input, seed.columns)
+        self._key_of = key_of(experiment.input, seed.columns)
         self._include_input = experiment.output.include_input
         columns = _result_table(inputs, results, include_input=self._include_input)
         self._tables = [_Chunks(file(folder / name, columns)) for name, file in formats]
@@ -130,7 +130,7 @@ def _result_table(inputs: Sequence[Column], results: Sequence[Column], *, includ
     return RESERVED + (beside if include_input else ()) + own
 
 
-def _key_of(source: Input, columns: Sequence[str]) -> Callable[[Sequence[Any]], str | None]:
+def key_of(source: Input, columns: Sequence[str]) -> Callable[[Sequence[Any]], str | None]:
     """Return what names a row by its values: those of a group but for its number of records, or its key."""
     if source.group_by:
         return lambda values: group_key(tuple(values[:-1]))

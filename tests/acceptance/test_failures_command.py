@@ -167,3 +167,30 @@ def test_a_row_that_is_not_there_has_no_logs(
 
     assert done.returncode == 2, done.stdout
     assert words in done.stderr
+
+
+def test_groups_are_failed_rows_like_others_known_by_their_values(hyperscale: Command, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "act.py").write_text(
+        "def fit(rows, context):\n"
+        "    print('fits', context.group)\n"
+        "    if context.group['store'] == 'b': raise ValueError(f'{len(rows)} records are too few')\n"
+    )
+    (tmp_path / "rows.csv").write_text("store,brand,x\na,p,1\nb,p,2\nb,p,4\nb,q,5\n")
+    document = {
+        "name": "many",
+        "input": {"csv": "rows.csv", "group_by": ["store", "brand"]},
+        "activity": {"code": "src", "entry": "act:fit", "max_attempts": 1},
+    }
+    (tmp_path / "experiment.yaml").write_text(json.dumps(document))
+    assert hyperscale("run", folder=tmp_path).returncode == 6
+
+    (group,) = failures(hyperscale, tmp_path)["groups"]
+    logs = hyperscale("logs", "--key", "b,q", folder=tmp_path)
+
+    assert [row["values"] for row in group["samples"]] == [
+        {"store": "b", "brand": "p", "rows": 2},
+        {"store": "b", "brand": "q", "rows": 1},
+    ]
+    assert logs.stdout.startswith("row 2 (b,q): failed, 1 attempt\n"), logs.stderr
+    assert "| fits {'store': 'b', 'brand': 'q'}" in logs.stdout

@@ -43,11 +43,11 @@ def failure_lines(failures: FailuresOfRun, run: str, program: str) -> list[str]:
         program: how this program is called.
     """
     groups = failures.groups
-    lines = [_first_line(failures)]
+    lines = [_first_line(failures), *([failures.missing] if failures.missing else [])]
     if failures.provisional:
         lines.append(f"({failures.provisional})")
     for number, group in enumerate(groups.groups, start=1):
-        lines += ["", *_group_lines(number, group, run, program, is_over=not failures.provisional)]
+        lines += ["", *_group_lines(number, group, run, program, is_over=failures.is_over)]
     if groups.more_rows:
         rest = f"{counted(groups.more_rows, 'row')} in {groups.more_groups:,} or more smaller groups"
         lines += ["", f"and {rest}; --where type=... shows those of one type, failures.csv has every row"]
@@ -61,7 +61,8 @@ def _first_line(failures: FailuresOfRun) -> str:
         return f"none of the {counted(failed, 'failed row')} is meant by --where" if failed else "no row has failed"
     of_all = f" of {failures.rows_failed:,}" if failures.rows_failed not in (None, groups.rows) else ""
     count = len(groups.groups) + groups.more_groups
-    return f"{groups.rows:,}{of_all} failed {'row' if groups.rows == 1 else 'rows'}, in {counted(count, 'group')}"
+    noun = "row" if groups.rows == 1 and not of_all else "rows"
+    return f"{groups.rows:,}{of_all} failed {noun}, in {counted(count, 'group')}"
 
 
 def _group_lines(number: int, found: FailedGroup, run: str, program: str, *, is_over: bool) -> Iterator[str]:
@@ -104,6 +105,7 @@ def failures_document(failures: FailuresOfRun, run_id: str, run: str, program: s
     return {
         "run_id": run_id,
         "rows_failed": failures.rows_failed,
+        "missing": failures.missing or None,
         "provisional": failures.provisional or None,
         "rows": groups.rows,
         "groups": [

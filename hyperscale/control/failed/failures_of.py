@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.run_input import input_here
 from hyperscale.control.run_list import read_results
+from hyperscale.control.summary import missing_lines
 from hyperscale.errors import ExperimentError, HyperscaleError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.control import SeedRecord, read_seed
@@ -24,7 +25,7 @@ from hyperscale.node.kept_parts import PartKeepingStore
 from hyperscale.node.packing import numbered
 from hyperscale.node.places import is_remote
 from hyperscale.node.readers import open_rows
-from hyperscale.node.result_columns import text_of
+from hyperscale.node.run_tables import key_of
 from hyperscale.node.stores import MissingBlobError, Store
 from hyperscale.where import Where
 
@@ -41,12 +42,16 @@ class FailuresOfRun:
     Attributes:
         groups: of those rows.
         rows_failed: of the whole run; None when nobody has counted them.
+        missing: of the whole run, rows without an outcome, and why; empty when there are none, or nobody has counted.
         provisional: why this is not the last word, a sentence; empty when it is.
+        is_over: whether nobody works on the run any more, as far as this machine can tell.
     """
 
     groups: FailedGroups
     rows_failed: int | None
     provisional: str
+    missing: str = ""
+    is_over: bool = True
 
 
 def failures_of(found: FoundRun, where: Where) -> FailuresOfRun:
@@ -63,10 +68,11 @@ def failures_of(found: FoundRun, where: Where) -> FailuresOfRun:
         if where.keys and seed is not None and seed.key is None:
             raise ExperimentError("--where key=...: the rows have no keys", hint="give indices: rows=100-200,300")
         if results is not None and not found.folder.is_locked():
+            failed, missing = int(results["rows"]["failed"]), " ".join(missing_lines(results))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hyperscale-")))
             table = _table_of(store, seed, folder)
             groups = FailedGroups((), 0, 0) if table is None else group_failures(table, where)
-            return FailuresOfRun(groups, int(results["rows"]["failed"]), "")
+            return FailuresOfRun(groups, failed, "", missing)
         return _so_far(found, store, seed, where)
 
 
@@ -115,7 +121,12 @@ def _so_far(found: FoundRun, store: Store, seed: SeedRecord | None, where: Where
     is_alive = found.folder.is_locked() if found.azure is None else True
     why = "its results are collected when it ends" if is_alive else "its results were never collected"
     read = f"from {len(parts):,} of {counted(len(names), 'part')} of its ledger"
-    return FailuresOfRun(_with_values(groups, found, seed), sum(told.values()), f"{why}: this is provisional, {read}")
+    return FailuresOfRun(
+        _with_values(groups, found, seed),
+        sum(told.values()),
+        f"{why}: this is provisional, {read}",
+        is_over=not is_alive,
+    )
 
 
 def parts_to_read(names: Sequence[str], failed: Mapping[str, int], at_most: int) -> list[str]:
@@ -139,33 +150,33 @@ def parts_to_read(names: Sequence[str], failed: Mapping[str, int], at_most: int)
 def _with_values(groups: FailedGroups, found: FoundRun, seed: SeedRecord | None) -> FailedGroups:
     """Return `groups` with the input's values in their samples, if the input lies on this machine."""
     wanted = {row.row_index for group in groups.groups for row in group.samples}
-    values = _values(found, seed, wanted) if seed is not None and wanted else {}
-    if seed is None or not values:
-        return groups
+    known = _named_values(found, seed, wanted) if seed is not None and wanted else {}
 
     def told(row: FailedRow) -> FailedRow:
-        row_values = values.get(row.row_index)
-        key = text_of(row_values[seed.key]) if seed.key and row_values else None
-        return replace(row, values=row_values, key=key)
+        key, values = known.get(row.row_index, (None, None))
+        return replace(row, key=key, values=values)
 
     found_groups = (replace(group, samples=tuple(map(told, group.samples))) for group in groups.groups)
     return replace(groups, groups=tuple(found_groups))
 
 
-def _values(found: FoundRun, seed: SeedRecord, wanted: set[int]) -> dict[int, dict[str, Any]]:
+def _named_values(
+    found: FoundRun, seed: SeedRecord, wanted: set[int]
+) -> dict[int, tuple[str | None, dict[str, Any] | None]]:
+    """Return the keys and the values of some rows, by their row_index, as far as the input is here."""
     document = (found.manifest or {}).get("node_experiment")
     source = NodeExperiment.from_document(document).input if document else None
     path = input_here(found, source, seed) if source else None
+    known: dict[int, tuple[str | None, dict[str, Any] | None]] = {}
     if source is None or path is None:
-        return {}
-    values: dict[int, dict[str, Any]] = {}
-    try:
-        rows = open_rows(source, path)
+        return known
+    with suppress(HyperscaleError):  # it has changed since it was hashed: what failed is worth telling without it
+        rows = open_rows(source, path).in_tables
+        key = key_of(source, rows.columns)
         for batch in numbered(rows.batches(_BATCH_ROWS)):
             for row_index in wanted & batch.keys():
-                values[row_index] = dict(zip(rows.columns, batch[row_index], strict=True))
-            if len(values) == len(wanted):
+                values = batch[row_index]
+                known[row_index] = key(values), dict(zip(rows.columns, values, strict=True))
+            if len(known) == len(wanted):
                 break
-    except HyperscaleError:
-        return values  # it has changed since it was hashed: what failed is worth telling without it
-    return values
+    return known

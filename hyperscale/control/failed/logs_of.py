@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,11 @@ from hyperscale.control.follow.run_input import input_here
 from hyperscale.control.read_ahead import read_ahead
 from hyperscale.control.results_table import TABLES, find_keys
 from hyperscale.errors import ExperimentError, RunStateError
-from hyperscale.experiment import NodeExperiment
+from hyperscale.experiment import Input, NodeExperiment
 from hyperscale.node.control import SeedRecord, read_seed, rows_of_run
 from hyperscale.node.packing import numbered
 from hyperscale.node.readers import open_rows
-from hyperscale.node.result_columns import text_of
+from hyperscale.node.run_tables import key_of
 from hyperscale.node.stores import MissingBlobError, Store
 
 _BATCH_ROWS = 2_000
@@ -143,7 +143,7 @@ def _rows_with(keys: Sequence[str], found: FoundRun, store: Store, seed: SeedRec
         raise ExperimentError("--key: the rows have no keys", hint="give their indices: --row N")
     source = experiment_of(found).input
     path = input_here(found, source, seed)
-    rows = _in_input(open_rows(source, path).batches(_BATCH_ROWS), seed, set(keys)) if path else _in_table(store, keys)
+    rows = _in_input(source, path, set(keys)) if path else _in_table(store, keys)
     by_key = {key: row for row, key in rows.items()}
     for key in keys:
         if key not in by_key:
@@ -152,14 +152,15 @@ def _rows_with(keys: Sequence[str], found: FoundRun, store: Store, seed: SeedRec
     return {by_key[key]: key for key in keys}
 
 
-def _in_input(batches: Iterator[Any], seed: SeedRecord, keys: Collection[str]) -> dict[int, str]:
-    column = seed.columns.index(str(seed.key))
-    return {
-        row_index: text_of(values[column])
-        for batch in numbered(batches)
+def _in_input(source: Input, path: Path, keys: Collection[str]) -> dict[int, str]:
+    rows = open_rows(source, path).in_tables
+    key_of_row = key_of(source, rows.columns)
+    named = (
+        (row_index, key_of_row(values))
+        for batch in numbered(rows.batches(_BATCH_ROWS))
         for row_index, values in batch.items()
-        if text_of(values[column]) in keys
-    }
+    )
+    return {row_index: key for row_index, key in named if key is not None and key in keys}
 
 
 def _in_table(store: Store, keys: Collection[str]) -> dict[int, str]:
