@@ -19,7 +19,7 @@ PICTURES = ROOT / "docs" / "pictures"
 COMMANDS = ("hyperscale validate", "hyperscale run", "hyperscale results")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 #: Of the report, its upper part; the picture is this large.
-WIDTH, HEIGHT = 1280, 720
+WIDTH, HEIGHT = 1100, 860
 COLOURS = 96
 
 
