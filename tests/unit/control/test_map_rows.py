@@ -209,6 +209,16 @@ def test_an_async_function_is_waited_for():
     assert sorted(outcome.result for outcome in map_rows(double, [1, 2], workers=1)) == [2, 4]
 
 
+def test_a_second_parameter_with_a_default_keeps_it_unless_it_is_the_context():
+    def tried(row: int, context: Context | None = None) -> int:
+        return 0 if context is None else context.attempt
+
+    functions: list[Callable[..., Any]] = [lambda row, factor=3: row * factor, round, int, tried]
+    results = [[outcome.result for outcome in map_rows(function, [1.5], workers=1)] for function in functions]
+
+    assert results == [[4.5], [2], [1], [1]]
+
+
 def test_rows_are_asked_for_as_outcomes_are():
     numbers = Numbers()
 
