@@ -37,7 +37,8 @@ class Sleeper:
 #: No message is ever long enough for it to be handed back.
 WITHOUT_HAND_BACK = """\
 import sys
-from hyperscale.node import __main__, handing
+from hyperscale.node import __main__
+from hyperscale.node.consuming import handing
 handing.HAND_BACK_SECONDS = float("inf")
 sys.exit(__main__.main())
 """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         TeardownError,
     )
     from hyperscale.failures import Failure
-    from hyperscale.node.activity import Context, NodeRunner
+    from hyperscale.node.working.activity import Context, NodeRunner
 
 __version__ = "0.1.0"
 __all__ = [
@@ -49,13 +49,13 @@ __all__ = [
 #: Where each name is defined: `hyperscale --help` and the nodes import no more than they use.
 _HOMES = {
     "AzureError": "hyperscale.errors",
-    "Context": "hyperscale.node.activity",
+    "Context": "hyperscale.node.working.activity",
     "ExperimentError": "hyperscale.errors",
     "ExperimentFile": "hyperscale.control.handles.experiment_file",
     "Failure": "hyperscale.failures",
     "HyperscaleError": "hyperscale.errors",
     "IncompleteRunError": "hyperscale.errors",
-    "NodeRunner": "hyperscale.node.activity",
+    "NodeRunner": "hyperscale.node.working.activity",
     "Outcome": "hyperscale.control.mapping.outcomes",
     "Outcomes": "hyperscale.control.mapping.outcomes",
     "PlanError": "hyperscale.errors",

@@ -13,7 +13,7 @@ from emulator.principals import Principal
 from emulator.routing import ARM_HOST
 from emulator.tokens import AML, ARM
 
-from hyperscale.node.workspace import API_VERSION
+from hyperscale.node.azure.workspace import API_VERSION
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hyperscale.control.report.row_times import RowTime
 from hyperscale.control.run_folder import RUNS, Launch, RunFolder
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
-from hyperscale.node.stores import Store
+from hyperscale.node.storing.stores import Store
 
 BEGAN_AT = 1_790_000_000.0
 PART_LINES = 2_000

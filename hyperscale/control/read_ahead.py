@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from hyperscale.node.stores import Store
+from hyperscale.node.storing.stores import Store
 
 #: So many are asked for at a time.
 READ_AHEAD = 16

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from hyperscale import blobs
 from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
-from hyperscale.node.spreadsheet_text import raw_text
-from hyperscale.node.stored_rows import MAX_ROW_BYTES
-from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.node.collecting.spreadsheet_text import raw_text
+from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
+from hyperscale.node.storing.stores import MissingBlobError, Store
 
 if TYPE_CHECKING:
     import pandas

@@ -22,17 +22,17 @@ from hyperscale.control.remote.cache import Say
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.ledger import Seal
-from hyperscale.node.chain import Chain
+from hyperscale.node.collecting.chain import Chain
+from hyperscale.node.collecting.failure_groups import FailureGroups
+from hyperscale.node.collecting.kept_parts import PartKeepingStore
+from hyperscale.node.collecting.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
+from hyperscale.node.collecting.result_columns import text_of
 from hyperscale.node.control import SeedRecord, Selection, read_seed, rows_of_run
-from hyperscale.node.counting import RequestCounts
-from hyperscale.node.failure_groups import FailureGroups
-from hyperscale.node.kept_parts import PartKeepingStore
-from hyperscale.node.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
-from hyperscale.node.packing import numbered
-from hyperscale.node.places import is_remote
-from hyperscale.node.readers import content_hash
-from hyperscale.node.result_columns import text_of
-from hyperscale.node.stores import Store
+from hyperscale.node.reading.readers import content_hash
+from hyperscale.node.seeding.packing import numbered
+from hyperscale.node.storing.counting import RequestCounts
+from hyperscale.node.storing.places import is_remote
+from hyperscale.node.storing.stores import Store
 from hyperscale.row_set import RowSet
 from hyperscale.where import Where, read_where
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from hyperscale.control.whole_file import write_whole
 from hyperscale.errors import HyperscaleError, RunStateError
-from hyperscale.node.patience import Patience
-from hyperscale.node.places import is_remote, local_folder
-from hyperscale.node.queues import Queue, open_queue
-from hyperscale.node.stores import Store, open_store
+from hyperscale.node.storing.patience import Patience
+from hyperscale.node.storing.places import is_remote, local_folder
+from hyperscale.node.storing.queues import Queue, open_queue
+from hyperscale.node.storing.stores import Store, open_store
 
 LAUNCH = "launch.json"
 

@@ -15,7 +15,7 @@ from hyperscale import blobs
 from hyperscale.control.run_folder import RUNS, RunFolder
 from hyperscale.control.submit.journal import JOURNAL
 from hyperscale.errors import AzureError, RunStateError
-from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.node.storing.stores import MissingBlobError, Store
 
 #: How many runs an error message offers.
 OFFERED_RUNS = 5

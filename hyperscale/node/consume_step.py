@@ -16,28 +16,28 @@ from pathlib import Path
 from hyperscale.errors import HyperscaleError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.failures import RetryPolicy
-from hyperscale.node.arriving import LOOK_SECONDS, await_rows
-from hyperscale.node.azure_job import step_name
-from hyperscale.node.background import Background
-from hyperscale.node.checkpoints import Checkpoints
-from hyperscale.node.consumer import REQUEST_THREADS, Consumer, Tools
+from hyperscale.node.azure.azure_job import step_name
+from hyperscale.node.consuming.arriving import LOOK_SECONDS, await_rows
+from hyperscale.node.consuming.checkpoints import Checkpoints
+from hyperscale.node.consuming.consumer import REQUEST_THREADS, Consumer, Tools
+from hyperscale.node.consuming.custody import Custody
+from hyperscale.node.consuming.deputy import Deputy
+from hyperscale.node.consuming.event_queues import open_events
+from hyperscale.node.consuming.gpus import find_gpus, share_gpus
+from hyperscale.node.consuming.heartbeat import Counts, Heartbeat
+from hyperscale.node.consuming.key_vault import fetch_secrets, patience_of
+from hyperscale.node.consuming.row_logs import RowLogs
+from hyperscale.node.consuming.strays import adopt_orphans
+from hyperscale.node.consuming.worker_settings import WorkerSettings
 from hyperscale.node.control import read_resumes
-from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
-from hyperscale.node.credentials import worker_client_id
-from hyperscale.node.custody import Custody
-from hyperscale.node.deputy import Deputy
-from hyperscale.node.event_queues import open_events
-from hyperscale.node.gpus import find_gpus, share_gpus
-from hyperscale.node.heartbeat import Counts, Heartbeat
-from hyperscale.node.key_vault import fetch_secrets, patience_of
-from hyperscale.node.patience import Patience
-from hyperscale.node.places import resolved
-from hyperscale.node.queues import Queue, open_queue
-from hyperscale.node.row_logs import RowLogs
 from hyperscale.node.run_id import resolve_run_id
-from hyperscale.node.stores import Store, open_store
-from hyperscale.node.strays import adopt_orphans
-from hyperscale.node.worker_settings import WorkerSettings
+from hyperscale.node.storing.background import Background
+from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.storing.credentials import worker_client_id
+from hyperscale.node.storing.patience import Patience
+from hyperscale.node.storing.places import resolved
+from hyperscale.node.storing.queues import Queue, open_queue
+from hyperscale.node.storing.stores import Store, open_store
 
 #: A heartbeat is written at most this often: where a look at the queue is free.
 LEAST_BEAT_SECONDS = 0.25

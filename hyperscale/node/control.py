@@ -15,7 +15,7 @@ from hyperscale import blobs
 from hyperscale.azure_run import AzureRun
 from hyperscale.documents import build
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.node.storing.stores import MissingBlobError, Store
 from hyperscale.row_set import RowSet
 
 _RESTORE = "restore the file from a copy: it says which rows this run has"

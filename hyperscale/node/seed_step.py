@@ -15,14 +15,14 @@ import hyperscale
 from hyperscale import blobs
 from hyperscale.experiment import NodeExperiment
 from hyperscale.log_lines import fields
-from hyperscale.node.azure_job import find_job, inputs_of, run_of
-from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
-from hyperscale.node.event_queues import make_event_queues
-from hyperscale.node.places import resolved
-from hyperscale.node.queues import open_queue
+from hyperscale.node.azure.azure_job import find_job, inputs_of, run_of
+from hyperscale.node.consuming.event_queues import make_event_queues
 from hyperscale.node.run_id import resolve_run_id
-from hyperscale.node.seed import seed_rows
-from hyperscale.node.stores import open_store
+from hyperscale.node.seeding.seed import seed_rows
+from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.storing.places import resolved
+from hyperscale.node.storing.queues import open_queue
+from hyperscale.node.storing.stores import open_store
 
 logger = logging.getLogger(__name__)
 

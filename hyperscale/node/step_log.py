@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hyperscale.log_lines import LogFile, LogLines
-from hyperscale.node.hidden_values import HiddenValues
+from hyperscale.node.working.hidden_values import HiddenValues
 
 #: The variables by which a run on one machine tells a step of its log, and of its name there.
 RUN_LOG, STEP = "HYPERSCALE_RUN_LOG", "HYPERSCALE_STEP"

@@ -12,21 +12,21 @@ from pathlib import Path
 
 from hyperscale.errors import TeardownError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.node.azure_job import WORKSPACE_VARIABLES, find_job, inputs_of, named_clusters, run_of
+from hyperscale.node.azure.azure_job import WORKSPACE_VARIABLES, find_job, inputs_of, named_clusters, run_of
+from hyperscale.node.collecting.kept_parts import PartKeepingStore
+from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.control import azure_run_of, read_manifest, read_resumes
-from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
-from hyperscale.node.credentials import is_node
-from hyperscale.node.fleet import Fleet, NoFleet
-from hyperscale.node.joins import read_joins
-from hyperscale.node.kept_parts import PartKeepingStore
-from hyperscale.node.metrics import Metrics, mlflow_log
-from hyperscale.node.patience import Patience
-from hyperscale.node.places import is_remote, resolved
-from hyperscale.node.queues import open_queue
+from hyperscale.node.ending.fleet import Fleet, NoFleet
+from hyperscale.node.ending.joins import read_joins
+from hyperscale.node.ending.metrics import Metrics, mlflow_log
+from hyperscale.node.ending.teardown import Teardown, delete_after
 from hyperscale.node.run_id import resolve_run_id
-from hyperscale.node.run_results import RunResults
-from hyperscale.node.stores import open_store
-from hyperscale.node.teardown import Teardown, delete_after
+from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.storing.credentials import is_node
+from hyperscale.node.storing.patience import Patience
+from hyperscale.node.storing.places import is_remote, resolved
+from hyperscale.node.storing.queues import open_queue
+from hyperscale.node.storing.stores import open_store
 
 
 def run_teardown(values: argparse.Namespace, stop: threading.Event) -> int:
@@ -78,8 +78,8 @@ def _fleet(values: argparse.Namespace) -> Fleet:
         unset = f"the workspace of this job is not known: not all of {', '.join(WORKSPACE_VARIABLES)} are set"
         return NoFleet(named, unset)
     # The SDK takes half a second to import: a run on one machine needs none of it.
-    from hyperscale.node.auto_places import open_workspace
-    from hyperscale.node.azure_fleet import AzureFleet
+    from hyperscale.node.ending.azure_fleet import AzureFleet
+    from hyperscale.node.storing.auto_places import open_workspace
 
     return AzureFleet(open_workspace(job, os.environ), run_of(job, **inputs_of(values)), clock=time.monotonic)
 

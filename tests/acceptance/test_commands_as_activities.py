@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from conftest import Command
+from command_line import Command
 
 ROWS = [
     ("plain", "a b"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from azure_ml import assert_azure_ml_takes
-from conftest import Command
+from command_line import Command
 
 from hyperscale.control.rendered.pipeline_checks import check_pipeline
 

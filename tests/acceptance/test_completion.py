@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 PROMPT = "ready> "
 PATIENCE_SECONDS = 60

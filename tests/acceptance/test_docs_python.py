@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 from pages import Block, blocks, same
 
 #: Printed before each example, so that what each one prints is known.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from conftest import Command
+from command_line import Command
 from PIL import Image
 
 SWEEP_FILES = ("experiment.yaml", "schema.json")

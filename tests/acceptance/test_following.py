@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import pytest
 from azurite import Azurite
-from conftest import Command
+from command_line import Command
 
-from hyperscale.node.credentials import CONNECTION_STRING
-from hyperscale.node.event_queues import remove_event_queues
+from hyperscale.node.consuming.event_queues import remove_event_queues
+from hyperscale.node.storing.credentials import CONNECTION_STRING
 
 ROWS = 500
 CODE = """

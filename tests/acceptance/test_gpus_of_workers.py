@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from conftest import Command
+from command_line import Command
 
 SOURCE = """
 import os

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 WEEKS = 20
 #: The history of one group fits no message.

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 from hyperscale.control.making.wishes import EXAMPLES
 

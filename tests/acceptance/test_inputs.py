@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Command
+from command_line import Command
 
 ROWS = [{"id": f"r{number}", "depth": number, "rate": number / 4, "tags": ["a", str(number)]} for number in range(30)]
 CODE = (

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 ROWS = 48
 PUBLISHED = ("results.csv", "results.parquet", "failures.csv", "joblog.tsv", "run_results.json")
@@ -23,7 +23,7 @@ VARYING = ("attempts", "seconds", "consumer")
 VICTIMS = {
     "group": None,
     "consumer": "hyperscale.node consume",
-    "worker": "hyperscale.node.worker",
+    "worker": "hyperscale.node.working.worker",
     "seed": "hyperscale.node seed",
     "teardown": "hyperscale.node teardown",
 }

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from azurite import Azurite
-from conftest import Command
+from command_line import Command
 
-from hyperscale.node.credentials import CONNECTION_STRING
+from hyperscale.node.storing.credentials import CONNECTION_STRING
 
 ROWS = 30
 #: Of some rows; all others are small. A result of a megabyte rides in no message either.

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 CODE = """
 import ctypes, os, subprocess, time

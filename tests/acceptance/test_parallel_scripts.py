@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from conftest import Command
+from command_line import Command
 from PIL import Image
 
 #: In the style of the public samples that score pictures: a list of paths in, a list of texts out.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from azure_site import AzureSite
-from conftest import Command
+from command_line import Command
 from emulator import Emulator
 
 from hyperscale import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import Command
+from command_line import Command
 from web_site import WebSite
 
 CODE = """

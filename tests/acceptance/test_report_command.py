@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from chromium import Chromium, find_chromium
-from conftest import Command
+from command_line import Command
 from made_run import make_run, some_rows
 
 from hyperscale.control.report.writing import write_report

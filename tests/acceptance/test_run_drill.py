@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from azurite import Azurite
-from conftest import Command
+from command_line import Command
 
-from hyperscale.node.credentials import CONNECTION_STRING
+from hyperscale.node.storing.credentials import CONNECTION_STRING
 
 ROWS = 1_200
 CODE = """

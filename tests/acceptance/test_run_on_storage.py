@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from azurite import Azurite
 from azurite.tokens import FakeCredential
-from conftest import Command
+from command_line import Command
 
-from hyperscale.node.credentials import CONNECTION_STRING
-from hyperscale.node.queues import QueueGoneError, open_queue
+from hyperscale.node.storing.credentials import CONNECTION_STRING
+from hyperscale.node.storing.queues import QueueGoneError, open_queue
 
 ROWS = 2_000
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"

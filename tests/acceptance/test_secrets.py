@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from azurite import Azurite
-from conftest import Command
+from command_line import Command
 from key_vault import HOST, KeyVault
 
-from hyperscale.node.credentials import CONNECTION_STRING
+from hyperscale.node.storing.credentials import CONNECTION_STRING
 
 VALUE = "PLANTED-value/with 'quotes' and \\n in it"
 #: A row for each way in which an activity may let a secret slip.

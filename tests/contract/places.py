@@ -14,12 +14,12 @@ from uuid import uuid4
 
 import pytest
 
-from hyperscale.node.credentials import CONNECTION_STRING, Access, access_to
-from hyperscale.node.places import AccountPlace, account_place
-from hyperscale.node.queues import Queue
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores import Store
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.credentials import CONNECTION_STRING, Access, access_to
+from hyperscale.node.storing.places import AccountPlace, account_place
+from hyperscale.node.storing.queues import Queue
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores import Store
+from hyperscale.node.storing.stores.folder import FolderStore
 
 if TYPE_CHECKING:
     from azurite import Azurite
@@ -169,14 +169,14 @@ def secret_of(azurite: Azurite) -> str | None:
 
 
 def azure_queue(url: str, run_id: str, secret: str | None) -> Queue:
-    from hyperscale.node.queues.azure import AzureQueue
+    from hyperscale.node.storing.queues.azure import AzureQueue
 
     place = account_place(url, "queue")
     return AzureQueue(place, run_id, access(place, secret))
 
 
 def azure_store(url: str, run_id: str, secret: str | None) -> Store:
-    from hyperscale.node.stores.azure import AzureBlobStore
+    from hyperscale.node.storing.stores.azure import AzureBlobStore
 
     place = account_place(url, "store")
     return AzureBlobStore(place, run_id, access(place, secret))

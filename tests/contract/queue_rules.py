@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from places import QueuePlace, refused
 
 from hyperscale.body import MAX_BODY_BYTES
-from hyperscale.node.queues import LeaseLostError, Message, Queue, QueueGoneError
+from hyperscale.node.storing.queues import LeaseLostError, Message, Queue, QueueGoneError
 
 Rule = Callable[[QueuePlace], None]
 PROCESSES = 4

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 from places import StorePlace, refused
 
-from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.node.storing.stores import MissingBlobError, Store
 
 Rule = Callable[[StorePlace], None]
 PROCESSES = 4

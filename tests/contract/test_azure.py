@@ -13,10 +13,10 @@ from azurite import Azurite
 from places import access, azure_queue, azure_store, secret_of
 
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.places import account_place
-from hyperscale.node.queues.azure import AzureQueue
-from hyperscale.node.stores import azure
-from hyperscale.node.stores.azure import BLOCK_BYTES, AzureBlobStore
+from hyperscale.node.storing.places import account_place
+from hyperscale.node.storing.queues.azure import AzureQueue
+from hyperscale.node.storing.stores import azure
+from hyperscale.node.storing.stores.azure import BLOCK_BYTES, AzureBlobStore
 
 FOREIGN = ["", "=", "=not base64", "=YWJj", "eyJhIjogMX0=", "{}"]
 

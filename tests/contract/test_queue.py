@@ -11,8 +11,8 @@ import pytest
 import queue_rules
 from places import QUEUES, QueuePlace, made_place, places_and_rules, sqlite_place
 
-from hyperscale.node.queues import Message
-from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.queues import Message
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from places import Clock, refused
 
-from hyperscale.node.queues import LeaseLostError
-from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.queues import LeaseLostError
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
 
 SECONDS = st.integers(1, 40)
 

@@ -11,7 +11,7 @@ import pytest
 import store_rules
 from places import STORES, StorePlace, folder_place, made_place, places_and_rules
 
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.stores.folder import FolderStore
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from emulator.world import World
 #: Tag of what a submitted run has made.
 _TAG_OF_RUN = "hyperscale_run"
 #: What a process is called that runs rows.
-_WORKER = "hyperscale.node.worker"
+_WORKER = "hyperscale.node.working.worker"
 #: How often the processes of a run are looked at while a test waits for them.
 _LOOK_SECONDS = 0.3
 

@@ -27,7 +27,7 @@ from emulator.service import Recorded, Service
 from emulator.storage import Storage
 from emulator.tokens import Tokens
 from emulator.world import World
-from hyperscale.node.credentials import login
+from hyperscale.node.storing.credentials import login
 
 #: A second account, for experiments that name one.
 _OTHER_ACCOUNT = "otherstore"

@@ -22,10 +22,10 @@ from experiments import make_experiment
 from hyperscale import blobs
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal
-from hyperscale.node.credentials import CONNECTION_STRING
-from hyperscale.node.ledger_reader import part_lines, read_seals
-from hyperscale.node.queues import Queue, QueueGoneError, open_queue
-from hyperscale.node.stores import Store, open_store
+from hyperscale.node.collecting.ledger_reader import part_lines, read_seals
+from hyperscale.node.storing.credentials import CONNECTION_STRING
+from hyperscale.node.storing.queues import Queue, QueueGoneError, open_queue
+from hyperscale.node.storing.stores import Store, open_store
 
 #: The longest that anything here may take on a busy machine.
 PATIENCE_SECONDS = 240.0

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hyperscale import blobs
-from hyperscale.node.queues import Message, Queue
-from hyperscale.node.stores import Scalar, Store
+from hyperscale.node.storing.queues import Message, Queue
+from hyperscale.node.storing.stores import Scalar, Store
 
 T = TypeVar("T")
 Act = Callable[[], object]

@@ -16,11 +16,11 @@ from azure.storage.queue import QueueClient
 from azurite import Azurite
 
 from hyperscale.body import Body
-from hyperscale.node.credentials import CONNECTION_STRING
-from hyperscale.node.queues import LeaseLostError, Message, Queue, QueueGoneError, open_queue
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores import Store, open_store
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.credentials import CONNECTION_STRING
+from hyperscale.node.storing.queues import LeaseLostError, Message, Queue, QueueGoneError, open_queue
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores import Store, open_store
+from hyperscale.node.storing.stores.folder import FolderStore
 
 #: What the tests of the protocol run on.
 RUN_PLACES = ("this machine", "Azurite")

@@ -14,8 +14,8 @@ from worlds import World, until
 
 from hyperscale import blobs
 from hyperscale.body import Body
-from hyperscale.node.held import HeldMessage
-from hyperscale.node.queues import Message
+from hyperscale.node.consuming.held import HeldMessage
+from hyperscale.node.storing.queues import Message
 
 #: Takes one step whenever a file allows it, checkpoints it, and returns from where each of its steps went on.
 CODE = """

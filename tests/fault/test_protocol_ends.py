@@ -14,7 +14,7 @@ from worlds import MakePlace, World, squares, until
 
 from hyperscale import blobs
 from hyperscale.node.control import read_cancel, write_cancel
-from hyperscale.node.queues import QueueGoneError
+from hyperscale.node.storing.queues import QueueGoneError
 
 
 @pytest.fixture(params=RUN_PLACES)

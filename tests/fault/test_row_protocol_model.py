@@ -24,15 +24,15 @@ from hyperscale import blobs
 from hyperscale.body import Body
 from hyperscale.errors import HyperscaleError
 from hyperscale.ledger import Line, failed_line, merge, succeeded_line
-from hyperscale.node.background import Background
-from hyperscale.node.chain import Chain
-from hyperscale.node.checkpoints import Checkpoints
+from hyperscale.node.collecting.chain import Chain
+from hyperscale.node.collecting.ledger_reader import part_lines, read_seals
+from hyperscale.node.consuming.checkpoints import Checkpoints
+from hyperscale.node.consuming.custody import Custody
+from hyperscale.node.consuming.held import HeldMessage
 from hyperscale.node.control import SeedRecord, write_seed
-from hyperscale.node.custody import Custody
-from hyperscale.node.held import HeldMessage
-from hyperscale.node.ledger_reader import part_lines, read_seals
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.background import Background
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 ROWS, ROWS_PER_MESSAGE, MAX_ATTEMPTS = 6, 3, 2
 LEASE = 30.0

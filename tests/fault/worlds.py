@@ -23,21 +23,21 @@ from hyperscale.control.local.resume import prepare_resume
 from hyperscale.experiment import NodeExperiment
 from hyperscale.failures import RetryPolicy
 from hyperscale.ledger import Seal
-from hyperscale.node.background import Background
-from hyperscale.node.checkpoints import Checkpoints
-from hyperscale.node.consumer import Consumer, Tools
+from hyperscale.node.collecting.ledger_reader import part_lines, read_seals
+from hyperscale.node.collecting.lineage import Generation, ancestors, unsucceeded
+from hyperscale.node.collecting.run_results import RunResults
+from hyperscale.node.consuming.checkpoints import Checkpoints
+from hyperscale.node.consuming.consumer import Consumer, Tools
+from hyperscale.node.consuming.custody import Custody
+from hyperscale.node.consuming.heartbeat import Heartbeat
+from hyperscale.node.consuming.row_logs import RowLogs
+from hyperscale.node.consuming.worker_settings import WorkerSettings
 from hyperscale.node.control import Selection, read_resumes, read_seed, write_manifest, write_selected_rows
-from hyperscale.node.counting import RequestCounts
-from hyperscale.node.custody import Custody
-from hyperscale.node.heartbeat import Heartbeat
-from hyperscale.node.ledger_reader import part_lines, read_seals
-from hyperscale.node.lineage import Generation, ancestors, unsucceeded
-from hyperscale.node.queues import QueueGoneError
-from hyperscale.node.row_logs import RowLogs
-from hyperscale.node.run_results import RunResults
-from hyperscale.node.seed import seed_rows
-from hyperscale.node.teardown import Teardown
-from hyperscale.node.worker_settings import WorkerSettings
+from hyperscale.node.ending.teardown import Teardown
+from hyperscale.node.seeding.seed import seed_rows
+from hyperscale.node.storing.background import Background
+from hyperscale.node.storing.counting import RequestCounts
+from hyperscale.node.storing.queues import QueueGoneError
 
 MakePlace = Callable[[Callable[[], float]], RunPlace]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperscale.body import FILL_BODY_BYTES, MAX_BODY_BYTES, MAX_PLAIN_BYTES, Body, BodyError
-from hyperscale.node.packing import numbered, pack
+from hyperscale.node.seeding.packing import numbered, pack
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.floats(allow_nan=False), st.just(float("inf"))

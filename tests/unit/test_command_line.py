@@ -259,7 +259,7 @@ def told_by(command: Callable[[Callable[[], int]], None], capsys: pytest.Capture
         say("reading rows")
         say("warning: rows are many")
         logging.getLogger("hyperscale.control.reading").debug("read grid.csv")
-        logging.getLogger("hyperscale.node.patience").warning("storage is slow")
+        logging.getLogger("hyperscale.node.storing.patience").warning("storage is slow")
         raise PlanError("no room", hint="make some")
 
     command(work)

@@ -16,8 +16,8 @@ from azure_asker import Asker
 from emulator import Emulator, EmulatorError
 from emulator.principals import Principal
 
-from hyperscale.node.resource_manager import ResourceManager
-from hyperscale.node.workspace import Workspace, WorkspaceName
+from hyperscale.node.azure.resource_manager import ResourceManager
+from hyperscale.node.azure.workspace import Workspace, WorkspaceName
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ LINE = re.compile(
 @pytest.fixture
 def logger(tmp_path: Path) -> logging.Logger:
     """A logger that writes to `run.log`, and hides a word."""
-    found = logging.Logger("hyperscale.node.custody")
+    found = logging.Logger("hyperscale.node.consuming.custody")
     found.addHandler(LogFile(tmp_path / "run.log", LogLines("seed", lambda line: line.replace("hush", "***"))))
     return found
 

@@ -44,9 +44,9 @@ BROKEN = [
     ("body.py", "from hyperscale.node import places", "body (core) imports hyperscale.node: node is further"),
     ("body.py", "from .node import places", "body (core) imports hyperscale.node: node is further out"),
     ("body.py", "def f():\n    import yaml", "body (core) imports yaml, which its ring may not"),
-    ("node/places.py", "import hyperscale.control", "node.places (node) imports hyperscale.control: control"),
-    ("node/places.py", "import yaml", "node.places (node) imports yaml, which its ring may not"),
-    ("node/places.py", "import azure.ai.ml", "node.places (node) imports azure.ai.ml, which its ring may"),
+    ("node/storing/places.py", "import hyperscale.control", "storing.places (node) imports hyperscale.control: "),
+    ("node/storing/places.py", "import yaml", "storing.places (node) imports yaml, which its ring may not"),
+    ("node/storing/places.py", "import azure.ai.ml", "storing.places (node) imports azure.ai.ml, which its ring"),
     (
         "control/steps.py",
         "import hyperscale.commands.run",
@@ -80,7 +80,7 @@ def test_an_import_that_points_inwards_is_no_problem(copy: Path):
     assert not [line for line in problems if "fresh" in line]
 
 
-@pytest.mark.parametrize("entry", ["__main__", "seed_step", "consume_step", "teardown_step", "worker"])
+@pytest.mark.parametrize("entry", ["__main__", "seed_step", "consume_step", "teardown_step", "working.worker"])
 def test_no_node_entry_loads_a_library_of_the_control_ring(entry: str):
     loaded = loaded_by(f"import hyperscale.node.{entry}")
 
@@ -88,7 +88,7 @@ def test_no_node_entry_loads_a_library_of_the_control_ring(entry: str):
     assert not {name for name in loaded if name.startswith(("hyperscale.control", "hyperscale.commands"))}
 
 
-@pytest.mark.parametrize("entry", ["__main__", "consume_step", "consumer", "worker"])
+@pytest.mark.parametrize("entry", ["__main__", "consume_step", "consuming.consumer", "working.worker"])
 def test_a_consumer_and_its_workers_load_no_reader_of_tables(entry: str):
     loaded = loaded_by(f"import hyperscale.node.{entry}")
 

@@ -1,7 +1,7 @@
 """The one door to azure-ai-ml: registers components, makes clusters and submits pipelines, without words of its own.
 
-What is read of Azure ML is asked by `hyperscale.node.workspace`. This library does what it alone does well: it knows
-what the service takes for the files that we render, and how code travels into a workspace.
+What is read of Azure ML is asked by `hyperscale.node.azure.workspace`. This library does what it alone does well: it
+knows what the service takes for the files that we render, and how code travels into a workspace.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 from azure.core import exceptions as sdk
 from hyperscale.control.azure.session import Session
 from hyperscale.errors import AzureError
-from hyperscale.node.credentials import PERSON
-from hyperscale.node.refusals import refusal
-from hyperscale.node.sign_in import no_token
+from hyperscale.node.azure.refusals import refusal
+from hyperscale.node.storing.credentials import PERSON
+from hyperscale.node.storing.sign_in import no_token
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ from hyperscale.cost import RowTimes
 from hyperscale.errors import PlanError, RunStateError
 from hyperscale.experiment import Experiment
 from hyperscale.locations import Location
-from hyperscale.node.resource_manager import RefusedError
-from hyperscale.node.workspace_facts import ComputeFacts
+from hyperscale.node.azure.resource_manager import RefusedError
+from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.node_sizes import node_sizes
 from hyperscale.quota import Compute, quota_of, with_claims
 

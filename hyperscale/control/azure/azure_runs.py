@@ -10,7 +10,7 @@ from typing import Any
 from hyperscale.azure_run import TAG_EXPERIMENT, TAG_OWNER, TAG_RUN
 from hyperscale.control.azure.session import Session
 from hyperscale.control.azure.times import unix_seconds
-from hyperscale.node.workspace_facts import JobFacts
+from hyperscale.node.azure.workspace_facts import JobFacts
 
 #: So many of the newest jobs are looked at: a workspace keeps millions.
 LISTED_JOBS = 500

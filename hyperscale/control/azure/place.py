@@ -20,7 +20,7 @@ from hyperscale.control.azure.az_defaults import with_az_defaults
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.workspace_file import KEYS
 from hyperscale.errors import AzureError
-from hyperscale.node.workspace import WorkspaceName
+from hyperscale.node.azure.workspace import WorkspaceName
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from hyperscale.control.azure.place import AzurePlace
 from hyperscale.errors import AzureError
-from hyperscale.node.credentials import PERSON, login
-from hyperscale.node.refusals import RefusedError, missing_part
-from hyperscale.node.resource_manager import SCOPE, ResourceManager
-from hyperscale.node.sign_in import no_token
-from hyperscale.node.workspace import API_VERSION, Workspace
-from hyperscale.node.workspace_facts import WorkspaceFacts
+from hyperscale.node.azure.refusals import RefusedError, missing_part
+from hyperscale.node.azure.resource_manager import SCOPE, ResourceManager
+from hyperscale.node.azure.workspace import API_VERSION, Workspace
+from hyperscale.node.azure.workspace_facts import WorkspaceFacts
+from hyperscale.node.storing.credentials import PERSON, login
+from hyperscale.node.storing.sign_in import no_token
 
 _HINT = "correct azure: in the experiment file, or config.json; `hyperscale doctor` shows where each value is from"
 

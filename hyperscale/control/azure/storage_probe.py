@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from hyperscale.control.azure.session import Session
 from hyperscale.errors import AzureError, HyperscaleError
-from hyperscale.node.azure_requests import AzureRequests
-from hyperscale.node.credentials import PERSON, Access
-from hyperscale.node.patience import StorageUnavailableError
-from hyperscale.node.refusals import NEW_ROLES
+from hyperscale.node.azure.refusals import NEW_ROLES
+from hyperscale.node.storing.azure_requests import AzureRequests
+from hyperscale.node.storing.credentials import PERSON, Access
+from hyperscale.node.storing.patience import StorageUnavailableError
 
 T = TypeVar("T")
 

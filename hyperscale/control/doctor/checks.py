@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hyperscale.control.figures import counted
 from hyperscale.errors import AzureError, HyperscaleError
-from hyperscale.node.refusals import RefusedError
+from hyperscale.node.azure.refusals import RefusedError
 
 State = Literal["ok", "missing", "unknown"]
 

@@ -12,8 +12,8 @@ from hyperscale.control.doctor.checks import Check, is_no_access, of_error
 from hyperscale.control.doctor.role_needs import image_registry, makes_clusters, owns_clusters
 from hyperscale.errors import AzureError
 from hyperscale.experiment import Experiment
-from hyperscale.node.workspace import API_VERSION
-from hyperscale.node.workspace_facts import ComputeFacts
+from hyperscale.node.azure.workspace import API_VERSION
+from hyperscale.node.azure.workspace_facts import ComputeFacts
 
 THE_RUN = "the run's identity"
 CLUSTERS = "clusters"

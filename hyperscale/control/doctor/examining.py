@@ -32,8 +32,8 @@ from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.workspace_file import KEYS
 from hyperscale.errors import ExperimentError, HyperscaleError, PlanError
 from hyperscale.experiment import Experiment
-from hyperscale.node.credentials import login
-from hyperscale.node.refusals import NEW_ROLES, RefusedError
+from hyperscale.node.azure.refusals import NEW_ROLES, RefusedError
+from hyperscale.node.storing.credentials import login
 
 WHERE = "where the run goes"
 YOU = "you"

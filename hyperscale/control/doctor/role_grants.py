@@ -14,7 +14,7 @@ from typing import Any
 from hyperscale.control.doctor.checks import State, is_no_access
 from hyperscale.control.doctor.role_needs import Need
 from hyperscale.errors import AzureError
-from hyperscale.node.resource_manager import ResourceManager
+from hyperscale.node.azure.resource_manager import ResourceManager
 
 API_VERSION = "2022-04-01"
 

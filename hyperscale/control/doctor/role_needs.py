@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hyperscale.experiment import Experiment
-from hyperscale.node.key_vault import secret_place
+from hyperscale.node.consuming.key_vault import secret_place
 
 Whose = Literal["person", "run"]
 

@@ -23,7 +23,7 @@ from hyperscale.control.doctor.role_needs import (
 from hyperscale.control.doctor.storage import Account
 from hyperscale.errors import HyperscaleError
 from hyperscale.experiment import Experiment
-from hyperscale.node.refusals import NEW_ROLES
+from hyperscale.node.azure.refusals import NEW_ROLES
 
 _RESOURCES_VERSION = "2021-04-01"
 _REGISTRY_VERSION = "2023-07-01"

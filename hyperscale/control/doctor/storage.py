@@ -17,7 +17,7 @@ from hyperscale.control.azure.storage_probe import (
 )
 from hyperscale.control.doctor.checks import Check, State, guarded, is_no_access, of_error
 from hyperscale.errors import AzureError
-from hyperscale.node.refusals import NEW_ROLES
+from hyperscale.node.azure.refusals import NEW_ROLES
 
 ABOUT = "storage"
 _ACCOUNT_VERSION = "2023-01-01"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from hyperscale.control.figures import counted
 from hyperscale.errors import ExperimentError
-from hyperscale.node.failure_groups import FailureGroup, FailureGroups
+from hyperscale.node.collecting.failure_groups import FailureGroup, FailureGroups
 from hyperscale.where import Where
 
 #: An error message offers so many.

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.cells import CONVERSIONS, CellError
-from hyperscale.node.failure_table import COLUMNS
-from hyperscale.node.ledger_reader import part_lines
-from hyperscale.node.spreadsheet_text import raw_text
-from hyperscale.node.stored_rows import MAX_ROW_BYTES
-from hyperscale.node.stores import Store
+from hyperscale.node.collecting.failure_table import COLUMNS
+from hyperscale.node.collecting.ledger_reader import part_lines
+from hyperscale.node.collecting.spreadsheet_text import raw_text
+from hyperscale.node.reading.cells import CONVERSIONS, CellError
+from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
+from hyperscale.node.storing.stores import Store
 
 _OURS = len(COLUMNS)
 

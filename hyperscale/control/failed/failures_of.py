@@ -19,14 +19,14 @@ from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import missing_lines
 from hyperscale.errors import ExperimentError, HyperscaleError
 from hyperscale.experiment import NodeExperiment
+from hyperscale.node.collecting.kept_parts import PartKeepingStore
+from hyperscale.node.collecting.run_tables import key_of
 from hyperscale.node.control import SeedRecord, read_seed
-from hyperscale.node.counting import RequestCounts
-from hyperscale.node.kept_parts import PartKeepingStore
-from hyperscale.node.packing import numbered
-from hyperscale.node.places import is_remote
-from hyperscale.node.readers import open_rows
-from hyperscale.node.run_tables import key_of
-from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.node.reading.readers import open_rows
+from hyperscale.node.seeding.packing import numbered
+from hyperscale.node.storing.counting import RequestCounts
+from hyperscale.node.storing.places import is_remote
+from hyperscale.node.storing.stores import MissingBlobError, Store
 from hyperscale.where import Where
 
 #: Of a run that is not collected, so many parts of its ledger are read: over a network each is a request.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hyperscale.control.failed.choosing import check_signatures
 from hyperscale.control.failed.failed_rows import FailedRow
-from hyperscale.node.failure_groups import FailureGroup, FailureGroups
+from hyperscale.node.collecting.failure_groups import FailureGroup, FailureGroups
 from hyperscale.where import Where
 
 #: So many groups are shown.

@@ -19,11 +19,11 @@ from hyperscale.control.read_ahead import read_ahead
 from hyperscale.control.results_table import TABLES, find_keys
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.experiment import Input, NodeExperiment
+from hyperscale.node.collecting.run_tables import key_of
 from hyperscale.node.control import SeedRecord, read_seed, rows_of_run
-from hyperscale.node.packing import numbered
-from hyperscale.node.readers import open_rows
-from hyperscale.node.run_tables import key_of
-from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.node.reading.readers import open_rows
+from hyperscale.node.seeding.packing import numbered
+from hyperscale.node.storing.stores import MissingBlobError, Store
 
 _BATCH_ROWS = 2_000
 

@@ -12,7 +12,7 @@ from hyperscale.control.follow.left_queues import remove_queue
 from hyperscale.control.follow.lives import unfinished_step
 from hyperscale.control.submit.journal import JOURNAL
 from hyperscale.errors import AzureError, TeardownError
-from hyperscale.node.clusters import Deletions
+from hyperscale.node.ending.clusters import Deletions
 
 
 def delete_left(session: Session, left: Sequence[LeftBehind], say: Callable[[str], None]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.failure_groups import FailureGroup, FailureGroups
-from hyperscale.node.ledger_reader import part_lines
-from hyperscale.node.stores import Store
+from hyperscale.node.collecting.failure_groups import FailureGroup, FailureGroups
+from hyperscale.node.collecting.ledger_reader import part_lines
+from hyperscale.node.storing.stores import Store
 
 #: So many parts are read in one look: with their listing, three requests at most.
 PARTS_A_LOOK = 2

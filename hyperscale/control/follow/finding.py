@@ -17,10 +17,10 @@ from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import find_run, runs_of
 from hyperscale.errors import AzureError, ExperimentError, RunStateError
 from hyperscale.names import QUEUE
+from hyperscale.node.azure.workspace import WorkspaceName
 from hyperscale.node.control import azure_run_of, read_manifest
-from hyperscale.node.joins import read_joins, with_joins
-from hyperscale.node.places import DEFAULT_CONTAINER, account_place
-from hyperscale.node.workspace import WorkspaceName
+from hyperscale.node.ending.joins import read_joins, with_joins
+from hyperscale.node.storing.places import DEFAULT_CONTAINER, account_place
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from hyperscale.azure_run import TAG_CONTROL, TAG_EXPERIMENT, TAG_EXPIRES_AT, TA
 from hyperscale.control.azure.session import Session
 from hyperscale.control.azure.times import shown_time, unix_seconds
 from hyperscale.control.run_folder import store_at
+from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts
 from hyperscale.node.control import read_manifest
-from hyperscale.node.workspace_facts import ComputeFacts, JobFacts
 
 #: A cluster of the az way has no end of its own; its job, if there is none yet, will come within so long.
 HOURS_WITHOUT_JOB = 24.0

@@ -12,11 +12,11 @@ from hyperscale.control.azure.session import Session
 from hyperscale.control.follow.left_behind import LeftBehind, run_started_at
 from hyperscale.control.run_folder import PATIENCE_SECONDS, queue_at, store_at
 from hyperscale.control.run_list import read_results
-from hyperscale.node.azure_requests import AzureRequests
 from hyperscale.node.control import read_manifest
-from hyperscale.node.credentials import access_to
-from hyperscale.node.patience import Patience
-from hyperscale.node.places import account_place
+from hyperscale.node.storing.azure_requests import AzureRequests
+from hyperscale.node.storing.credentials import access_to
+from hyperscale.node.storing.patience import Patience
+from hyperscale.node.storing.places import account_place
 
 #: Ids of runs: ours end with a time; a run made with az is called after its job, such as sincere-lemon-1a2b3c4d5e.
 _RUN_ID = re.compile(r".*-\d{8}-\d{6}-[0-9a-f]{4}|[a-z]+-[a-z]+-[a-z0-9]{10,}")

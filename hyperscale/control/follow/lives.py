@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from hyperscale import blobs
 from hyperscale.control.submit.journal import DONE, read_journal
-from hyperscale.node.chain import Chain
+from hyperscale.node.collecting.chain import Chain
 from hyperscale.node.control import read_seed, rows_of_run
-from hyperscale.node.stores import Store
+from hyperscale.node.storing.stores import Store
 
 
 def planned_rows(manifest: Mapping[str, Any] | None) -> int | None:

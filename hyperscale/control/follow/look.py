@@ -8,9 +8,9 @@ from typing import Any
 
 from hyperscale.azure_run import AzureRun
 from hyperscale.control.progress import Progress
+from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts, StepFacts
+from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.node.control import Cancel
-from hyperscale.node.failure_groups import FailureGroup
-from hyperscale.node.workspace_facts import ComputeFacts, JobFacts, StepFacts
 
 #: A teardown that was not heard of for so long says nothing of now.
 SILENT_SECONDS = 120.0

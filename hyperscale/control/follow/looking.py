@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from hyperscale.control.follow.look import ClusterLook, Look, Seen
 from hyperscale.control.progress import Progress, read_progress
-from hyperscale.node.limits import cost_usd
-from hyperscale.node.workspace_facts import ComputeFacts, StepFacts
+from hyperscale.node.azure.workspace_facts import ComputeFacts, StepFacts
+from hyperscale.node.ending.limits import cost_usd
 
 #: A node in one of these is paid for and can work; the others come or go.
 _UP = ("idle", "running", "leaving")

@@ -15,10 +15,10 @@ from hyperscale.control.follow.look import Look, Seen
 from hyperscale.control.follow.looking import look_at
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import HyperscaleError
+from hyperscale.node.azure.workspace import Workspace
+from hyperscale.node.azure.workspace_facts import ComputeFacts, StepFacts
 from hyperscale.node.control import read_cancel, read_resumes, read_seed
-from hyperscale.node.stores import Store
-from hyperscale.node.workspace import Workspace
-from hyperscale.node.workspace_facts import ComputeFacts, StepFacts
+from hyperscale.node.storing.stores import Store
 
 #: The log of an image build, and how much of its end is shown.
 IMAGE_LOG = "20_image_build_log.txt"

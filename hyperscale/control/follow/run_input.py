@@ -17,8 +17,8 @@ from hyperscale.control.submit.local_data import UPLOADS
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.experiment import Input
 from hyperscale.node.control import SeedRecord
-from hyperscale.node.places import is_remote
-from hyperscale.node.readers import content_hash, input_hash
+from hyperscale.node.reading.readers import content_hash, input_hash
+from hyperscale.node.storing.places import is_remote
 
 
 @contextmanager

@@ -17,11 +17,11 @@ from hyperscale.control.run_folder import store_at
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.node.clusters import Deleted, check_deleted, delete_clusters
+from hyperscale.node.collecting.publishing import seal_and_publish
+from hyperscale.node.consuming.event_queues import remove_event_queues
 from hyperscale.node.control import read_cancel, read_resumes, read_seed, write_cancel
-from hyperscale.node.event_queues import remove_event_queues
-from hyperscale.node.publishing import seal_and_publish
-from hyperscale.node.stores import Store
+from hyperscale.node.ending.clusters import Deleted, check_deleted, delete_clusters
+from hyperscale.node.storing.stores import Store
 
 #: Why rows are missing, where nobody has said it before.
 REASON = "it was torn down after its jobs had ended before its own teardown did"

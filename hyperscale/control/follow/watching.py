@@ -14,7 +14,7 @@ from hyperscale.control.follow.look_lines import shown_progress
 from hyperscale.control.follow.observing import Observer
 from hyperscale.control.progress import Pace, open_display
 from hyperscale.errors import AzureError
-from hyperscale.node.resource_manager import RefusedError
+from hyperscale.node.azure.resource_manager import RefusedError
 
 #: Between two looks at a run on Azure ML: its heartbeats are 20 seconds apart.
 REFRESH_SECONDS = 10.0

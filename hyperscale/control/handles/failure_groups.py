@@ -11,7 +11,7 @@ from hyperscale.control.failed.failures_of import FailuresOfRun, failed_rows_of
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.handles.shown import Shown
 from hyperscale.control.results_table import as_table
-from hyperscale.node.failure_groups import FailureGroup
+from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.signature import signature_of
 
 if TYPE_CHECKING:

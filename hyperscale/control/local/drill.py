@@ -25,7 +25,7 @@ T = TypeVar("T")
 #: With more, consumers live so shortly that a run may never end.
 MAX_PERCENT = 50
 #: How the command line of a worker reads (node.worker_process).
-WORKER_PROGRAM = "hyperscale.node.worker"
+WORKER_PROGRAM = "hyperscale.node.working.worker"
 EXAMPLE = "--drill preempt=5%,crash=1%"
 
 _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%", re.ASCII)

@@ -28,7 +28,7 @@ from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest, write_selected_rows
-from hyperscale.node.places import DEFAULT_CONTAINER, account_place, is_auto, is_remote, local_folder
+from hyperscale.node.storing.places import DEFAULT_CONTAINER, account_place, is_auto, is_remote, local_folder
 from hyperscale.plan import plan_for_this_machine
 
 logger = logging.getLogger(__name__)

@@ -25,8 +25,8 @@ from hyperscale.control.rendered.bindings import State
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.log_lines import fields
 from hyperscale.node.control import read_manifest, read_resumes, read_seed, write_cancel
-from hyperscale.node.patience import StorageUnavailableError
-from hyperscale.node.queues import QueueGoneError
+from hyperscale.node.storing.patience import StorageUnavailableError
+from hyperscale.node.storing.queues import QueueGoneError
 
 #: How often steps are looked at.
 TICK_SECONDS = 0.05

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hyperscale.control.run_list import read_results
-from hyperscale.node.chain import Chain
+from hyperscale.node.collecting.chain import Chain
+from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.control import read_seed, rows_of_run, write_resume
-from hyperscale.node.ledger_reader import read_seals
-from hyperscale.node.queues import Queue, QueueGoneError
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores import Store
+from hyperscale.node.storing.queues import Queue, QueueGoneError
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores import Store
 
 NextLife = Literal["nothing", "goes on", "seeds missing"]
 

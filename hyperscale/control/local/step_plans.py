@@ -11,8 +11,8 @@ from hyperscale.control.rendered.bindings import check_order, command_arguments,
 from hyperscale.control.rendered.pipeline_files import DATA_TYPES, Component, Job, Pipeline, is_remote
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError
-from hyperscale.node.places import is_auto
 from hyperscale.node.step_log import RUN_LOG, STEP
+from hyperscale.node.storing.places import is_auto
 
 
 @dataclass(frozen=True)

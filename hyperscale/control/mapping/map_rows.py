@@ -19,7 +19,7 @@ from hyperscale.control.mapping.terms import Terms
 from hyperscale.control.mapping.workshop import Workshop
 from hyperscale.control.run_folder import check_machine
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.activity import Context, NodeRunner
+from hyperscale.node.working.activity import Context, NodeRunner
 
 #: So many rows are taken ahead for each worker: where a row takes 1 ms, a worker is busy for a quarter of a second.
 ROWS_AHEAD = 256

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale.control.mapping import parcels
-from hyperscale.node.activity import Activity, Context, activity_of
-from hyperscale.node.importing import add_to_path
-from hyperscale.node.results import ResultError
+from hyperscale.node.working.activity import Activity, Context, activity_of
+from hyperscale.node.working.importing import add_to_path
+from hyperscale.node.working.results import ResultError
 
 #: In the folder that the workers share: first where modules are looked for, then the function.
 FUNCTION_FILE = "function.pickle"

@@ -13,8 +13,8 @@ from typing import Any
 import hyperscale
 from hyperscale.errors import HyperscaleError
 from hyperscale.failures import RetryPolicy
-from hyperscale.node.gpus import find_gpus, share_gpus
-from hyperscale.node.worker_settings import WorkerSettings
+from hyperscale.node.consuming.gpus import find_gpus, share_gpus
+from hyperscale.node.consuming.worker_settings import WorkerSettings
 
 #: What `context.run_id` and the consumer are called where there is neither.
 NAME = "map-rows"

@@ -21,12 +21,12 @@ from hyperscale.body import Body
 from hyperscale.control.mapping.mapped import COLUMN
 from hyperscale.errors import HyperscaleError
 from hyperscale.failures import RetryPolicy
-from hyperscale.node.attempts import Attempts
-from hyperscale.node.crew import LEAVE_SECONDS, Crew
-from hyperscale.node.dealing import deal, shortest_turn_seconds
-from hyperscale.node.held import HeldMessage
-from hyperscale.node.queues import Message
-from hyperscale.node.worker_settings import WorkerSettings
+from hyperscale.node.consuming.attempts import Attempts
+from hyperscale.node.consuming.crew import LEAVE_SECONDS, Crew
+from hyperscale.node.consuming.dealing import deal, shortest_turn_seconds
+from hyperscale.node.consuming.held import HeldMessage
+from hyperscale.node.consuming.worker_settings import WorkerSettings
+from hyperscale.node.storing.queues import Message
 
 #: The longest time between two looks at clocks (time-outs, delayed rows).
 TICK_SECONDS = 0.1

@@ -8,8 +8,8 @@ from hyperscale.control.figures import counted
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.schema_messages import shown
 from hyperscale.errors import ExperimentError, Problem
-from hyperscale.node.grouped_rows import GroupBytes
-from hyperscale.node.stored_rows import MAX_ROW_BYTES
+from hyperscale.node.reading.grouped_rows import GroupBytes
+from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
 
 #: So many groups that are too large are told one by one.
 MAX_SHOWN_GROUPS = 20

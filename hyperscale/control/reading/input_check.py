@@ -17,10 +17,10 @@ from hyperscale.control.remote.remote_data import Beginning
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.input_facts import InputFacts
-from hyperscale.node.cells import numeric_type
-from hyperscale.node.readers import Rows, input_hash, open_rows, split_glob
-from hyperscale.node.rows import listed
-from hyperscale.node.sweep_rows import SweepRows
+from hyperscale.node.reading.cells import numeric_type
+from hyperscale.node.reading.readers import Rows, input_hash, open_rows, split_glob
+from hyperscale.node.reading.rows import listed
+from hyperscale.node.reading.sweep_rows import SweepRows
 from hyperscale.suggestions import did_you_mean
 from hyperscale.uris import is_uri
 

@@ -13,9 +13,9 @@ from hyperscale.control.reading.schema_check import RowSchema
 from hyperscale.control.reading.schema_messages import shown
 from hyperscale.errors import Problem
 from hyperscale.experiment import Input
-from hyperscale.node.cells import numeric_type
-from hyperscale.node.grouped_rows import GroupBytes
-from hyperscale.node.rows import Batch, Rows
+from hyperscale.node.reading.cells import numeric_type
+from hyperscale.node.reading.grouped_rows import GroupBytes
+from hyperscale.node.reading.rows import Batch, Rows
 
 #: So many bad rows are told one by one; of the others only the count.
 MAX_SHOWN_ROWS = 20

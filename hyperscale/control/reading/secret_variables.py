@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.errors import ExperimentError, Problem
-from hyperscale.node.credentials import is_node
+from hyperscale.node.storing.credentials import is_node
 
 
 def missing_secrets(loaded: LoadedExperiment, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -14,10 +14,10 @@ from adlfs import AzureBlobFileSystem
 from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
 
 from hyperscale.control.remote.remote_files import Entry, RemoteError, Waiting, trusted_authorities
-from hyperscale.node.azure_requests import ANSWER_SECONDS, CONNECT_SECONDS, AzureRequests
-from hyperscale.node.credentials import access_to
-from hyperscale.node.patience import StorageUnavailableError
-from hyperscale.node.places import account_place
+from hyperscale.node.storing.azure_requests import ANSWER_SECONDS, CONNECT_SECONDS, AzureRequests
+from hyperscale.node.storing.credentials import access_to
+from hyperscale.node.storing.patience import StorageUnavailableError
+from hyperscale.node.storing.places import account_place
 
 T = TypeVar("T")
 

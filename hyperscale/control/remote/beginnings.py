@@ -13,8 +13,8 @@ from hyperscale.control.remote.cache import safe_name
 from hyperscale.control.remote.remote_data import Beginning
 from hyperscale.control.remote.remote_files import RemoteError, RemoteFiles
 from hyperscale.experiment import Input
-from hyperscale.node.compressed import open_bytes
-from hyperscale.node.readers import Rows, open_rows
+from hyperscale.node.reading.compressed import open_bytes
+from hyperscale.node.reading.readers import Rows, open_rows
 
 #: So much is read of CSV and JSON lines; an archive is expanded to at most this many times as much.
 HEAD_BYTES = 1024 * 1024
@@ -37,7 +37,7 @@ def beginning_of(source: Input, name: str, files: RemoteFiles, path: str) -> Beg
         RemoteError: when it cannot be read.
     """
     if source.form == "parquet":
-        from hyperscale.node.parquet_rows import read_footer
+        from hyperscale.node.reading.parquet_rows import read_footer
 
         footer = files.used(path, lambda file: read_footer(source, file))
         return Beginning(footer.columns, footer.row_bytes)

@@ -17,9 +17,9 @@ from hyperscale.control.remote.patterns import matching
 from hyperscale.control.remote.remote_data import Reads, RemoteData
 from hyperscale.control.remote.remote_files import Entry, RemoteError, RemoteFiles
 from hyperscale.control.remote.resolving import Location, Workspaces, locate
-from hyperscale.node.credentials import PERSON, login
-from hyperscale.node.resource_manager import ResourceManager
-from hyperscale.node.workspace import Workspace, WorkspaceName
+from hyperscale.node.azure.resource_manager import ResourceManager
+from hyperscale.node.azure.workspace import Workspace, WorkspaceName
+from hyperscale.node.storing.credentials import PERSON, login
 from hyperscale.uris import Uri, WorkspaceParts, parse
 
 INSTALL = "pip install 'hyperscale[remote]'"

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from hyperscale.control.remote.remote_files import RemoteError
-from hyperscale.node.workspace import API_VERSION, Workspace, WorkspaceName
+from hyperscale.node.azure.workspace import API_VERSION, Workspace, WorkspaceName
 from hyperscale.uris import Uri, WorkspaceParts, parse
 
 #: How a data asset, or a form of Azure ML's own, names a blob; the host says which account it is in.

@@ -14,7 +14,7 @@ from fsspec.exceptions import FSTimeoutError
 from fsspec.implementations.http import HTTPFileSystem
 
 from hyperscale.control.remote.remote_files import Entry, RemoteError, Waiting, trusted_authorities
-from hyperscale.node.azure_requests import causes
+from hyperscale.node.storing.azure_requests import causes
 from hyperscale.uris import Uri
 
 T = TypeVar("T")

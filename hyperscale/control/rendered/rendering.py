@@ -16,7 +16,7 @@ from hyperscale.control.rendered.yaml_text import Plain, folded_json
 from hyperscale.control.resources import templates_folder
 from hyperscale.control.templates import yaml_templates
 from hyperscale.experiment import Azure, Experiment, NodeExperiment
-from hyperscale.node.places import AUTO, DEFAULT_CONTAINER
+from hyperscale.node.storing.places import AUTO, DEFAULT_CONTAINER
 from hyperscale.placement import SERVERLESS, Cluster
 from hyperscale.plan import JOB_LIFE_HOURS, THIS_MACHINE, Plan
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from hyperscale.control.read_ahead import read_ahead
 from hyperscale.ledger import SUCCEEDED, Seal, read_part
-from hyperscale.node.outcome_lines import read_outcome
-from hyperscale.node.stores import Store
+from hyperscale.node.collecting.outcome_lines import read_outcome
+from hyperscale.node.storing.stores import Store
 
 #: How `ledger.succeeded_line` and `failed_line` begin; what stands behind it need not be read.
 _OUR_LINE = re.compile(

@@ -22,10 +22,10 @@ from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.control.trial.figures import TRIALS, Trial
 from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.control import read_manifest, read_seed, rows_of_run
-from hyperscale.node.ledger_reader import read_seals
-from hyperscale.node.places import is_remote
-from hyperscale.node.stores import MissingBlobError, Store
+from hyperscale.node.storing.places import is_remote
+from hyperscale.node.storing.stores import MissingBlobError, Store
 
 REPORT = "report.html"
 #: Of a larger run in a storage account, nobody waits unasked for its ledger to come over the network, and its rows

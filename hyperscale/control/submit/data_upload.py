@@ -11,9 +11,9 @@ from azure.storage.blob import ContainerClient
 
 from hyperscale.control.submit.local_data import LocalData, LocalFile
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.azure_requests import AzureRequests
-from hyperscale.node.credentials import access_to
-from hyperscale.node.places import account_place
+from hyperscale.node.storing.azure_requests import AzureRequests
+from hyperscale.node.storing.credentials import access_to
+from hyperscale.node.storing.places import account_place
 
 #: A file travels in blocks of this size, and its blob appears when the last one is committed. A blob takes 50,000
 #: blocks (Scalability targets for Blob storage): files of up to 390 GiB.

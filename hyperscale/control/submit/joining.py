@@ -24,8 +24,8 @@ from hyperscale.control.submit.submitting import new_journal
 from hyperscale.control.submit.undo import owned_clusters
 from hyperscale.errors import RunStateError
 from hyperscale.node.control import read_cancel, read_resumes
-from hyperscale.node.joins import Join, note_join, read_joins
-from hyperscale.node.stores import Store
+from hyperscale.node.ending.joins import Join, note_join, read_joins
+from hyperscale.node.storing.stores import Store
 
 #: Where a run's folder holds what was submitted to it later, by number.
 JOINS = "joins"

@@ -13,7 +13,7 @@ from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.names import PLAIN_FILE
-from hyperscale.node.places import account_place
+from hyperscale.node.storing.places import account_place
 from hyperscale.uris import is_uri
 
 #: Where uploaded files lie in the container of the store, beside the folders of runs.

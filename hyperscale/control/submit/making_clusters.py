@@ -9,7 +9,7 @@ from typing import Any
 from hyperscale.azure_run import TAG_RUN
 from hyperscale.control.azure.azure_ml import AzureMl
 from hyperscale.errors import AzureError
-from hyperscale.node.workspace_facts import ComputeFacts
+from hyperscale.node.azure.workspace_facts import ComputeFacts
 
 #: How long one look at a cluster that is being made may wait: Ctrl-C is heard between two of them.
 LOOK_SECONDS = 1.0

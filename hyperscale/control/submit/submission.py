@@ -27,9 +27,9 @@ from hyperscale.control.submit.submitted_run import parts_of, without_clusters
 from hyperscale.control.submit.undo import Undo, owned_clusters
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.experiment import Experiment
+from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.node.control import write_manifest, write_selected_rows
-from hyperscale.node.stores import Store
-from hyperscale.node.workspace_facts import ComputeFacts
+from hyperscale.node.storing.stores import Store
 from hyperscale.plan import Plan
 
 

@@ -32,8 +32,8 @@ from hyperscale.control.submit.submission import Submission
 from hyperscale.control.submit.submitted_run import expiry, job_names, with_own_clusters
 from hyperscale.errors import RunStateError
 from hyperscale.names import new_run_id
-from hyperscale.node.workspace import Workspace
-from hyperscale.node.workspace_facts import ComputeFacts
+from hyperscale.node.azure.workspace import Workspace
+from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.plan import Plan
 
 #: Asks a person a question; True is yes.

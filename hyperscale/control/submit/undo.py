@@ -10,8 +10,8 @@ from hyperscale.azure_run import AzureRun
 from hyperscale.control.azure.session import Session
 from hyperscale.control.submit.journal import Journal
 from hyperscale.errors import AzureError, HyperscaleError
-from hyperscale.node.clusters import delete_clusters
-from hyperscale.node.stores import Store
+from hyperscale.node.ending.clusters import delete_clusters
+from hyperscale.node.storing.stores import Store
 from hyperscale.plan import Plan
 
 #: So long a person waits for clusters to go; Azure ML needs about five minutes for one.

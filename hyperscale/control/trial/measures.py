@@ -12,9 +12,9 @@ from hyperscale import blobs
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.trial.figures import Trial, activity_hash
 from hyperscale.ledger import SUCCEEDED, Line, merge
+from hyperscale.node.collecting.ledger_reader import part_lines, read_seals
 from hyperscale.node.control import read_manifest
-from hyperscale.node.ledger_reader import part_lines, read_seals
-from hyperscale.node.stores import Store
+from hyperscale.node.storing.stores import Store
 
 Outcome = dict[str, Any]
 

@@ -11,7 +11,7 @@ from hyperscale.control.reading.checking import CheckedExperiment, SelectedRows,
 from hyperscale.control.reading.input_check import open_input
 from hyperscale.errors import PlanError
 from hyperscale.node.control import Selection
-from hyperscale.node.packing import numbered
+from hyperscale.node.seeding.packing import numbered
 from hyperscale.row_set import RowSet
 
 _BATCH_ROWS = 2_000

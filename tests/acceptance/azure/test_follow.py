@@ -10,7 +10,7 @@ from pathlib import Path
 from azure_site import AzureSite, counts, shown
 from emulator import Emulator
 
-from hyperscale.node.places import DEFAULT_CONTAINER
+from hyperscale.node.storing.places import DEFAULT_CONTAINER
 
 SLOW = "import time\n\ndef run(row):\n    time.sleep(0.3)\n    return {'square': int(row['number']) ** 2}\n"
 

@@ -19,9 +19,9 @@ from hyperscale.control.follow.look import Look
 from hyperscale.control.follow.observing import STEPS_EVERY_LOOKS, Observer
 from hyperscale.ledger import failed_line, write_part
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
-from hyperscale.node.counting import CountingStore, RequestCounts
-from hyperscale.node.places import DEFAULT_CONTAINER
-from hyperscale.node.stores import Store, open_store
+from hyperscale.node.storing.counting import CountingStore, RequestCounts
+from hyperscale.node.storing.places import DEFAULT_CONTAINER
+from hyperscale.node.storing.stores import Store, open_store
 
 RUN = "squares-20261122-190000-ab12"
 CLUSTER = "hs-squares-a1b2c3-c00"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hyperscale.azure_run import TAG_EXPERIMENT, TAG_OWNER, TAG_RUN
 from hyperscale.control.azure.azure_runs import runs_of_jobs
-from hyperscale.node.workspace_facts import JobFacts
+from hyperscale.node.azure.workspace_facts import JobFacts
 
 RUN = "digits-20261122-190000-ab12"
 

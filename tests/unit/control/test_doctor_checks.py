@@ -8,7 +8,7 @@ import pytest
 
 from hyperscale.control.doctor.compute import RunIdentity, cluster_check
 from hyperscale.control.doctor.storage import account_state
-from hyperscale.node.workspace_facts import compute_facts
+from hyperscale.node.azure.workspace_facts import compute_facts
 
 IDENTITY = RunIdentity("hyperscale", "principal", "AAAA-1")
 ENDPOINTS = {"blob": "https://x.blob/", "queue": "https://x.queue/"}

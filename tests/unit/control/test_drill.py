@@ -19,7 +19,7 @@ from hyperscale.errors import ExperimentError
 #: Stands for a consumer: its child's command line reads like a worker's.
 CONSUMER = """
 import subprocess, sys, time
-children = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "hyperscale.node.worker"])]
+children = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "hyperscale.node.working.worker"])]
 open(sys.argv[1], "w").close()
 time.sleep(60)
 """

@@ -20,12 +20,12 @@ from hyperscale.control.run_folder import RUNS, Launch, RunFolder
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import failed_line, write_part
+from hyperscale.node.collecting.failure_table import COLUMNS, failure_row
+from hyperscale.node.collecting.result_columns import Column
+from hyperscale.node.collecting.result_files import CsvFile
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
-from hyperscale.node.failure_table import COLUMNS, failure_row
-from hyperscale.node.readers import input_hash
-from hyperscale.node.result_columns import Column
-from hyperscale.node.result_files import CsvFile
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.reading.readers import input_hash
+from hyperscale.node.storing.stores.folder import FolderStore
 from hyperscale.where import Where, read_where
 
 

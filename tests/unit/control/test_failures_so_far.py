@@ -8,8 +8,8 @@ from typing import Any
 from hyperscale import blobs
 from hyperscale.control.follow.failures_so_far import PARTS_A_LOOK, FailuresSoFar
 from hyperscale.ledger import failed_line, write_part
-from hyperscale.node.counting import CountingStore, RequestCounts
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.counting import CountingStore, RequestCounts
+from hyperscale.node.storing.stores.folder import FolderStore
 
 
 def part(row_index: int, message: str = "no") -> bytes:

@@ -10,7 +10,7 @@ from hyperscale.azure_run import TAG_CONTROL, TAG_EXPIRES_AT, TAG_RENDER, TAG_RU
 from hyperscale.control.azure.times import unix_seconds
 from hyperscale.control.follow.left_behind import LeftBehind, is_of_a_run, older_than, reason_left, run_started_at
 from hyperscale.control.follow.left_lines import left_lines
-from hyperscale.node.workspace_facts import ComputeFacts, JobFacts
+from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts
 
 RUN = "digits-20261122-190000-ab12"
 CREATED, EXPIRES = "2026-11-22T19:00:00.1234567Z", "2026-11-23T19:00:00+00:00"

@@ -25,7 +25,7 @@ from hyperscale.control.rendered.pipeline_files import load_pipeline
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.node.control import SeedRecord, read_cancel, write_manifest, write_seed
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.stores.folder import FolderStore
 
 NEEDS = {"seed": (), "consume_0": ("seed",), "consume_1": ("seed",), "teardown": ()}
 WORDS: dict[str, State] = {"w": "waiting", "r": "running", "s": "succeeded", "f": "failed", "k": "skipped"}
@@ -229,7 +229,7 @@ def test_a_failed_step_skips_those_below_it_and_no_others(pipeline: Pipeline, ru
 
 BREAK = """
 import pathlib, sys
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.stores.folder import FolderStore
 fields = {"role": "consume", "state": "broken", "life": 0, "message": "no module named sweep"}
 FolderStore(pathlib.Path(sys.argv[1])).beat("consumers/c-1", fields)
 raise SystemExit(1)

@@ -11,9 +11,9 @@ from hyperscale.azure_run import TAG_RUN, AzureRun
 from hyperscale.control.follow.look import Beat, Seen
 from hyperscale.control.follow.look_lines import shown_progress, status_lines
 from hyperscale.control.follow.looking import SHOWN_STEPS, look_at
+from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts, StepFacts
+from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.node.control import Cancel
-from hyperscale.node.failure_groups import FailureGroup
-from hyperscale.node.workspace_facts import ComputeFacts, JobFacts, StepFacts
 
 RUN = "digits-20261122-190000-ab12"
 NOW = 1_800_000_000.0

@@ -7,7 +7,7 @@ from experiments import make_experiment
 
 from hyperscale.control.remote.patterns import matching
 from hyperscale.control.remote.remote_files import Entry
-from hyperscale.node.readers import FileRows, split_glob
+from hyperscale.node.reading.readers import FileRows, split_glob
 
 FILES = (
     "a.png", "b.txt", ".hidden.png", "x/a.png", "x/.hidden/a.png", "x/y/b.png", "x/y/z/c.PNG", "x/y/[odd].png",

@@ -12,10 +12,10 @@ from hyperscale import blobs
 from hyperscale.control.local.resume import Found, next_life, prepare_resume
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.ledger import succeeded_line, write_part
-from hyperscale.node.chain import Chain
+from hyperscale.node.collecting.chain import Chain
 from hyperscale.node.control import SeedRecord, read_resumes, write_cancel, write_seed
-from hyperscale.node.queues import Queue
-from hyperscale.node.stores import Store
+from hyperscale.node.storing.queues import Queue
+from hyperscale.node.storing.stores import Store
 
 
 @pytest.mark.parametrize(

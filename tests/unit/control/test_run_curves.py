@@ -18,8 +18,8 @@ from hyperscale.control.report.charts import MAX_LANES, durations, throughput, t
 from hyperscale.control.report.curves import RESOLUTION, SLOWEST_ROWS, SPANS, Durations, RunCurves, Spans
 from hyperscale.control.report.row_times import RowTime, row_times
 from hyperscale.ledger import DamagedPartError, Line, Seal, merge, write_part
-from hyperscale.node.ledger_reader import read_seals
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.collecting.ledger_reader import read_seals
+from hyperscale.node.storing.stores.folder import FolderStore
 
 SECONDS = some.floats(min_value=1e-6, max_value=1e6)
 

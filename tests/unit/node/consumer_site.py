@@ -7,18 +7,18 @@ import time
 
 from hyperscale.body import Body
 from hyperscale.failures import RetryPolicy
-from hyperscale.node.background import Background
-from hyperscale.node.checkpoints import Checkpoints
-from hyperscale.node.consumer import Consumer, Tools
+from hyperscale.node.collecting.ledger_reader import part_lines
+from hyperscale.node.consuming.checkpoints import Checkpoints
+from hyperscale.node.consuming.consumer import Consumer, Tools
+from hyperscale.node.consuming.custody import Custody
+from hyperscale.node.consuming.heartbeat import Heartbeat
+from hyperscale.node.consuming.row_logs import RowLogs
+from hyperscale.node.consuming.worker_settings import WorkerSettings
 from hyperscale.node.control import SeedRecord, write_seed
-from hyperscale.node.counting import RequestCounts
-from hyperscale.node.custody import Custody
-from hyperscale.node.heartbeat import Heartbeat
-from hyperscale.node.ledger_reader import part_lines
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.row_logs import RowLogs
-from hyperscale.node.stores.folder import FolderStore
-from hyperscale.node.worker_settings import WorkerSettings
+from hyperscale.node.storing.background import Background
+from hyperscale.node.storing.counting import RequestCounts
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 NAME = "c-0123456789abcdef"
 

@@ -10,10 +10,10 @@ from typing import Any
 from hyperscale import blobs
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
-from hyperscale.node.chain import Chain
+from hyperscale.node.collecting.chain import Chain
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
-from hyperscale.node.readers import input_hash
-from hyperscale.node.stores import Store
+from hyperscale.node.reading.readers import input_hash
+from hyperscale.node.storing.stores import Store
 
 CREATED_AT = 1_000_000.0
 SEALED_AT = CREATED_AT + 40.0

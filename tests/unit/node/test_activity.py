@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hyperscale.node.activity import Context, NodeRunner, load_activity
+from hyperscale.node.working.activity import Context, NodeRunner, load_activity
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from finished_runs import seeded
 
-from hyperscale.node.arriving import await_rows
+from hyperscale.node.consuming.arriving import await_rows
 from hyperscale.node.control import write_cancel
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 
 class Arrival:

@@ -6,8 +6,8 @@ import pytest
 
 from hyperscale.azure_run import AzureRun
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.azure_job import AzureJob, find_job, run_of
-from hyperscale.node.places import resolved
+from hyperscale.node.azure.azure_job import AzureJob, find_job, run_of
+from hyperscale.node.storing.places import resolved
 
 JOB = {
     "AZUREML_ARM_SUBSCRIPTION": "s",

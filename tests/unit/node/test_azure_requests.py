@@ -18,14 +18,14 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from hyperscale.errors import AzureError, HyperscaleError
-from hyperscale.node.azure_requests import AzureRequests
-from hyperscale.node.credentials import CONNECTION_STRING, Access, access_to
-from hyperscale.node.patience import StorageUnavailableError
-from hyperscale.node.places import account_place
-from hyperscale.node.queues import LeaseLostError, QueueGoneError
-from hyperscale.node.queues.azure import AzureQueue
-from hyperscale.node.stores import MissingBlobError
-from hyperscale.node.stores.azure import AzureBlobStore
+from hyperscale.node.storing.azure_requests import AzureRequests
+from hyperscale.node.storing.credentials import CONNECTION_STRING, Access, access_to
+from hyperscale.node.storing.patience import StorageUnavailableError
+from hyperscale.node.storing.places import account_place
+from hyperscale.node.storing.queues import LeaseLostError, QueueGoneError
+from hyperscale.node.storing.queues.azure import AzureQueue
+from hyperscale.node.storing.stores import MissingBlobError
+from hyperscale.node.storing.stores.azure import AzureBlobStore
 
 KEY = "UExBTlRFRC1LRVktb2YtYS10ZXN0LW5vdC1vZi1hbi1hY2NvdW50"
 SIGNATURE = "sv=2024-01-01&se=2030-01-01&sig=UExBTlRFRC1TSUdOQVRVUkU%3D"

@@ -9,11 +9,11 @@ import pytest
 from consumer_site import failed, succeeded
 
 from hyperscale.body import MAX_BODY_BYTES, Body
-from hyperscale.node.activity import Context
-from hyperscale.node.checkpoint_files import drop_state, rows_with_state
-from hyperscale.node.held import HeldMessage
-from hyperscale.node.queues import Message
-from hyperscale.node.results import ResultError
+from hyperscale.node.consuming.held import HeldMessage
+from hyperscale.node.storing.queues import Message
+from hyperscale.node.working.activity import Context
+from hyperscale.node.working.checkpoint_files import drop_state, rows_with_state
+from hyperscale.node.working.results import ResultError
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ import pytest
 
 from hyperscale.azure_run import AzureRun
 from hyperscale.errors import AzureError, TeardownError
-from hyperscale.node.clusters import (
+from hyperscale.node.azure.refusals import RefusedError
+from hyperscale.node.azure.workspace_facts import ComputeFacts
+from hyperscale.node.ending.clusters import (
     LONGEST_WAIT_SECONDS,
     Deletion,
     after_asking,
@@ -18,8 +20,6 @@ from hyperscale.node.clusters import (
     delete_clusters,
     is_to_be_asked,
 )
-from hyperscale.node.refusals import RefusedError
-from hyperscale.node.workspace_facts import ComputeFacts
 
 TAG, VALUE = "hyperscale_run", "r-1"
 

@@ -18,13 +18,13 @@ from hyperscale import blobs
 from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import Seal
-from hyperscale.node.collect import collect
+from hyperscale.node.collecting.collect import collect
+from hyperscale.node.collecting.failure_groups import FailureGroup
+from hyperscale.node.collecting.lineage import Generation
 from hyperscale.node.control import SeedRecord
-from hyperscale.node.failure_groups import FailureGroup
-from hyperscale.node.lineage import Generation
-from hyperscale.node.readers import open_rows
-from hyperscale.node.stores import Store
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.reading.readers import open_rows
+from hyperscale.node.storing.stores import Store
+from hyperscale.node.storing.stores.folder import FolderStore
 
 TABLES = (blobs.RESULTS_PARQUET, blobs.RESULTS_CSV, blobs.FAILURES_CSV, blobs.JOBLOG)
 
@@ -348,10 +348,10 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from finished_runs import experiment, part, sealed, seeded, succeeded, write_input
-from hyperscale.node.collect import collect
-from hyperscale.node.lineage import Generation
-from hyperscale.node.readers import open_rows
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.collecting.collect import collect
+from hyperscale.node.collecting.lineage import Generation
+from hyperscale.node.reading.readers import open_rows
+from hyperscale.node.storing.stores.folder import FolderStore
 
 folder, rows = Path(sys.argv[1]), int(sys.argv[3])
 store, text = FolderStore(folder / "store"), "x" * 700

@@ -15,7 +15,7 @@ from hyperscale.node.control import (
     write_resume,
     write_seed,
 )
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.stores.folder import FolderStore
 
 RECORD = SeedRecord("s1", 10, 2, ("id", "depth"), {"id": "string", "depth": "integer"}, "id", "ab" * 32, 0.5)
 

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from hyperscale import blobs
-from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 
 def test_nothing_asked_is_nothing_counted() -> None:

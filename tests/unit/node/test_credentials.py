@@ -9,8 +9,8 @@ from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 from azure.identity import ManagedIdentityCredential
 
 from hyperscale.errors import AzureError, HyperscaleError
-from hyperscale.node.credentials import CONNECTION_STRING, access_to, worker_client_id
-from hyperscale.node.places import account_place
+from hyperscale.node.storing.credentials import CONNECTION_STRING, access_to, worker_client_id
+from hyperscale.node.storing.places import account_place
 
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 KEY = "UExBTlRFRA=="

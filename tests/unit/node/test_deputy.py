@@ -10,10 +10,10 @@ import pytest
 from hyperscale import blobs
 from hyperscale.azure_run import AzureRun
 from hyperscale.experiment import Limits
+from hyperscale.node.consuming.deputy import Deputy, is_lost, limit_passed
 from hyperscale.node.control import read_cancel, write_manifest
-from hyperscale.node.deputy import Deputy, is_lost, limit_passed
-from hyperscale.node.limits import cost_usd
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.ending.limits import cost_usd
+from hyperscale.node.storing.stores.folder import FolderStore
 
 LIMITS = Limits(max_cost_usd=None, max_hours=1, max_failed=None)
 

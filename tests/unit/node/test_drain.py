@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from hyperscale.experiment import Limits
-from hyperscale.node.drain import Beat, Cancel, Look, Seal, View, Wait, beat_of, decide
-from hyperscale.node.limits import passes_max_failed
-from hyperscale.node.workspace_facts import StepFacts
+from hyperscale.node.azure.workspace_facts import StepFacts
+from hyperscale.node.ending.drain import Beat, Cancel, Look, Seal, View, Wait, beat_of, decide
+from hyperscale.node.ending.limits import passes_max_failed
 
 LEASE = 60.0
 VIEW = View(

@@ -20,17 +20,17 @@ from hyperscale.body import Body
 from hyperscale.errors import AzureError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import failed_line, succeeded_line
-from hyperscale.node import event_queues
-from hyperscale.node.background import Background
-from hyperscale.node.counting import RequestCounts
-from hyperscale.node.credentials import CONNECTION_STRING
-from hyperscale.node.event_queues import Events, make_event_queues, open_events, remove_event_queues
-from hyperscale.node.held import HeldMessage
-from hyperscale.node.ledger_writer import LedgerWriter
-from hyperscale.node.patience import StorageUnavailableError
-from hyperscale.node.queues import Message
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.consuming import event_queues
+from hyperscale.node.consuming.event_queues import Events, make_event_queues, open_events, remove_event_queues
+from hyperscale.node.consuming.held import HeldMessage
+from hyperscale.node.consuming.ledger_writer import LedgerWriter
+from hyperscale.node.storing.background import Background
+from hyperscale.node.storing.counting import RequestCounts
+from hyperscale.node.storing.credentials import CONNECTION_STRING
+from hyperscale.node.storing.patience import StorageUnavailableError
+from hyperscale.node.storing.queues import Message
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 FACTS: dict[str, Any] = {"attempts": 1, "seconds": 0.1, "started_at": 0.0, "consumer": "c-1", "worker": 0}
 FAILURE = {"kind": "raised", "type": "ValueError", "message": "not wanted"}

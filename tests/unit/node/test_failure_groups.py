@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hyperscale.node.failure_groups import SHOWN_GROUPS, FailureGroup, FailureGroups
+from hyperscale.node.collecting.failure_groups import SHOWN_GROUPS, FailureGroup, FailureGroups
 from hyperscale.signature import signature_of
 
 

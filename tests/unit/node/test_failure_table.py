@@ -1,6 +1,6 @@
 """A failed row in the table of failures."""
 
-from hyperscale.node.failure_table import failure_row
+from hyperscale.node.collecting.failure_table import failure_row
 
 
 def test_a_failed_row_is_told_with_all_that_is_known() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.stores import open_store
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.stores import open_store
+from hyperscale.node.storing.stores.folder import FolderStore
 
 NEIGHBOURS = ("queue.sqlite", "queue.sqlite-wal", "queue.sqlite-shm", "rendered/a.yml", "steps/seed.log")
 

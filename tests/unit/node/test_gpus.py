@@ -2,7 +2,7 @@
 
 import pytest
 
-from hyperscale.node.gpus import find_gpus, share_gpus
+from hyperscale.node.consuming.gpus import find_gpus, share_gpus
 
 LISTING = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)
   MIG 1g.5gb      Device  0: (UUID: MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f)

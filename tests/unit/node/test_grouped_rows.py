@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from hyperscale.documents import build
 from hyperscale.experiment import Input
-from hyperscale.node.grouped_rows import BATCH_BYTES, GroupBytes, group_key
-from hyperscale.node.readers import Rows, content_hash, input_hash, open_rows
-from hyperscale.node.result_columns import cell
+from hyperscale.node.collecting.result_columns import cell
+from hyperscale.node.reading.grouped_rows import BATCH_BYTES, GroupBytes, group_key
+from hyperscale.node.reading.readers import Rows, content_hash, input_hash, open_rows
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=3)

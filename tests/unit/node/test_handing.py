@@ -2,7 +2,7 @@
 
 import pytest
 
-from hyperscale.node.handing import (
+from hyperscale.node.consuming.handing import (
     LEAST_TURN_SECONDS,
     LONGEST_TURN_SECONDS,
     MAX_ROWS_AHEAD,

@@ -3,8 +3,8 @@
 import pytest
 
 from hyperscale.body import Body
-from hyperscale.node.held import HeldMessage
-from hyperscale.node.queues import Message
+from hyperscale.node.consuming.held import HeldMessage
+from hyperscale.node.storing.queues import Message
 
 LINE = '{"row_index":%d}'
 

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from hyperscale.node.exceptions import failure_of
-from hyperscale.node.hidden_values import NOTHING_HIDDEN, HiddenValues
-from hyperscale.node.printed import KEPT_BYTES, excerpt, open_printed
+from hyperscale.node.working.exceptions import failure_of
+from hyperscale.node.working.hidden_values import NOTHING_HIDDEN, HiddenValues
+from hyperscale.node.working.printed import KEPT_BYTES, excerpt, open_printed
 
 VALUE = "PLANTED \"secret\" 'value' é"
 

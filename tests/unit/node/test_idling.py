@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.node.idling import asks_for_depth, seconds_to_next_look
-from hyperscale.node.intake import Intake
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.consuming.idling import asks_for_depth, seconds_to_next_look
+from hyperscale.node.consuming.intake import Intake
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 
 @pytest.mark.parametrize(

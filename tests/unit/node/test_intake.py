@@ -14,11 +14,11 @@ import pytest
 
 from hyperscale import blobs
 from hyperscale.body import MAX_PLAIN_BYTES, Body
+from hyperscale.node.consuming.held import HeldMessage
+from hyperscale.node.consuming.intake import Intake
 from hyperscale.node.control import SeedRecord, write_seed
-from hyperscale.node.held import HeldMessage
-from hyperscale.node.intake import Intake
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 VALUES = json.dumps(["x" * 100_000]).encode()
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hyperscale.azure_run import AzureRun
-from hyperscale.node.joins import Join, note_join, read_joins, with_joins
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.ending.joins import Join, note_join, read_joins, with_joins
+from hyperscale.node.storing.stores.folder import FolderStore
 
 RUN = AzureRun("s", "g", "w", ("run-1",), ("hs-a-c00",), "hyperscale_run", "run-1", "hs-control-w1", None)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.counting import RequestCounts
-from hyperscale.node.kept_parts import PartKeepingStore
-from hyperscale.node.stores import MissingBlobError
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.collecting.kept_parts import PartKeepingStore
+from hyperscale.node.storing.counting import RequestCounts
+from hyperscale.node.storing.stores import MissingBlobError
+from hyperscale.node.storing.stores.folder import FolderStore
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
-from hyperscale.node.kept_tokens import KeptTokens
+from hyperscale.node.storing.kept_tokens import KeptTokens
 
 
 class CountingCredential:

@@ -12,8 +12,8 @@ import pytest
 from key_vault import HOST, KeyVault
 
 from hyperscale.errors import AzureError, HyperscaleError
-from hyperscale.node.key_vault import fetch_secrets, secret_place
-from hyperscale.node.patience import Patience, StorageUnavailableError
+from hyperscale.node.consuming.key_vault import fetch_secrets, secret_place
+from hyperscale.node.storing.patience import Patience, StorageUnavailableError
 
 VALUE = "PLANTED-SECRET-VALUE"
 VERSION = "0123456789abcdef0123456789abcdef"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperscale.node.leaving import may_leave
+from hyperscale.node.consuming.leaving import may_leave
 
 LIVING = ("c-1", "c-2", "c-3")
 

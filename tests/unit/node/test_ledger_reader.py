@@ -8,9 +8,9 @@ import pytest
 from hyperscale import blobs
 from hyperscale.errors import HyperscaleError
 from hyperscale.ledger import DamagedPartError, Seal, failed_line, succeeded_line, write_part
-from hyperscale.node.ledger_reader import part_lines, read_seals, tally_of, unsealed_parts
-from hyperscale.node.stores import MissingBlobError
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.collecting.ledger_reader import part_lines, read_seals, tally_of, unsealed_parts
+from hyperscale.node.storing.stores import MissingBlobError
+from hyperscale.node.storing.stores.folder import FolderStore
 
 FACTS = {"attempts": 1, "seconds": 0.1, "started_at": 0.0, "consumer": "c-1", "worker": 0}
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from hyperscale import blobs
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.ledger import write_part
-from hyperscale.node.chain import Chain
-from hyperscale.node.collect import Collected, collect
+from hyperscale.node.collecting.chain import Chain
+from hyperscale.node.collecting.collect import Collected, collect
+from hyperscale.node.collecting.ledger_reader import read_seals
+from hyperscale.node.collecting.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
+from hyperscale.node.collecting.run_results import RowCounts, counts_of_lineage
 from hyperscale.node.control import SeedRecord, Selection, rows_of_run, write_seed, write_selected_rows
-from hyperscale.node.ledger_reader import read_seals
-from hyperscale.node.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
-from hyperscale.node.readers import open_rows
-from hyperscale.node.run_results import RowCounts, counts_of_lineage
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.reading.readers import open_rows
+from hyperscale.node.storing.stores.folder import FolderStore
 from hyperscale.row_set import RowSet
 
 ROWS = 6

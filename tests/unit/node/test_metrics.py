@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hyperscale.experiment import Limits
-from hyperscale.node.drain import Beat, View
-from hyperscale.node.metrics import Metrics, mlflow_log
+from hyperscale.node.ending.drain import Beat, View
+from hyperscale.node.ending.metrics import Metrics, mlflow_log
 
 VIEW = View(rows=1000, depth=5, beats=(), consumers=2, lease_seconds=60.0, seconds=10.0, limits=Limits(None, 24, None))
 

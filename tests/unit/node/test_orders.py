@@ -2,8 +2,8 @@
 
 import pytest
 
-from hyperscale.node import wire
-from hyperscale.node.orders import Orders
+from hyperscale.node.consuming.orders import Orders
+from hyperscale.node.working import wire
 
 
 class Named:

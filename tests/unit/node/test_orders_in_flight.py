@@ -2,8 +2,8 @@
 
 import pytest
 
-from hyperscale.node import wire
-from hyperscale.node.orders_in_flight import OrdersInFlight
+from hyperscale.node.consuming.orders_in_flight import OrdersInFlight
+from hyperscale.node.working import wire
 
 
 class Named:

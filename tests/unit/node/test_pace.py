@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperscale.node.pace import Pace
+from hyperscale.node.consuming.pace import Pace
 
 
 def pace_of(*looks: tuple[int, float]) -> Pace:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hyperscale.body import FILL_BODY_BYTES, Body
 from hyperscale.errors import ExperimentError
 from hyperscale.ledger import Tally
-from hyperscale.node.packing import chosen, numbered, pack
-from hyperscale.node.stored_rows import MAX_ROW_BYTES
+from hyperscale.node.seeding.packing import chosen, numbered, pack
+from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
 
 COLUMNS = ("id", "text")
 

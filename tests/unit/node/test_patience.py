@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hyperscale.errors import AzureError
-from hyperscale.node.patience import (
+from hyperscale.node.storing.patience import (
     LEAVING_SECONDS,
     LONGEST_WAIT_SECONDS,
     Patience,
@@ -20,10 +20,10 @@ from hyperscale.node.patience import (
     StorageUnavailableError,
     seconds_until_next,
 )
-from hyperscale.node.queues import LeaseLostError
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.stores import MissingBlobError
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.storing.queues import LeaseLostError
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores import MissingBlobError
+from hyperscale.node.storing.stores.folder import FolderStore
 
 DAY_SECONDS = 24 * 3600.0
 

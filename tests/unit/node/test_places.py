@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.places import AccountPlace, account_place, is_remote, local_folder
+from hyperscale.node.storing.places import AccountPlace, account_place, is_remote, local_folder
 
 
 @pytest.mark.parametrize(

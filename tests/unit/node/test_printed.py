@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from consumer_site import Site
 
-from hyperscale.node.printed import KEPT_BYTES, excerpt, give_back_middle, open_printed
+from hyperscale.node.working.printed import KEPT_BYTES, excerpt, give_back_middle, open_printed
 
 
 @pytest.fixture

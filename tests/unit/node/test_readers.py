@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
-from hyperscale.node.readers import input_hash, open_rows, split_glob
+from hyperscale.node.reading.readers import input_hash, open_rows, split_glob
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 

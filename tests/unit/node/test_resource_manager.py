@@ -17,8 +17,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from azurite.certificates import make_certificate
 
 from hyperscale.errors import AzureError
-from hyperscale.node.refusals import RefusedError, missing_part, plain, refusal
-from hyperscale.node.resource_manager import ResourceManager
+from hyperscale.node.azure.refusals import RefusedError, missing_part, plain, refusal
+from hyperscale.node.azure.resource_manager import ResourceManager
 
 SECRET_TOKEN = "TOKEN-OF-TESTS"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hyperscale.node.result_columns import Column, ResultColumns, cell, placed, rows_of, text_of
+from hyperscale.node.collecting.result_columns import Column, ResultColumns, cell, placed, rows_of, text_of
 
 NAN = {"$number": "NaN"}
 

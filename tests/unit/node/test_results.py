@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from hyperscale.node.results import ResultError, encode_result
+from hyperscale.node.working.results import ResultError, encode_result
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import numpy
 import pandas
 import pytest
 
-from hyperscale.node.results import ResultError, encode_result
-from hyperscale.node.returned import read_returned, result_of_group, results_of_rows
+from hyperscale.node.working.results import ResultError, encode_result
+from hyperscale.node.working.returned import read_returned, result_of_group, results_of_rows
 
 NAN = float("nan")
 

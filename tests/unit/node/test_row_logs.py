@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from hyperscale.node.background import Background
-from hyperscale.node.row_logs import PART_BYTES, PART_WAIT_SECONDS, RowLogs
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.consuming.row_logs import PART_BYTES, PART_WAIT_SECONDS, RowLogs
+from hyperscale.node.storing.background import Background
+from hyperscale.node.storing.stores.folder import FolderStore
 
 
 @pytest.fixture

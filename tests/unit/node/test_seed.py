@@ -23,13 +23,13 @@ from hyperscale.node.control import (
     write_resume,
     write_selected_rows,
 )
-from hyperscale.node.counting import CountingQueue, CountingStore, RequestCounts
-from hyperscale.node.queues import Queue, QueueGoneError
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.readers import input_hash
-from hyperscale.node.seed import seed_rows
-from hyperscale.node.stored_rows import with_values
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.reading.readers import input_hash
+from hyperscale.node.seeding.seed import seed_rows
+from hyperscale.node.seeding.stored_rows import with_values
+from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
+from hyperscale.node.storing.queues import Queue, QueueGoneError
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 from hyperscale.row_set import RowSet
 
 ROWS = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperscale.node.sign_in import no_token
+from hyperscale.node.storing.sign_in import no_token
 
 CLI = (
     "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted credentials:\n"

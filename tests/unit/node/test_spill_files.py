@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hyperscale.node.spill_files import Spill
+from hyperscale.node.collecting.spill_files import Spill
 
 
 def line(row_index: int, text: str) -> bytes:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperscale.node.result_columns import Column
-from hyperscale.node.result_files import CsvFile
-from hyperscale.node.spreadsheet_text import cell_text, raw_text
+from hyperscale.node.collecting.result_columns import Column
+from hyperscale.node.collecting.result_files import CsvFile
+from hyperscale.node.collecting.spreadsheet_text import cell_text, raw_text
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "-"])

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from hyperscale.errors import HyperscaleError
-from hyperscale.node.queues import LeaseLostError, QueueGoneError, open_queue
-from hyperscale.node.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.queues import LeaseLostError, QueueGoneError, open_queue
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
 
 DAY_SECONDS = 86_400
 
@@ -192,7 +192,7 @@ def test_a_full_disk_is_named_and_loses_nothing_that_was_answered(path: Path) ->
         import resource, sys
         from pathlib import Path
         from hyperscale.errors import HyperscaleError
-        from hyperscale.node.queues.sqlite import SqliteQueue
+        from hyperscale.node.storing.queues.sqlite import SqliteQueue
 
         queue, answered = SqliteQueue(Path(sys.argv[1])), 0
         queue.create()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hyperscale.node.step_states import all_over, has_ended, may_come, never_started, seed_failure
-from hyperscale.node.workspace_facts import StepFacts
+from hyperscale.node.azure.workspace_facts import StepFacts
+from hyperscale.node.ending.step_states import all_over, has_ended, may_come, never_started, seed_failure
 
 IMAGE = "ImageBuildFailure: the image build failed"
 

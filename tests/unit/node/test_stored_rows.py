@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperscale.body import FILL_BODY_BYTES, Body, BodyError
-from hyperscale.node.packing import numbered, pack
-from hyperscale.node.stored_rows import with_values
-from hyperscale.node.stores import Store
-from hyperscale.node.stores.folder import FolderStore
+from hyperscale.node.seeding.packing import numbered, pack
+from hyperscale.node.seeding.stored_rows import with_values
+from hyperscale.node.storing.stores import Store
+from hyperscale.node.storing.stores.folder import FolderStore
 
 COLUMNS = ("id", "text")
 NAME = "batches/s1-0.json"

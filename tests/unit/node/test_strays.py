@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.node.strays import end_with_worker
+from hyperscale.node.consuming.strays import end_with_worker
 
 ADOPTING = """
 import os, signal, subprocess, sys, time
-from hyperscale.node.strays import Strays, adopt_orphans
+from hyperscale.node.consuming.strays import Strays, adopt_orphans
 assert adopt_orphans()
 strays = Strays(True)
 left = "import subprocess as s; print(s.Popen(['sleep', '600'], start_new_session=True, stdout=-3, stderr=-3).pid)"

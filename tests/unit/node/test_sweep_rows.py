@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hyperscale.documents import build
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import Input
-from hyperscale.node.readers import input_hash, open_rows
-from hyperscale.node.sweep_rows import SweepRows
+from hyperscale.node.reading.readers import input_hash, open_rows
+from hyperscale.node.reading.sweep_rows import SweepRows
 
 VALUES = st.lists(st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=2)), min_size=1, max_size=4)
 NOWHERE = Path()

@@ -17,17 +17,17 @@ from hyperscale.azure_run import AzureRun
 from hyperscale.errors import HyperscaleError, RunStateError, TeardownError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import DamagedPartError
-from hyperscale.node.clusters import Deleted, Deletion
+from hyperscale.node.azure.workspace_facts import StepFacts
+from hyperscale.node.collecting.ledger_reader import read_seals
+from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.control import read_cancel, write_cancel, write_manifest, write_resume
-from hyperscale.node.fleet import Fleet, NoFleet
-from hyperscale.node.joins import Join
-from hyperscale.node.ledger_reader import read_seals
-from hyperscale.node.queues import QueueGoneError
-from hyperscale.node.queues.sqlite import SqliteQueue
-from hyperscale.node.run_results import RunResults
-from hyperscale.node.stores.folder import FolderStore
-from hyperscale.node.teardown import Teardown
-from hyperscale.node.workspace_facts import StepFacts
+from hyperscale.node.ending.clusters import Deleted, Deletion
+from hyperscale.node.ending.fleet import Fleet, NoFleet
+from hyperscale.node.ending.joins import Join
+from hyperscale.node.ending.teardown import Teardown
+from hyperscale.node.storing.queues import QueueGoneError
+from hyperscale.node.storing.queues.sqlite import SqliteQueue
+from hyperscale.node.storing.stores.folder import FolderStore
 
 LEASE = 30.0
 PUBLISHED = (

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
-from hyperscale.node.readers import Rows, input_hash, open_rows
+from hyperscale.node.reading.readers import Rows, input_hash, open_rows
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperscale.node import wire
+from hyperscale.node.working import wire
 
 SAID = [
     (wire.READY, ""),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hyperscale.node import wire
-from hyperscale.node.worker_end import broken_message, end_failure, failed_answer, frames_of_crash
+from hyperscale.node.working import wire
+from hyperscale.node.working.worker_end import broken_message, end_failure, failed_answer, frames_of_crash
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""Asks a workspace of Azure Machine Learning: its computes, its jobs, the steps of a job, quota and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from hyperscale.errors import AzureError
+from hyperscale.node.azure.resource_manager import ResourceManager
+from hyperscale.node.azure.workspace_facts import (
+    ComputeFacts,
+    JobFacts,
+    StepFacts,
+    WorkspaceFacts,
+    compute_facts,
+    job_facts,
+    step_facts,
+    workspace_facts,
+)
+
+#: Of workspaces, computes, jobs, usages and sizes.
+API_VERSION = "2024-04-01"
+
+
+@dataclass(frozen=True)
+class WorkspaceName:
+    """Where a workspace is."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Return its path in Azure Resource Manager."""
+        parts = (
+            f"/subscriptions/{quote(self.subscription_id)}/resourceGroups/{quote(self.resource_group)}",
+            f"providers/Microsoft.MachineLearningServices/workspaces/{quote(self.name)}",
+        )
+        return "/".join(parts)
+
+
+class Workspace:
+    """Asks one workspace; every method raises RefusedError or AzureError as ResourceManager does."""
+
+    def __init__(self, azure: ResourceManager, name: WorkspaceName) -> None:
+        """Ask `azure` about the workspace `name`."""
+        self.azure, self.name = azure, name
+        self._api_url: str | None = None
+        self._facts: WorkspaceFacts | None = None
+
+    def facts(self) -> WorkspaceFacts | None:
+        """Return what the workspace says of itself, asked once; None when there is no such workspace."""
+        if self._facts is None:
+            document = self.azure.get(self.name.path, api_version=API_VERSION)
+            self._facts = workspace_facts(document) if document else None
+        return self._facts
+
+    def computes(self) -> list[ComputeFacts]:
+        """Return its computes."""
+        found = self.azure.pages(f"{self.name.path}/computes", api_version=API_VERSION)
+        return [compute_facts(document) for document in found]
+
+    def compute(self, name: str) -> ComputeFacts | None:
+        """Return one compute, or None."""
+        document = self.azure.get(self._of("computes", name), api_version=API_VERSION)
+        return compute_facts(document) if document else None
+
+    def delete_compute(self, name: str) -> None:
+        """Have a compute deleted; returns when Azure has agreed to. One that is gone is no error."""
+        query = {"api_version": API_VERSION, "underlyingResourceAction": "Delete"}
+        self.azure.send("DELETE", self._of("computes", name), query, missing=(404,))
+
+    def job(self, name: str) -> JobFacts | None:
+        """Return one job, or None."""
+        document = self.azure.get(self._of("jobs", name), api_version=API_VERSION)
+        return job_facts(document) if document else None
+
+    def jobs(self, tag: str) -> Iterator[JobFacts]:
+        """Yield the jobs that have the tag `tag`, newest first."""
+        found = self.azure.pages(f"{self.name.path}/jobs", api_version=API_VERSION, listViewType="ActiveOnly", tag=tag)
+        return (job_facts(document) for document in found)
+
+    def cancel_job(self, name: str) -> None:
+        """Ask for the end of a job; one that is over, or gone, is no error."""
+        path = f"{self._of('jobs', name)}/cancel"
+        self.azure.send("POST", path, {"api_version": API_VERSION}, missing=(404, 409))
+
+    def tag_job(self, name: str, tags: Mapping[str, str]) -> None:
+        """Give a job further tags; those that it has stay. One that is gone is no error."""
+        job = self.job(name)
+        if job:
+            path = f"{self._history()}/experiments/{quote(job.experiment)}/runs/{quote(name)}"
+            self.azure.send("PATCH", path, {}, body={"tags": dict(tags)})
+
+    def log_metrics(self, name: str, figures: Mapping[str, float], at: float) -> None:
+        """Add a point to the metrics of a job, which the studio shows as curves.
+
+        Azure ML takes them as MLflow's REST API has them (Log Batch); no library is needed for that.
+
+        Args:
+            name: of the job.
+            figures: metric to value.
+            at: Unix seconds.
+        """
+        path = f"{self._api()}/mlflow/v1.0{self.name.path}/api/2.0/mlflow/runs/log-batch"
+        milliseconds = int(at * 1000)
+        metrics = [
+            {"key": key, "value": value, "timestamp": milliseconds, "step": int(at)} for key, value in figures.items()
+        ]
+        self.azure.send("POST", path, {}, body={"run_id": name, "metrics": metrics})
+
+    def steps(self, job: str) -> list[StepFacts]:
+        """Return the steps of the pipeline job `job`, as far as they exist yet."""
+        found = self.azure.pages(f"{self._history()}/runs/{quote(job)}/children")
+        return [step_facts(document) for document in found]
+
+    def step_log(self, run_id: str, name: str) -> str | None:
+        """Return the log of a step whose file is called `name`, such as 20_image_build_log.txt; None without one."""
+        details = self.azure.get(f"{self._history()}/runs/{quote(run_id)}/details") or {}
+        logs = details.get("logFiles") or {}
+        url = next((logs[file] for file in logs if file.rpartition("/")[2] == name), None)
+        return self.azure.signed_text(url) if url else None
+
+    def has_component(self, name: str, version: str) -> bool:
+        """Return whether the component `name` is registered in that version."""
+        path = f"{self._of('components', name)}/versions/{quote(version)}"
+        return self.azure.get(path, api_version=API_VERSION) is not None
+
+    def usages(self, location: str) -> list[dict[str, Any]]:
+        """Return quota and usage in `location`, in Azure's words: currentValue, limit, name {value, localizedValue}."""
+        return list(self.azure.pages(self._at(location, "usages"), api_version=API_VERSION))
+
+    def sizes(self, location: str) -> list[dict[str, Any]]:
+        """Return the sizes of nodes in `location`, in Azure's words: name, family, vCPUs, estimatedVMPrices ..."""
+        document = self.azure.get(self._at(location, "vmSizes"), api_version=API_VERSION) or {}
+        return list(document.get("value") or ())
+
+    def _of(self, kind: str, name: str) -> str:
+        return f"{self.name.path}/{kind}/{quote(name)}"
+
+    def _at(self, location: str, kind: str) -> str:
+        provider = f"/subscriptions/{quote(self.name.subscription_id)}/providers/Microsoft.MachineLearningServices"
+        return f"{provider}/locations/{quote(location)}/{kind}"
+
+    def _history(self) -> str:
+        """Return the address of the workspace in run history."""
+        return f"{self._api()}/history/v1.0{self.name.path}"
+
+    def _api(self) -> str:
+        """Return the address of the services behind Azure Resource Manager."""
+        if self._api_url is None:
+            facts = self.facts()
+            if facts is None:
+                raise AzureError(f"there is no workspace {self.name.name}")
+            told = self.azure.get(facts.discovery_url) or {}
+            self._api_url = str(told["api"]).rstrip("/")
+        return self._api_url

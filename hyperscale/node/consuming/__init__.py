@@ -1,0 +1,1 @@
+"""A consumer: holds messages, hands their rows to workers, and commits the outcomes."""

@@ -1,0 +1,105 @@
+"""What becomes of rows that workers have answered: they are finished, repeated, or failed for good."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from hyperscale.failures import Final, RetryPolicy
+from hyperscale.log_lines import fields
+from hyperscale.node.consuming.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
+from hyperscale.node.consuming.held import HeldMessage
+from hyperscale.node.consuming.row_logs import Logs, attempt_record
+
+logger = logging.getLogger(__name__)
+
+
+class Holder(Protocol):
+    """Who holds the messages that rows belong to."""
+
+    @property
+    def held(self) -> Mapping[str, HeldMessage]:
+        """Return them by id."""
+
+    def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
+        """Keep the files of `folder` as those of the row `name`; then note that the row is finished, by `line`."""
+
+
+class Attempts:
+    """Notes what happened to rows in the messages that they belong to.
+
+    Attributes:
+        rows_failed: rows that failed for good so far.
+    """
+
+    def __init__(
+        self, holder: Holder, policy: RetryPolicy, *, consumer: str, key: str | None, logs: Logs | None = None
+    ) -> None:
+        """Decide what becomes of rows.
+
+        Args:
+            holder: of their messages.
+            policy: how often a row is tried.
+            consumer: whom ledger lines name.
+            key: the column under whose value files are kept; None: the row_index.
+            logs: take each attempt that fails; None: nobody wants to know.
+        """
+        self.rows_failed = 0
+        self._holder, self._policy = holder, policy
+        self._consumer, self._key, self._logs = consumer, key, logs
+        self._chance = random.Random()  # noqa: S311 - it spreads retries, nothing depends on it
+
+    def note(self, event: Event, now: float) -> None:
+        """Note one event; `now` is monotonic seconds. What is said of a message that is not held counts for nothing."""
+        message = event.message
+        if self._holder.held.get(message.id) is not message:
+            return
+        if isinstance(event, RowsSucceeded):
+            message.finish(event.row_indices, event.lines)
+        elif isinstance(event, RowKeepsFiles):
+            self._keep_files(event)
+        elif isinstance(event, AttemptFailed):
+            self._attempt_failed(event, now)
+        elif isinstance(event, CallFailed):
+            message.repeat_alone(event.row_indices)
+        elif isinstance(event, NotBegun):
+            message.give_back(event.row_indices)
+
+    def _keep_files(self, event: RowKeepsFiles) -> None:
+        message, row_index = event.message, event.row_index
+        name = str(row_index if self._key is None else message.value_of(row_index, self._key))
+        self._holder.keep_files(message, row_index, name, event.files, event.line)
+
+    def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
+        message, row_index = event.message, event.row_index
+        attempts = message.charge(row_index)
+        if self._logs is not None:
+            self._logs.add(_record(event, attempts), now)
+        decision = self._policy.after_failure(event.failure, attempts, self._chance.random())
+        logger.info(
+            "row %d failed, attempt %d: %s: %s",
+            row_index,
+            attempts,
+            event.failure.type,
+            event.failure.message,
+            extra=fields("attempt_failed", row_index=row_index, attempt=attempts, type=event.failure.type),
+        )
+        if isinstance(decision, Final):
+            self.rows_failed += 1
+            message.finish([row_index], [event.line(attempts, self._consumer)])
+        else:
+            message.delay(row_index, now + decision.delay_seconds)
+
+
+def _record(event: AttemptFailed, attempt: int) -> str:
+    return attempt_record(
+        event.row_index,
+        attempt,
+        event.worker,
+        started_at=event.started_at,
+        seconds=event.seconds,
+        failure=event.failure,
+    )

@@ -1,0 +1,198 @@
+"""Deletes the clusters that a run made: those that have its tag, until each is gone, and no others, ever."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from hyperscale.azure_run import AzureRun
+from hyperscale.errors import AzureError, TeardownError
+from hyperscale.node.azure.refusals import RefusedError
+from hyperscale.node.azure.workspace_facts import ComputeFacts
+
+#: How long the clusters of a run may take to go: Azure ML needs about five minutes for one.
+TOTAL_SECONDS = 20 * 60.0
+#: A deletion that has failed is asked for again after this, and then after twice as long each time.
+FIRST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 120.0
+#: They are looked at so often: soon while they may be gone quickly, then seldom.
+FIRST_LOOK_SECONDS = 2.0
+LONGEST_LOOK_SECONDS = 15.0
+#: So many times of "you may not", and it is believed: roles that were just assigned take a while to work.
+MOST_FORBIDDEN = 4
+DELETING = "Deleting"
+THREADS = 8
+
+logger = logging.getLogger(__name__)
+
+
+class Computes(Protocol):
+    """The computes of a workspace; `Workspace` is one."""
+
+    def compute(self, name: str) -> ComputeFacts | None:
+        """Return a compute, or None when there is none of that name."""
+
+    def delete_compute(self, name: str) -> None:
+        """Have a compute deleted; returns when Azure has agreed to."""
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """How far the deletion of one cluster has come.
+
+    Attributes:
+        name: of the cluster.
+        state: open, gone, foreign (it lacks the run's tag: not ours to delete) or given_up.
+        asked: how often Azure was asked to delete it.
+        ask_at: when it is asked (again), by the caller's clock.
+        forbidden: how often Azure said that we may not.
+        problem: why it is not gone yet, as far as Azure said.
+    """
+
+    name: str
+    state: Literal["open", "gone", "foreign", "given_up"] = "open"
+    asked: int = 0
+    ask_at: float = 0.0
+    forbidden: int = 0
+    problem: str = ""
+
+    def __str__(self) -> str:
+        """Return the cluster, and why it is not gone yet, for people."""
+        return f"{self.name} ({self.problem or 'Azure is still deleting it'})"
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What became of the clusters of a run.
+
+    Attributes:
+        gone: names of those that are not there (any more).
+        foreign: names of those that stay because they lack the run's tag.
+        left: those that are still there, although they are the run's.
+    """
+
+    gone: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    left: tuple[Deletion, ...] = ()
+
+
+def after_look(deletion: Deletion, seen: ComputeFacts | None, *, tag: str, value: str) -> Deletion:
+    """Return how far a deletion has come, by what Azure says of the cluster now."""
+    if seen is None:
+        return replace(deletion, state="gone", problem="")
+    if not tag or seen.tags.get(tag) != value:
+        return replace(deletion, state="foreign", problem="")
+    if deletion.asked and seen.state != DELETING and seen.errors:
+        return replace(deletion, problem="; ".join(seen.errors))
+    return deletion
+
+
+def is_to_be_asked(deletion: Deletion, state: str, now: float) -> bool:
+    """Return whether Azure is asked now to delete a cluster that is in `state`."""
+    return deletion.state == "open" and state != DELETING and now >= deletion.ask_at
+
+
+def after_asking(deletion: Deletion, now: float) -> Deletion:
+    """Return the deletion after Azure was asked, whatever it has answered; the next time is later each time."""
+    wait_seconds = min(FIRST_WAIT_SECONDS * 2**deletion.asked, LONGEST_WAIT_SECONDS)
+    return replace(deletion, asked=deletion.asked + 1, ask_at=now + wait_seconds)
+
+
+def after_refusal(deletion: Deletion, problem: str, status: int | None) -> Deletion:
+    """Return the deletion after Azure has refused a request for it, or not answered (`status` None)."""
+    forbidden = deletion.forbidden + (status in (401, 403))
+    state: Literal["open", "given_up"] = "given_up" if forbidden >= MOST_FORBIDDEN else "open"
+    return replace(deletion, state=state, forbidden=forbidden, problem=problem)
+
+
+class Deletions:
+    """The deletion of some clusters that go on side by side."""
+
+    def __init__(self, computes: Computes, names: Sequence[str], *, tag: str, value: str) -> None:
+        """Prepare to delete those of the clusters `names` whose tag `tag` is `value`; nothing is asked yet."""
+        self._computes, self._tag, self._value = computes, tag, value
+        self._deletions = [Deletion(name) for name in names]
+
+    def ask(self, now: float) -> None:
+        """Look at every cluster once, and ask for the deletion of those for which it is time."""
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="cluster") as pool:
+            self._deletions = list(pool.map(lambda deletion: self._visit(deletion, now), self._deletions))
+
+    def finish(
+        self,
+        *,
+        clock: Callable[[], float],
+        wait: Callable[[float], None],
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> Deleted:
+        """Ask until nothing more can be done, or `total_seconds` are over; return what has become of the clusters."""
+        until, look_seconds = clock() + total_seconds, FIRST_LOOK_SECONDS
+        self.ask(clock())
+        while any(deletion.state == "open" for deletion in self._deletions) and clock() < until:
+            wait(look_seconds)
+            look_seconds = min(look_seconds * 1.5, LONGEST_LOOK_SECONDS)
+            self.ask(clock())
+        return self._result()
+
+    def _result(self) -> Deleted:
+        def named(state: str) -> tuple[str, ...]:
+            return tuple(deletion.name for deletion in self._deletions if deletion.state == state)
+
+        left = tuple(deletion for deletion in self._deletions if deletion.state in ("open", "given_up"))
+        return Deleted(named("gone"), named("foreign"), left)
+
+    def _visit(self, deletion: Deletion, now: float) -> Deletion:
+        if deletion.state != "open":
+            return deletion
+        try:
+            seen = self._computes.compute(deletion.name)
+            deletion = after_look(deletion, seen, tag=self._tag, value=self._value)
+            if seen is None or not is_to_be_asked(deletion, seen.state, now):
+                return deletion
+            if deletion.asked:
+                logger.warning("cluster %s is still there, it is deleted again: %s", deletion.name, deletion.problem)
+            deletion = after_asking(deletion, now)
+            self._computes.delete_compute(deletion.name)
+        except AzureError as error:
+            logger.warning("cluster %s: %s", deletion.name, error)
+            return after_refusal(deletion, str(error), error.status if isinstance(error, RefusedError) else None)
+        return deletion
+
+
+def delete_clusters(
+    computes: Computes,
+    run: AzureRun,
+    *,
+    clock: Callable[[], float],
+    wait: Callable[[float], None],
+    total_seconds: float = TOTAL_SECONDS,
+) -> Deleted:
+    """Delete the clusters of `run`, and wait until they are gone.
+
+    Args:
+        computes: of its workspace.
+        run: names the clusters, and the tag that they must have.
+        clock: returns seconds.
+        wait: waits so many seconds.
+        total_seconds: after that, what is still there is given up.
+    """
+    deletions = Deletions(computes, run.clusters, tag=run.tag, value=run.tag_value)
+    return deletions.finish(clock=clock, wait=wait, total_seconds=total_seconds)
+
+
+def check_deleted(deleted: Deleted, run_id: str) -> None:
+    """Raise unless all clusters of the run are gone.
+
+    Raises:
+        TeardownError: when some are still there; it names each one and what Azure said of it.
+    """
+    if not deleted.left:
+        return
+    said = "; ".join(map(str, deleted.left))
+    raise TeardownError(
+        f"clusters of run {run_id} could not be deleted, and still hold quota: {said}",
+        hint=f"`hyperscale teardown {run_id}` deletes what is left",
+    )

@@ -1,0 +1,84 @@
+"""What teardown can do about the machines of a run, beside its queue and its store; on one machine that is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from hyperscale.node.azure.workspace_facts import StepFacts
+from hyperscale.node.collecting.run_results import RunResults
+from hyperscale.node.ending.clusters import Deleted, Deletion
+from hyperscale.node.ending.joins import Join
+
+
+class Fleet(Protocol):
+    """The machines of a run."""
+
+    @property
+    def usd_per_node_hour(self) -> float | None:
+        """Return the list price of a consumer's node; None when nobody knows it."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Return whether the run has clusters that are to be deleted."""
+
+    def steps(self) -> tuple[StepFacts, ...]:
+        """Return at once what was seen last of the run's jobs; nothing where they cannot be seen."""
+
+    def follow(self, jobs: Iterable[str], joins: Callable[[], list[Join]]) -> None:
+        """Look from now on at the steps of the run's jobs: of `jobs`, and of who joined by then, as `joins` says."""
+
+    def begin_deletion(self) -> None:
+        """Have all consumers cancelled and the run's clusters deleted, and do not wait for it."""
+
+    def delete(self, wait: Callable[[float], None]) -> Deleted:
+        """Delete the run's clusters once its consumers have ended, and wait until they are gone.
+
+        Once done, the same is returned again.
+        """
+
+    def tell(self, results: RunResults) -> None:
+        """Say what the run came to where people look at its job."""
+
+    def log(self, figures: Mapping[str, float]) -> None:
+        """Show figures of now where people look at its job."""
+
+    def close(self) -> None:
+        """Look no more."""
+
+
+class NoFleet:
+    """A run whose machines are nobody's business: one machine, or a place where Azure cannot be asked.
+
+    Attributes:
+        usd_per_node_hour: nobody knows it.
+        is_ours: there is nothing that could be deleted.
+    """
+
+    usd_per_node_hour: float | None = None
+    is_ours = False
+
+    def __init__(self, clusters: tuple[str, ...] = (), problem: str = "") -> None:
+        """Leave `clusters` alone, which ought to be deleted but cannot be, for `problem`."""
+        self._left = tuple(Deletion(name, problem=problem) for name in clusters)
+
+    def steps(self) -> tuple[StepFacts, ...]:
+        return ()
+
+    def follow(self, _: Iterable[str], __: Callable[[], list[Join]]) -> None:
+        return
+
+    def begin_deletion(self) -> None:
+        return
+
+    def delete(self, _: Callable[[float], None]) -> Deleted:
+        return Deleted(left=self._left)
+
+    def tell(self, _: RunResults) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+    def log(self, _: Mapping[str, float]) -> None:
+        return

@@ -1,0 +1,223 @@
+"""Teardown: waits until a run is over, makes its outcomes final, publishes what it came to, and deletes its clusters.
+
+`drain` decides, `publishing` seals and collects, `clusters` deletes; here it is carried out. A teardown that comes
+after one that was killed does all of it again, to the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from hyperscale import blobs
+from hyperscale.errors import HyperscaleError, TeardownError
+from hyperscale.experiment import NodeExperiment
+from hyperscale.log_lines import fields
+from hyperscale.node.collecting.lineage import OpenRun
+from hyperscale.node.collecting.publishing import seal_and_publish
+from hyperscale.node.collecting.run_results import RunResults
+from hyperscale.node.control import write_cancel
+from hyperscale.node.ending import drain
+from hyperscale.node.ending.clusters import check_deleted
+from hyperscale.node.ending.fleet import Fleet, NoFleet
+from hyperscale.node.ending.watch import Watch
+from hyperscale.node.storing.queues import Queue
+from hyperscale.node.storing.stores import Scalar, Store
+
+BEAT_SECONDS = 20.0
+#: Who is told to stop on Azure ML may be killed soon: consumers get so long to write what they know, then the clusters
+#: are deleted before anything else.
+STOPPED_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teardown:
+    """The end of one life of a run; `run` waits for it and does what is to be done then.
+
+    Attributes:
+        run_id, queue, store, experiment: of the run; its store takes the results.
+        input_path: the input, which is read once more.
+        consumers, lease_seconds: as planned.
+        life: how many resume markers there are.
+        clock: returns Unix seconds.
+        wait: waits so many seconds, or less.
+        stop_requested: whether this process was asked to leave in good order; the run is then cancelled.
+        open_run: opens the store of another run: of those that this one is a retry of.
+        scratch: folder for what is only needed on the way; None: the system's for temporary files.
+        fleet: the machines of the run.
+        observe: is told what is seen at each look.
+    """
+
+    run_id: str
+    queue: Queue
+    store: Store
+    experiment: NodeExperiment
+    input_path: Path
+    consumers: int
+    lease_seconds: float
+    life: int
+    clock: Callable[[], float]
+    wait: Callable[[float], None]
+    stop_requested: Callable[[], bool]
+    open_run: OpenRun
+    scratch: Path | None = None
+    fleet: Fleet = field(default_factory=NoFleet)
+    observe: Callable[[drain.View], None] = lambda _: None
+
+    def run(self) -> RunResults:
+        """Wait for the end of the run, seal its ledger, write its results, delete its clusters; return its figures.
+
+        The queue is removed when every row has its outcome, and kept otherwise (rule 29); the clusters go in any
+        case.
+
+        Raises:
+            DamagedPartError: when the ledger cannot be counted.
+            RunStateError: when the input is not what was seeded; outcomes are sealed all the same.
+            TeardownError: when clusters of the run are left; its results are written all the same.
+        """
+        pulse = Pulse(self.store, life=self.life, clock=self.clock)
+        with _clusters_deleted_on_failure(pulse, self.fleet, self.run_id, self.wait):
+            watch = self._watch()
+            self._wait_for_end(watch, pulse)
+            pulse.beat("collecting")
+            results = seal_and_publish(
+                run_id=self.run_id,
+                store=self.store,
+                experiment=self.experiment,
+                input_path=self.input_path,
+                cancel=watch.cancel,
+                sealed_at=self.clock(),
+                open_run=self.open_run,
+                seed=watch.seed,
+                ledger=watch.chain,
+                scratch=self.scratch,
+            )
+            if watch.chain and watch.chain.is_complete:
+                self.queue.remove()
+        logger.info(
+            "the results are written: %s", results.outcome, extra=fields("published", rows=asdict(results.rows))
+        )
+        _delete(self.fleet, results, pulse, self.wait)
+        return results
+
+    def _watch(self) -> Watch:
+        return Watch(
+            self.queue,
+            self.store,
+            life=self.life,
+            consumers=self.consumers,
+            lease_seconds=self.lease_seconds,
+            limits=self.experiment.limits,
+            clock=self.clock,
+            usd_per_node_hour=self.fleet.usd_per_node_hour,
+            steps=self.fleet.steps,
+        )
+
+    def _wait_for_end(self, watch: Watch, pulse: Pulse) -> None:
+        """Return when the ledger is to be sealed."""
+        look_seconds = min(self.queue.poll_seconds, self.store.poll_seconds)  # it is alone, and may look more often
+        stopped_at: float | None = None
+        while True:
+            if stopped_at is None and self.stop_requested():
+                stopped_at = self.clock()
+            decision = self._decide(watch, pulse, is_stopped=stopped_at is not None)
+            if isinstance(decision, drain.Look):
+                watch.look()
+            elif isinstance(decision, drain.Cancel):
+                logger.info(
+                    "no more rows are handed out: %s",
+                    decision.message,
+                    extra=fields("cancelled", reason=decision.reason),
+                )
+                write_cancel(self.store, self.life, decision.reason, decision.message)
+            elif isinstance(decision, drain.Seal) or self._has_no_more_time(stopped_at):
+                break
+            else:
+                self.wait(look_seconds)
+        if stopped_at is not None:
+            self.fleet.begin_deletion()
+
+    def _decide(self, watch: Watch, pulse: Pulse, *, is_stopped: bool) -> drain.Decision:
+        view = watch.view()
+        self.observe(view)
+        is_handing_out = watch.cancel is None and view.complete_seconds is None
+        pulse.tend("running" if is_handing_out else "draining")
+        if is_stopped and is_handing_out:
+            return drain.Cancel("user", "stopped by a signal")
+        return drain.decide(view)
+
+    def _has_no_more_time(self, stopped_at: float | None) -> bool:
+        return self.fleet.is_ours and stopped_at is not None and self.clock() - stopped_at >= STOPPED_SECONDS
+
+
+class Pulse:
+    """Teardown's own heartbeat."""
+
+    def __init__(self, store: Store, *, life: int, clock: Callable[[], float]) -> None:
+        """Beat for a new process in the `life`-th life of the run."""
+        self._store, self._clock = store, clock
+        self._name = blobs.heartbeat(f"teardown-{secrets.token_hex(8)}")
+        self._fields: dict[str, Scalar] = {"role": "teardown", "life": life, "started_at": clock()}
+        self._state = ""
+        self._next_at = 0.0
+
+    def tend(self, state: str) -> None:
+        """Beat if it is time to, or the state is new."""
+        if state != self._state or self._clock() >= self._next_at:
+            self.beat(state)
+
+    def beat(self, state: str, message: str = "") -> None:
+        """Beat at once."""
+        self._state = state
+        self._next_at = self._clock() + BEAT_SECONDS
+        self._store.beat(self._name, {**self._fields, "state": state, "message": message})
+
+
+@contextmanager
+def _clusters_deleted_on_failure(
+    pulse: Pulse, fleet: Fleet, run_id: str, wait: Callable[[float], None]
+) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        with suppress(HyperscaleError):  # the store itself may be what is broken
+            pulse.beat("broken", f"{type(error).__name__}: {error}")
+        delete_after(error, fleet, run_id, wait)
+        raise
+
+
+def delete_after(error: BaseException, fleet: Fleet, run_id: str, wait: Callable[[float], None]) -> None:
+    """Delete the clusters of a run whose teardown fails with `error`.
+
+    Raises:
+        TeardownError: when some are left; it tells of the error too.
+    """
+    try:
+        check_deleted(fleet.delete(wait), run_id)
+    except TeardownError as left:
+        hint = getattr(error, "hint", None)
+        raise TeardownError(
+            f"{left}; before that: {error or type(error).__name__}" + (f" ({hint})" if hint else ""), hint=left.hint
+        ) from error
+
+
+def _delete(fleet: Fleet, results: RunResults, pulse: Pulse, wait: Callable[[float], None]) -> None:
+    def wait_and_beat(seconds: float) -> None:
+        pulse.tend("deleting")
+        wait(seconds)
+
+    if fleet.is_ours:
+        pulse.beat("deleting")
+    fleet.tell(results)
+    try:
+        check_deleted(fleet.delete(wait_and_beat), results.run_id)
+    except TeardownError as error:
+        pulse.beat("broken", str(error))
+        raise
+    pulse.beat("left")

@@ -1,0 +1,124 @@
+"""Reads the rows of a file with one JSON object a line, and names the line of each that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hyperscale.errors import ExperimentError, Problem
+from hyperscale.experiment import Input
+from hyperscale.node.collecting.result_columns import kind_of, widest
+from hyperscale.node.reading.compressed import open_bytes
+from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
+
+#: Longer lines are refused: most often the file is one large document, and has no lines.
+MAX_LINE_BYTES = 64 * 1024 * 1024
+
+
+class JsonRows(Rows):
+    """The rows of one file: UTF-8, an object a line; blank lines are no rows.
+
+    Columns are the names of all objects in the order in which they come up; a row that lacks one has None there.
+    The file is read twice: first for them, then for the rows.
+    """
+
+    def __init__(self, source: Input, path: Path) -> None:
+        """Find the columns of the file at `path`; `source.jsonl` names it in messages.
+
+        Raises:
+            ExperimentError: when there is no such file.
+        """
+        self._path, self._file, self._limit = path, str(source.jsonl), source.limit
+        self.columns, self.types = self._read_columns()
+        problems = column_problems(source, self.columns, self._file) if self.columns else []
+        if problems:
+            raise ExperimentError(f"the input {self._file} cannot be read", problems=problems)
+
+    def checked_batches(self, size: int, report: Report) -> Iterator[Batch]:
+        """Yield batches of at most `size` rows; a file that cannot be read further is reported, and ends them."""
+        rows: list[list[Any]] = []
+        lines: list[int] = []
+        for number, found in self._objects(report):
+            rows.append([found.get(column) for column in self.columns])
+            lines.append(number)
+            if len(rows) == size:
+                yield Batch(rows, lines)
+                rows, lines = [], []
+        if rows:
+            yield Batch(rows, lines)
+
+    def _read_columns(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        kinds: dict[str, set[str]] = {}
+        for _, found in self._objects(_nothing):
+            for name, value in found.items():
+                seen = kinds.setdefault(name, set())
+                kind = kind_of(value)
+                if kind is not None:
+                    seen.add(kind)
+        return tuple(kinds), {name: widest(seen) if seen else "string" for name, seen in kinds.items()}
+
+    def _objects(self, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield line and object of each row, at most `input.limit` rows, bad ones included in that count."""
+        left = self._limit
+        for number, line in self._lines(report):
+            if left == 0:
+                return
+            if not line.strip():
+                continue
+            left = None if left is None else left - 1
+            found = self._object(number, line, report)
+            if found is not None:
+                yield number, found
+
+    def _lines(self, report: Report) -> Iterator[tuple[int, bytes]]:
+        number = 0
+        try:
+            with open_bytes(self._path) as stream:
+                while line := stream.readline(MAX_LINE_BYTES + 1):
+                    number += 1
+                    if len(line) > MAX_LINE_BYTES:
+                        what = (
+                            f"the line is longer than {MAX_LINE_BYTES // 1024**2} MiB, expected one JSON object a line"
+                        )
+                        report(Problem(self._file, number, 0, "", what))
+                        return
+                    yield number, line.rstrip(b"\r\n")
+        except FileNotFoundError as error:
+            raise ExperimentError(f"the input {self._file} cannot be read: the file does not exist") from error
+        except (OSError, EOFError) as error:
+            what = f"cannot be read further: {getattr(error, 'strerror', None) or error}"
+            report(Problem(self._file, number + 1, 0, "", what))
+
+    def _object(self, number: int, line: bytes, report: Report) -> dict[str, Any] | None:
+        try:
+            found = json.loads(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, parse_constant=_refuse)
+        except UnicodeDecodeError as error:
+            report(Problem(self._file, number, 0, "", f"byte 0x{line[error.start]:02x} is not UTF-8 text"))
+            return None
+        except json.JSONDecodeError as error:
+            report(Problem(self._file, number, error.colno, "", f"is not JSON: {error.msg}"))
+            return None
+        except (ValueError, RecursionError) as error:
+            report(Problem(self._file, number, 0, "", f"is not JSON: {error}"))
+            return None
+        if not isinstance(found, dict):
+            what = f'is {_named(found)}, expected an object such as {{"id": 1}}'
+            report(Problem(self._file, number, 0, "", what))
+            return None
+        return found
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON; write null")
+
+
+def _named(value: Any) -> str:
+    if value is None:
+        return "null"
+    return {list: "a list", str: "text", bool: "a truth value"}.get(type(value), "a number")
+
+
+def _nothing(_: Problem) -> None:
+    """Pass over a problem: the second reading tells it."""

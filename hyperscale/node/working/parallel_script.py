@@ -1,0 +1,107 @@
+"""An activity that is the script of an Azure ML parallel job, as it is: `init()`, `run(mini_batch)`, `shutdown()`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hyperscale.node.working.activity import Activity, Context, nothing, with_context
+from hyperscale.node.working.entry_script import EntryScript, offer_entry_script
+from hyperscale.node.working.importing import add_to_path, import_file
+from hyperscale.node.working.mini_batch import MiniBatchContext, check_pandas, file_paths, frame_of
+from hyperscale.node.working.returned import read_returned, result_of_group, results_of_rows
+from hyperscale.program_arguments import OUTPUTS, mount_place, program_arguments
+
+#: The mount that is a script's model: parallel jobs and endpoints name its folder in this variable.
+_MODEL, _MODEL_VARIABLE = "model", "AZUREML_MODEL_DIR"
+#: Folders in the scratch folder of the worker.
+_CALL_OUTPUTS, _LOGS = "output_dir", "log_dir"
+
+
+def load_parallel_script(
+    script: str, folder: Path, context: Context, *, gets_files: bool, error_on_missing: bool
+) -> Activity:
+    """Return the activity of the file `script` in the code's `folder`.
+
+    What it finds is there before it is imported: its arguments in sys.argv, its model's folder, EntryScript.
+
+    Raises:
+        Exception: whatever the import raises; ModuleNotFoundError when pandas is needed and is not there;
+            AttributeError when the script has no `run`.
+    """
+    file, outputs = folder / script, context.scratch / _CALL_OUTPUTS
+    for place in dict.fromkeys((folder, file.parent)):  # added last, the script's own folder comes first
+        add_to_path(place)
+    _prepare(file, folder, outputs, context)
+    if not gets_files:
+        check_pandas()
+    module = import_file(file)
+    calls = _Calls(with_context(module.run, 1), outputs, file_paths if gets_files else frame_of, error_on_missing)
+    init, shutdown = getattr(module, "init", nothing), getattr(module, "shutdown", nothing)
+    return Activity(lambda _: init(), calls.run, shutdown)
+
+
+def _prepare(file: Path, folder: Path, outputs: Path, context: Context) -> None:
+    logs = context.scratch / _LOGS
+    for made in (outputs, logs):
+        made.mkdir(parents=True, exist_ok=True)
+    places = {OUTPUTS: str(outputs), **{mount_place(name): str(path) for name, path in context.mounts.items()}}
+    sys.argv = [str(file), *program_arguments(context.arguments, places)]
+    model = context.mounts.get(_MODEL)
+    if model is not None:
+        os.environ.setdefault(_MODEL_VARIABLE, str(model if model.is_dir() else model.parent))
+    offer_entry_script(
+        EntryScript(
+            logger=context.logger,
+            log_dir=str(logs),
+            output_dir=str(outputs),
+            working_dir=str(folder),
+            entry_script_dir=str(file.parent),
+            agent_name=f"process{context.worker_index:03}",
+        )
+    )
+
+
+class _Calls:
+    """Calls `run` of a script with mini batches, and finds out which of its results are whose."""
+
+    def __init__(
+        self,
+        run: Callable[[Any, MiniBatchContext], Any],
+        outputs: Path,
+        batch_of: Callable[[Sequence[Mapping[str, Any]]], Any],
+        error_on_missing: bool,
+    ) -> None:
+        self._run, self._outputs, self._batch_of = run, outputs, batch_of
+        self._error_on_missing = error_on_missing
+
+    def run(self, rows: Sequence[Mapping[str, Any]], context: Context) -> Any:
+        """Return a result for each of the `rows` of a call, or the one of a group.
+
+        An exception stands for a row that has failed.
+        """
+        self._drop_outputs()  # of a call that failed
+        first = context if context.group is not None else context.rows[0]
+        about = MiniBatchContext(first.row_index or 0, dict(context.group or {}))
+        returned = read_returned(self._run(self._batch_of(rows), about))
+        if context.group is not None:
+            result = result_of_group(returned, error_on_missing=self._error_on_missing)
+            self._keep_outputs(context)
+            return result
+        results = results_of_rows(returned, len(rows), error_on_missing=self._error_on_missing)
+        good = (own for own, result in zip(context.rows, results, strict=True) if not isinstance(result, Exception))
+        self._keep_outputs(next(good, first))
+        return results
+
+    def _drop_outputs(self) -> None:
+        for left in self._outputs.iterdir():
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+
+    def _keep_outputs(self, owner: Context) -> None:
+        """Move what the call left in the folder for files to those of the first row that succeeded."""
+        for made in list(self._outputs.iterdir()):
+            shutil.move(made, owner.outputs / made.name)
