@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import hyperscale
 from hyperscale.failures import Failure, shorten
 from hyperscale.node.working.command_failure import CommandFailedError
 from hyperscale.node.working.hidden_values import NOTHING_HIDDEN, HiddenValues
 from hyperscale.node.working.results import ResultError
 
 #: This package, however it was reached.
-_OURS = str(Path(__file__).parent.parent), os.path.realpath(Path(__file__).parent.parent)
+_OURS = str(Path(hyperscale.__file__).parent), os.path.realpath(Path(hyperscale.__file__).parent)
 #: It, the start of Python, and how the import of the user's module looks from inside.
 _NOT_THEIRS = (*_OURS, "<frozen ", str(Path(importlib.__file__).parent))
 _MAX_FRAMES = 10
