@@ -29,7 +29,7 @@ def test_a_watch_is_left_and_taken_up_again_and_only_a_run_that_is_over_is_torn_
     gate.touch()
     lines = there.run("watch", run, "--json").stdout.splitlines()
     status = there.document("status", run)
-    there.run("teardown", run, "--data", code=1)
+    there.run("teardown", run, "--data", code=2)
     there.run("teardown", run, "--data", "--yes")
     gone = there.run("results", run, code=4)
 

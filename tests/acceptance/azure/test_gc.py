@@ -53,7 +53,7 @@ KEPT = {*FOREIGN, "hs-squares-alive-c00", "hs-squares-new-c00"}
 
 
 def test_gc_lists_what_no_job_needs_and_deletes_it_when_told_to(site: AzureSite, azure: Emulator) -> None:
-    listed = site.run("gc", code=1)
+    listed = site.run("gc", code=2)
     for_programs = site.document("gc")
     before = set(azure.cluster_names())
     documents = site.document("gc", "--yes")

@@ -239,7 +239,7 @@ def test_a_submission_of_what_has_changed_since_is_taken_back_before_there_is_a_
     old, clusters = runs_in(site), own_clusters(still)
     (site.folder / "rows.csv").write_text("number\n1\n")
 
-    refused = site.run("submit", code=1)
+    refused = site.run("submit", code=2)
     kept = own_clusters(still)
     submitted = site.document("submit", "--yes")
 

@@ -316,8 +316,3 @@ def test_the_hash_of_files_changes_with_names_and_sizes(images: Path):
 
     assert same == first
     assert input_hash(files, images) != first
-
-
-def test_a_form_that_is_not_available_is_refused(tmp_path: Path):
-    with pytest.raises(ExperimentError, match=r"input\.sweep is not available yet"):
-        open_rows(source(sweep={"depth": [1]}), tmp_path)
