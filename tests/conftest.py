@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "sock
 
 def pytest_configure() -> None:
     sys.addaudithook(refuse_the_network)
+    # Ctrl-C is ignored in what a shell starts in the background, and so in every program that tests would interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # An example that takes long on a busy machine is no failure: tests measure no time.
     settings.register_profile("busy machine", deadline=None)
     settings.load_profile("busy machine")

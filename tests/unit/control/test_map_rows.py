@@ -302,7 +302,7 @@ def test_a_loop_that_is_left_and_rows_that_raise_leave_nothing_behind():
 
 
 SCRIPT = """
-import os, signal, sys, time
+import os, sys, time
 from dataclasses import dataclass
 from hyperscale import map_rows
 
@@ -316,7 +316,6 @@ def find(row, context):
         time.sleep(600)
     return Place(os.getpid(), str(context.scratch.parent.parent))
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 try:
     for outcome in map_rows(find, ["works", "hangs", "hangs"], workers=2):
         assert type(outcome.result) is Place
