@@ -160,6 +160,6 @@ def test_a_run_that_is_torn_down_with_its_data_is_gone(hyperscale: Command, fold
     unasked = hyperscale("teardown", "--data", folder=folder)
     gone = hyperscale("teardown", "--data", "--yes", folder=folder)
 
-    assert (kept.returncode, results.returncode, unasked.returncode, gone.returncode) == (0, 0, 1, 0)
+    assert (kept.returncode, results.returncode, unasked.returncode, gone.returncode) == (0, 0, 2, 0)
     assert "--yes" in unasked.stderr
     assert list((folder / ".hyperscale" / "runs").iterdir()) == []
