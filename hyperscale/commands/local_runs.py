@@ -50,10 +50,10 @@ def tell_end(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, 
         print("\n".join(summary.summary_lines(results)), flush=True)
     if results is not None:
         say(report_line(folder, results, f"{program()} report {shlex.quote(name_of(folder))}"))
-    for line in summary.next_commands(ending, results, name_of(folder), program()):
-        say(line)
     if (ending.errors or ending.broken or results is None or summary.exit_code(results)) and folder.log.exists():
         say(f"log:      {folder.log}")
+    for line in summary.next_commands(ending, results, name_of(folder), program()):
+        say(line)
     if ending.stop_requests:
         return EXIT_INTERRUPTED
     return summary.verdict(ending, results, folder)
