@@ -82,7 +82,14 @@ def test_a_run_on_storage_is_whole_and_leaves_no_secret_and_no_queue(
     (found,) = (folder / ".hyperscale" / "runs").iterdir()
     assert f"{by_key.blob_url}/runs/of%20tests/{found.name}/results.csv" in results.stdout
     assert json.loads(listed.stdout)[0]["state"] == "succeeded"
-    assert {path.name for path in found.iterdir()} == {"launch.json", "lock", "rendered", "report.html", "run.log", "steps"}
+    assert {path.name for path in found.iterdir()} == {
+        "launch.json",
+        "lock",
+        "rendered",
+        "report.html",
+        "run.log",
+        "steps",
+    }
     assert_no_queue(by_key, found.name)
     said = [run.stdout, run.stderr, results.stdout, results.stderr, listed.stdout]
     said += [path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()]
