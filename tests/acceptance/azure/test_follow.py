@@ -11,6 +11,7 @@ from azure_site import AzureSite, counts, shown
 from emulator import Emulator
 
 from hyperscale.node.storing.places import DEFAULT_CONTAINER
+from hyperscale.talk import ASKING
 
 SLOW = "import time\n\ndef run(row):\n    time.sleep(0.3)\n    return {'square': int(row['number']) ** 2}\n"
 
@@ -74,10 +75,11 @@ def gated(gate: Path) -> str:
 
 
 def leave_watch(site: AzureSite, run: str) -> str:
-    """Watch a run until its first line, press Ctrl-C, and return what was said; the exit code must be 130."""
+    """Watch a run until its first look, press Ctrl-C, and return what was said; the exit code must be 130."""
     with site.start("watch", run) as watching:
         assert watching.stderr is not None
-        first = watching.stderr.readline()
+        # Where Azure is slow to answer, a line says so before.
+        first = next(line for line in watching.stderr if line.strip() != ASKING)
         os.killpg(watching.pid, signal.SIGINT)
         _, said = watching.communicate(timeout=60)
     assert watching.returncode == 130, first + said
