@@ -13,8 +13,8 @@ import aiohttp
 from fsspec.exceptions import FSTimeoutError
 from fsspec.implementations.http import HTTPFileSystem
 
+from hyperscale.causes import TRUST_HINT, causes, distrust, said_by_the_system, why_unanswered
 from hyperscale.control.remote.remote_files import Entry, RemoteError, Waiting, trusted_authorities
-from hyperscale.node.storing.azure_requests import causes
 from hyperscale.uris import Uri
 
 T = TypeVar("T")
@@ -126,9 +126,8 @@ def _problem(uri: Uri, error: Exception) -> RemoteError:
     refused = next((cause for cause in found if isinstance(cause, aiohttp.ClientResponseError)), None)
     if refused is not None:
         return _refused(uri, refused.status)
-    if has(ssl.SSLCertVerificationError):
-        hint = "set REQUESTS_CA_BUNDLE to the file of the authority that signed it (a proxy may have its own)"
-        return _unreadable(uri, f"the certificate of {uri.name} is not trusted here", hint)
+    if why := distrust(error):
+        return _unreadable(uri, f"the certificate of {uri.name} is not trusted here: {why}", TRUST_HINT)
     if has(ssl.SSLError):
         return _unreadable(uri, f"{uri.name} does not talk TLS", "see that the address is one of https")
     if has(socket.gaierror):
@@ -137,15 +136,14 @@ def _problem(uri: Uri, error: Exception) -> RemoteError:
     if has(TimeoutError, asyncio.TimeoutError, FSTimeoutError):
         return _unreadable(uri, f"{uri.name} does not answer")
     if has(aiohttp.ClientConnectorError):
-        told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
-        return _unreadable(uri, f"{uri.name} does not answer ({told[-1]})" if told else f"{uri.name} does not answer")
+        told = said_by_the_system(error)
+        return _unreadable(uri, f"{uri.name} does not answer ({told})" if told else f"{uri.name} does not answer")
     if has(aiohttp.ClientError, ConnectionError):
         hint = "try again; what has come is thrown away, nothing of it is used"
         return _unreadable(uri, "the connection was cut before all of it had come", hint)
     if has(FileNotFoundError):
         return _refused(uri, 404)
-    told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
-    return _unreadable(uri, told[-1] if told else type(found[-1]).__name__)
+    return _unreadable(uri, why_unanswered(error))
 
 
 def _unreadable(uri: Uri, why: str, hint: str = "try again later") -> RemoteError:

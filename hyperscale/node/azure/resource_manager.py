@@ -12,9 +12,9 @@ from azure.core import exceptions as sdk
 from azure.core.pipeline import policies
 from azure.core.rest import HttpRequest
 
+from hyperscale.causes import TRUST_HINT, distrust, why_unanswered
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.refusals import RefusedError, refusal
-from hyperscale.node.storing.azure_requests import causes
 from hyperscale.node.storing.sign_in import LOG_IN, no_token
 
 logger = logging.getLogger(__name__)
@@ -172,15 +172,10 @@ def _document(said: str, response: Any) -> dict[str, Any]:
 
 
 def _unanswered(said: str, error: Exception) -> AzureError:
-    found = list(causes(error))
-    if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in found):
-        return AzureError(
-            f"{said}: the certificate of Azure is not trusted here",
-            hint="set REQUESTS_CA_BUNDLE to the file of the authority that signed it (a proxy may have its own)",
-        )
-    told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
+    if why := distrust(error):
+        return AzureError(f"{said}: the certificate of Azure is not trusted here: {why}", hint=TRUST_HINT)
     return AzureError(
-        f"{said}: no answer ({told[-1] if told else type(found[-1]).__name__})",
+        f"{said}: no answer ({why_unanswered(error)})",
         hint="see that this machine reaches management.azure.com, then try again",
     )
 

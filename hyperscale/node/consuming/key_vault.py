@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from hyperscale.causes import TRUST_HINT, distrust, why_unanswered
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.storing.credentials import is_node, node_credential
 from hyperscale.node.storing.patience import Patience, StorageUnavailableError, retry_after
@@ -156,13 +157,11 @@ def _fetch(opener: urllib.request.OpenerDirector, place: SecretPlace, token: str
         with error:
             raise _refused(place, error.code, error.headers.get("Retry-After")) from None
     except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            raise AzureError(
-                f"{place} cannot be fetched: the certificate of the vault is not trusted ({reason.verify_message})",
-                hint="have REQUESTS_CA_BUNDLE name the file with the authority of your proxy, if you have one",
-            ) from None
-        raise StorageUnavailableError(f"{place} cannot be fetched: the vault does not answer ({reason})") from None
+        if why := distrust(error):
+            said = f"{place} cannot be fetched: the certificate of the vault is not trusted here: {why}"
+            raise AzureError(said, hint=TRUST_HINT) from None
+        said = f"{place} cannot be fetched: the vault does not answer ({why_unanswered(error)})"
+        raise StorageUnavailableError(said) from None
     except (ValueError, KeyError, TypeError):
         raise AzureError(f"{place} cannot be fetched: the answer is none of a key vault") from None
     if not isinstance(value, str) or not value or "\0" in value:

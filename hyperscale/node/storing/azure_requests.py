@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import HTTPException
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from azure.core import exceptions as sdk
 
+from hyperscale.causes import TRUST_HINT, distrust, why_unanswered
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.storing.credentials import CONNECTION_STRING, Access
 from hyperscale.node.storing.patience import StorageUnavailableError, retry_after
@@ -128,14 +129,9 @@ class AzureRequests:
             # As above: the service of identities has its outages, too.
             kind = StorageUnavailableError if self._has_worked else AzureError
             return kind(f"{where}: there is no token for {self._access.who}", hint=self._access.unknown)
-        found = list(causes(error))
-        if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in found):
-            return AzureError(
-                f"{where}: the certificate of the service is not trusted here",
-                hint="set REQUESTS_CA_BUNDLE to the file of the authority that signed it (a proxy may have its own)",
-            )
-        told = [cause.strerror for cause in found if isinstance(cause, OSError) and cause.strerror]
-        return StorageUnavailableError(f"{where}: {told[-1] if told else type(found[-1]).__name__}")
+        if why := distrust(error):
+            return AzureError(f"{where}: the certificate of the service is not trusted here: {why}", hint=TRUST_HINT)
+        return StorageUnavailableError(f"{where}: {why_unanswered(error)}")
 
     def _hint(self, code: str) -> str:
         if code == "KeyBasedAuthenticationNotPermitted":
@@ -151,17 +147,3 @@ def error_code(error: Exception) -> str:
     if code is None and response is not None:
         code = response.headers.get("x-ms-error-code")
     return str(getattr(code, "value", code) or "")
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield `error` and what it came from, outermost first: the SDK wraps several libraries."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        found = waiting.pop(0)
-        if found is None or id(found) in seen:
-            continue
-        seen.add(id(found))
-        yield found
-        inner = (getattr(found, name, None) for name in ("inner_exception", "reason", "__cause__", "__context__"))
-        waiting += [cause for cause in (*inner, *found.args) if isinstance(cause, BaseException)]
