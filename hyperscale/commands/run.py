@@ -12,7 +12,7 @@ from hyperscale.control.figures import counted
 from hyperscale.control.local.drill import Drill, read_drill
 from hyperscale.control.local.launching import Places, make_run, plan_run, take_pipeline
 from hyperscale.control.local.local_run import Ending
-from hyperscale.control.local.resume import prepare_resume
+from hyperscale.control.local.resume import prepare_resume_here
 from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
 from hyperscale.control.run_folder import check_machine
 from hyperscale.control.run_list import find_run, runs_of
@@ -92,12 +92,7 @@ def _resume(arguments: argparse.Namespace, drill: Drill | None) -> int:
     """Go on with a run whose processes are gone."""
     folder = find_run(runs_of(arguments.file), arguments.resume or None)
     with folder.lock() as lock:
-        store, queue = folder.store(), folder.queue()
-        try:
-            results = prepare_resume(store, queue)
-        finally:
-            queue.close()
-            store.close()
+        results = prepare_resume_here(folder)
         if results is None:
             say(f"run {folder.run_id} goes on")
             return execute_and_tell(folder, lock, as_json=arguments.json, drill=drill)

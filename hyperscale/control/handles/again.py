@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import closing
 
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
 from hyperscale.control.handles.executed import execute_here, execute_made
 from hyperscale.control.local.launching import Places, plan_here
-from hyperscale.control.local.resume import prepare_resume
+from hyperscale.control.local.resume import prepare_resume_here
 from hyperscale.control.retrying import check_again
 from hyperscale.control.run_folder import check_machine
-from hyperscale.errors import RunStateError
 from hyperscale.talk import say
 
 
@@ -56,11 +54,6 @@ def resume(found: FoundRun) -> None:
         HyperscaleError: when it came to nothing.
         KeyboardInterrupt: when it was interrupted, once it has ended in good order.
     """
-    if found.azure:
-        raise RunStateError(f"run {found.run_id} is on Azure ML", hint="run.retry() runs its missing rows")
-    folder = found.folder
-    with folder.lock() as lock:
-        with closing(folder.store()) as store, closing(folder.queue()) as queue:
-            is_complete = prepare_resume(store, queue) is not None
-        if not is_complete:
-            execute_made(folder, lock)
+    with found.folder.lock() as lock:
+        if prepare_resume_here(found.folder) is None:
+            execute_made(found.folder, lock)

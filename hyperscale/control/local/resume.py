@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
+from hyperscale.control.submit.journal import JOURNAL
+from hyperscale.errors import RunStateError
 from hyperscale.node.collecting.chain import Chain
 from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.control import read_seed, rows_of_run, write_resume
@@ -47,6 +51,25 @@ def next_life(found: Found) -> NextLife:
     if found.complete or not found.seeded or found.depth:
         return "goes on"
     return "seeds missing"
+
+
+def prepare_resume_here(folder: RunFolder) -> dict[str, Any] | None:
+    """Make a run of this machine ready for its steps to run again; its lock is held.
+
+    Returns:
+        None; or the results of a run that is complete, whose steps need not run again.
+
+    Raises:
+        RunStateError: when the run is on Azure ML, where others work on it.
+        HyperscaleError: when the ledger is damaged.
+    """
+    if (folder.path / JOURNAL).is_file():
+        raise RunStateError(
+            f"run {folder.run_id} is on Azure ML, and a resume goes on with runs of this machine",
+            hint=f"`hyperscale retry {folder.run_id}` runs its missing rows when it is over",
+        )
+    with closing(folder.store()) as store, closing(folder.queue()) as queue:
+        return prepare_resume(store, queue)
 
 
 def prepare_resume(store: Store, queue: Queue) -> dict[str, Any] | None:

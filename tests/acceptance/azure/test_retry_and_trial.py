@@ -1,4 +1,4 @@
-"""`retry` and `trial --azure`: runs of some rows on Azure ML, and what they come to."""
+"""`failures`, `logs`, `retry` and `trial --azure`: what becomes of some rows of runs on Azure ML."""
 
 from __future__ import annotations
 
@@ -12,22 +12,32 @@ from emulator import Emulator
 FAILS = """
 def run(row):
     number = int(row["number"])
+    print(f"looking at {number}")
     if number % 10 == 3:
         raise ValueError(f"no {number}")
     return {"square": number ** 2}
 """
 
 
-def test_failed_rows_of_a_submitted_run_are_retried_and_the_results_are_whole(tmp_path: Path, azure: Emulator) -> None:
-    site = AzureSite(tmp_path, azure, code=FAILS, activity="max_attempts: 1")
+def test_failed_rows_of_a_submitted_run_are_explained_and_retried_and_the_results_are_whole(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    site = AzureSite(tmp_path / "here", azure, code=FAILS, activity="max_attempts: 2")
+    elsewhere = AzureSite(tmp_path / "elsewhere", azure, rows=3)
     parent = site.submit()
     watched = site.run("watch", parent, code=6)
+    (group,) = elsewhere.document("failures", parent)["groups"]
+    (logged,) = elsewhere.document("logs", parent, "--row", "13")["rows"]
     (site.folder / "src" / "activity.py").write_text(FAILS.replace("== 3", "== 33"))
 
-    retried = site.document("retry", parent, "--yes")
+    retried = site.document("retry", parent, "--yes", "--where", f"signature={group['signature']}")
     site.run("watch", retried["run_id"])
 
     assert "failed=4 missing=0 total=40" in watched.stdout.splitlines()[-1]
+    assert (group["rows"], group["first_row"], group["last_row"]) == (4, 3, 33)
+    assert [attempt["output"] for attempt in logged["attempts"]] == ["looking at 13\n"] * 2
+    assert {attempt["failure"]["message"] for attempt in logged["attempts"]} == {"no 13"}
+    assert all(attempt["step"].startswith("consume") for attempt in logged["attempts"])
     assert retried["rows"] == 4
     results = site.document("results", retried["run_id"])
     assert counts(results) == (40, 0, 0)

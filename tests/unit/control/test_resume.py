@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from hyperscale import blobs
-from hyperscale.control.local.resume import Found, next_life, prepare_resume
+from hyperscale.control.local.resume import Found, next_life, prepare_resume, prepare_resume_here
 from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.submit.journal import JOURNAL
+from hyperscale.errors import RunStateError
 from hyperscale.ledger import succeeded_line, write_part
 from hyperscale.node.collecting.chain import Chain
 from hyperscale.node.control import SeedRecord, read_resumes, write_cancel, write_seed
@@ -124,3 +126,16 @@ def test_a_run_that_was_stopped_before_it_was_seeded_seeds_in_a_new_life(store: 
     assert prepare_resume(store, queue) is None
 
     assert [marker.seed_id for marker in read_resumes(store)] == [None]
+
+
+def test_a_run_on_azure_ml_is_not_resumed_and_nothing_is_written_into_its_store(run: RunFolder, store: Store) -> None:
+    seed(store, 2)
+    run.path.mkdir(parents=True, exist_ok=True)
+    (run.path / JOURNAL).write_text("{}")
+    before = store.names("")
+
+    with pytest.raises(RunStateError, match="on Azure ML") as refused:
+        prepare_resume_here(run)
+
+    assert "hyperscale retry r-1" in str(refused.value.hint)
+    assert store.names("") == before
