@@ -1,4 +1,4 @@
-"""What lies beneath an error of a library: where no answer came, the library's own text may hold an address with a key."""
+"""What lies beneath an error of a library. Where no answer came, its own text may hold an address with a key."""
 
 from __future__ import annotations
 
