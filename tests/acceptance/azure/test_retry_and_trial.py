@@ -34,7 +34,7 @@ def test_failed_rows_of_a_submitted_run_are_explained_and_retried_and_the_result
     site.run("watch", retried["run_id"])
 
     assert "failed=4 missing=0 total=40" in watched.stdout.splitlines()[-1]
-    assert (group["rows"], group["first_row"], group["last_row"]) == (4, 3, 33)
+    assert (group["rows"], group["first_row_index"], group["last_row_index"]) == (4, 3, 33)
     assert [attempt["output"] for attempt in logged["attempts"]] == ["looking at 13\n"] * 2
     assert {attempt["failure"]["message"] for attempt in logged["attempts"]} == {"no 13"}
     assert all(attempt["step"].startswith("consume") for attempt in logged["attempts"])
