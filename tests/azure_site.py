@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from forked_commands import run_command
 
 if TYPE_CHECKING:
     from emulator import Emulator
@@ -80,13 +81,8 @@ class AzureSite:
 
     def run(self, *words: str, code: int | None = 0, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; its exit code must be `code`, unless that is None."""
-        with self.start(*words, **more) as process:
-            try:
-                said, told = process.communicate(timeout=PATIENCE_SECONDS)
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
-        done = subprocess.CompletedProcess(words, process.returncode, said, told)
+        environment = self.environment(**more)
+        done = run_command(words, folder=self.folder, environment=environment, timeout_seconds=PATIENCE_SECONDS)
         assert code is None or done.returncode == code, shown(done)
         return done
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from command_line import Command
+from forked_commands import run_command
 from hypothesis import settings
 
 if TYPE_CHECKING:
@@ -80,14 +81,8 @@ def hyperscale() -> Command:
     """Runs `hyperscale ARGUMENTS` in `folder` as a user would; returns what it said and its exit code."""
 
     def run(*arguments: str | Path, folder: Path, timeout_seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hyperscale", *map(str, arguments)],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            check=False,
-        )
+        words = list(map(str, arguments))
+        return run_command(words, folder=folder, environment=os.environ, timeout_seconds=timeout_seconds)
 
     return run
 
