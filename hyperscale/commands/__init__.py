@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "status": "look once at a run, from any machine",
         "watch": "show how far a run is until it is over, from any machine",
         "results": "show where the results of a run are, with the proved count",
-        "failures": "show why rows failed, by reason, with the command that runs each group of them again",
+        "failures": "show why rows failed, by reason, with the command that runs each failure group again",
         "logs": "show what rows printed, each attempt with its times and outcome; without a row, what logs there are",
         "report": "write one page about a run: counts, charts, failures, cost; it opens from disk, without a network",
         "cancel": "end a run: no more rows are handed out, what is done is collected",

@@ -1,4 +1,4 @@
-"""`failures`: shows why rows of a run failed, by reason, and the command that runs each group of them again."""
+"""`failures`: shows why rows of a run failed, by reason, and the command that runs each failure group again."""
 
 from __future__ import annotations
 

@@ -39,13 +39,14 @@ def last_line(results: Results) -> str:
 
 
 def failure_lines(results: Results) -> list[str]:
-    """Return one or two lines for each group of failures, largest first; an empty list when no row failed."""
+    """Return one or two lines for each failure group, largest first; an empty list when no row failed."""
     groups: Sequence[Mapping[str, Any]] = results.get("failure_groups") or ()
     if not groups:
         return []
     failed = results["rows"]["failed"]
     rest = failed - sum(group["rows"] for group in groups)
-    said = f"; the {counted(len(groups), 'largest group')}:" if rest else f", in {counted(len(groups), 'group')}:"
+    count = len(groups)
+    said = f"; the {counted(count, 'largest failure group')}:" if rest else f", in {counted(count, 'failure group')}:"
     lines = [f"{counted(failed, 'row')} failed{said}"]
     for group in groups:
         lines.append(f"  {group_text(group)}")
@@ -57,7 +58,7 @@ def failure_lines(results: Results) -> list[str]:
 
 
 def group_text(group: Mapping[str, Any]) -> str:
-    """Return how many rows of a group of failures there are, why they failed, and the first of them."""
+    """Return how many rows a failure group has, why they failed, and the first of them."""
     # What an older version has summed up has no signatures.
     signature = f"{group['signature']}  " if group.get("signature") else ""
     return f"{group['rows']:>7,}  {signature}{_reason(group)}  (first: row {group['first_row_index']})"

@@ -79,7 +79,7 @@ def test_failed_rows_are_grouped_shown_and_retried_by_group(hyperscale: Command,
     only = failures(hyperscale, folder, "--where", "key==n7", "--where", "type=ValueError")
 
     assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("6 failed rows, in 3 groups\n\n1. ")
+    assert told.stdout.startswith("6 failed rows, in 3 failure groups\n\n1. ")
     assert "\x1b" not in told.stdout
     assert "its last output:\n     looks at 1 \\x1b[31m" in told.stdout
     assert "4 rows: the first is row 1 (=n1), the last row 10 (=n10)" in told.stdout

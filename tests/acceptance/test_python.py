@@ -82,7 +82,7 @@ def test_a_run_with_failed_rows_raises_nothing_and_is_not_ok(run: Run):
     assert run.counts == (ROWS, ROWS - 2, 2, 0)
     assert run.counts.failed == 2
     assert run.last_line.startswith("Done. succeeded=6 failed=2 missing=0 total=8 in ")
-    with pytest.raises(IncompleteRunError, match="2 rows failed, in 1 group"):
+    with pytest.raises(IncompleteRunError, match="2 rows failed, in 1 failure group"):
         run.raise_if_incomplete()
 
 
@@ -113,7 +113,7 @@ def test_failures_are_a_table_of_rows_and_groups_of_reasons(run: Run):
     }
     assert failed[0]["frames"][-1].startswith("squares.py:10 square: raise ValueError")
     assert [(group.rows, group.type) for group in groups.groups] == [(2, "ValueError")]
-    assert "2 failed rows, in 1 group" in str(groups)
+    assert "2 failed rows, in 1 failure group" in str(groups)
     with pytest.raises(ExperimentError, match="--where"):
         run.failure_groups("tpye=ValueError")
 

@@ -123,7 +123,7 @@ def test_rows_that_raise_or_kill_are_named_and_the_run_says_so(hyperscale: Comma
     ran = hyperscale("run", folder=folder)
 
     assert ran.returncode == 6, ran.stderr
-    assert ran.stdout.splitlines()[0] == "4 rows failed, in 2 groups:"
+    assert ran.stdout.splitlines()[0] == "4 rows failed, in 2 failure groups:"
     assert "ValueError: " in ran.stdout
     assert "(first: row 7)" in ran.stdout
     assert ran.stdout.splitlines()[-1].startswith("Done. succeeded=36 failed=4 missing=0 total=40 in ")

@@ -1,4 +1,4 @@
-"""Tells why rows failed: one failure in full, and the groups of a run with the command that runs each again."""
+"""Tells why rows failed: one failure in full, and the failure groups of a run with the command that runs each again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def failure_text(failure: Mapping[str, Any]) -> list[str]:
 
 
 def retry_command(run: str, signature: str, program: str) -> str:
-    """Return the command that runs the rows of one group again."""
+    """Return the command that runs the rows of one failure group again."""
     return f"{program} retry {run} --where signature={signature}"
 
 
@@ -49,7 +49,7 @@ def failure_lines(failures: FailuresOfRun, run: str, program: str) -> list[str]:
     for number, group in enumerate(groups.groups, start=1):
         lines += ["", *_group_lines(number, group, run, program, is_over=failures.is_over)]
     if groups.more_rows:
-        rest = f"{counted(groups.more_rows, 'row')} in {groups.more_groups:,} or more smaller groups"
+        rest = f"{counted(groups.more_rows, 'row')} in {groups.more_groups:,} or more smaller failure groups"
         lines += ["", f"and {rest}; --where type=... shows those of one type, failures.csv has every row"]
     return lines
 
@@ -62,7 +62,7 @@ def _first_line(failures: FailuresOfRun) -> str:
     of_all = f" of {failures.rows_failed:,}" if failures.rows_failed not in (None, groups.rows) else ""
     count = len(groups.groups) + groups.more_groups
     noun = "row" if groups.rows == 1 and not of_all else "rows"
-    return f"{groups.rows:,}{of_all} failed {noun}, in {counted(count, 'group')}"
+    return f"{groups.rows:,}{of_all} failed {noun}, in {counted(count, 'failure group')}"
 
 
 def _group_lines(number: int, found: FailedGroup, run: str, program: str, *, is_over: bool) -> Iterator[str]:

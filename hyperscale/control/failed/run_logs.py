@@ -13,7 +13,7 @@ from hyperscale.control.figures import counted, size_text
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.terminal_text import in_one_line
 
-#: So many rows are named, each of another group of failures.
+#: So many rows are named, each of another failure group.
 SHOWN_ROWS = 10
 _KEPT = {
     "failed": "attempts that failed (output.logs: failed; all keeps those of the others, too)",
@@ -74,7 +74,7 @@ def run_log_lines(logs: RunLogs, failures: FailuresOfRun, run: str, program: str
     groups = failures.groups.groups[:SHOWN_ROWS]
     if not groups:
         return [*lines, f"no row has failed; any row: {program} logs {run} --row N"]
-    lines.append(f"the first row of each of the {counted(len(groups), 'largest group')} of failures:")
+    lines.append(f"the first row of each of the {counted(len(groups), 'largest failure group')}:")
     for found in groups:
         reason = f"{found.group.type}: {found.group.message}" if found.group.message else found.group.type
         lines.append(f"  {row_name(found.samples[0])}  {found.group.signature}  {in_one_line(reason, 100)}")

@@ -125,7 +125,7 @@ class Look:
         clusters: of its own; those that are gone are not among them.
         preempted: consumers whose node was taken away.
         cost_usd: list price of its nodes so far; None when nobody knows one.
-        groups: the largest groups of failures that were read so far.
+        groups: the largest failure groups that were read so far.
         warnings: what should be known, one sentence each.
         left: names of clusters that still hold quota although the run is over.
         jobs: name to status of its pipeline jobs; None: there is no such job.

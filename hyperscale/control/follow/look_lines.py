@@ -40,7 +40,7 @@ def status_lines(look: Look) -> list[str]:
 
 
 def detail_lines(look: Look) -> list[str]:
-    """Return a line for each cluster and for each of the largest groups of failures."""
+    """Return a line for each cluster and for each of the largest failure groups."""
     lines = [_cluster_line(cluster) for cluster in look.clusters[:SHOWN_CLUSTERS]]
     if len(look.clusters) > SHOWN_CLUSTERS:
         lines.append(f"cluster   and {counted(len(look.clusters) - SHOWN_CLUSTERS, 'more cluster')}")

@@ -121,7 +121,7 @@ class ShownGroup:
 
 
 def failure_groups(facts: RunFacts) -> list[ShownGroup]:
-    """Return the largest groups of failures, with the command that runs each again."""
+    """Return the largest failure groups, with the command that runs each again."""
     return [
         ShownGroup(
             rows=counted(int(group["rows"]), "row"),

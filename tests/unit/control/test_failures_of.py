@@ -159,7 +159,7 @@ def test_of_a_run_that_is_not_collected_it_tells_what_is_known_and_that_it_is_pr
 
     lines = failure_lines(found, "cut-1", "hyperscale")
     assert lines[:2] == [
-        "1 failed row, in 1 group",
+        "1 failed row, in 1 failure group",
         "(its results were never collected: this is provisional, from 1 of 1 part of its ledger)",
     ]
     assert '   row 1 (=y), 2 attempts: name="=y", size=2' in lines

@@ -69,7 +69,7 @@ def test_each_group_of_failures_is_repeated_with_its_first_row_and_frame() -> No
     ]
 
     assert summary.failure_lines(results(1, 19, failure_groups=groups)) == [
-        "19 rows failed, in 2 groups:",
+        "19 rows failed, in 2 failure groups:",
         "       12  ab12cd34  ValueError: bad depth\\x1b[31m  (first: row 30)",
         "           sweep.py:12 fit: x",
         "        7  WorkerKilled  (first: row 50)",
@@ -81,7 +81,7 @@ def test_rows_of_groups_that_are_not_shown_are_counted_and_long_messages_are_cut
 
     lines = summary.failure_lines(results(0, 1_073, failure_groups=[group] * 10))
 
-    assert lines[0] == "1,073 rows failed; the 10 largest groups:"
+    assert lines[0] == "1,073 rows failed; the 10 largest failure groups:"
     assert lines[-1] == "  and 1,023 rows for other reasons; `hyperscale failures` tells more"
     assert max(map(len, lines)) < 220
 
