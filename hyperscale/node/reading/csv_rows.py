@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.reading.cells import CONVERSIONS, CellError
 from hyperscale.node.reading.compressed import open_bytes
-from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, listed
+from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, duplicate_problems, listed
 
 #: Longer cells are refused: most often somebody forgot to close a quotation mark. Python's own bound is 128 KiB.
 MAX_CELL_CHARACTERS = 16 * 1024 * 1024
@@ -216,10 +215,8 @@ def _header_problems(columns: Sequence[str], file: str) -> list[Problem]:
     if any("\0" in name for name in columns):
         return [Problem(file, 1, 0, "", _LOOKS_LIKE_UTF_16)]
     unnamed = [index for index, name in enumerate(columns, start=1) if not name.strip()]
-    twice = [name for name, count in Counter(columns).items() if count > 1 and name.strip()]
-    problems = [f"column {index} has no name" for index in unnamed]
-    problems += [f"the column {name!r} is named {columns.count(name)} times in the header" for name in twice]
-    return [Problem(file, 1, 0, "", message) for message in problems]
+    problems = [Problem(file, 1, 0, "", f"column {index} has no name") for index in unnamed]
+    return problems + duplicate_problems(columns, file, 1)
 
 
 def _cannot_read(file: str, problems: list[Problem]) -> ExperimentError:

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,81 @@ def test_a_table_is_read_back_with_its_types(tmp_path):
         [3, None, None, None, None, None, None, None],
     ]
     assert listed(rows_of(tmp_path / "rows.parquet", limit=1)) == [listed(rows)[0]]
+
+
+ODD_TIMES = [
+    (pa.timestamp("s"), 1, "1970-01-01T00:00:01"),
+    (pa.timestamp("ns"), 1_500_000_000, "1970-01-01T00:00:01.500000"),
+    (pa.timestamp("ns"), -1, "1969-12-31T23:59:59.999999999"),
+    (pa.timestamp("ns", "UTC"), 1_000_000_001, "1970-01-01T00:00:01.000000001+00:00"),
+    (pa.timestamp("us", "Europe/Berlin"), 0, "1970-01-01T01:00:00+01:00"),
+    (pa.time64("ns"), 1_000_000_001, "00:00:01.000000001"),
+    (pa.time64("ns"), 1_000_000_000, "00:00:01"),
+    (pa.duration("s"), 86_401, "1 day, 0:00:01"),
+    (pa.duration("ns"), 1_500_000_000, "0:00:01.500000"),
+    (pa.duration("ns"), 1_000_000_001, "0:00:01.000000001"),
+    (pa.duration("ns"), 1_500_000_001, "0:00:01.500000001"),
+]
+
+
+@pytest.mark.parametrize(("kind", "stored", "text"), ODD_TIMES)
+@pytest.mark.parametrize("has_pandas", [True, False])
+def test_dates_and_times_are_the_same_text_with_and_without_pandas(
+    tmp_path, monkeypatch, kind, stored, text, has_pandas
+):
+    if not has_pandas:
+        monkeypatch.setitem(sys.modules, "pandas", None)
+    moments = pa.array([stored], pa.int64()).cast(kind)
+    columns = {
+        "at": moments,
+        "box": pa.StructArray.from_arrays([moments], ["at"]),
+        "list": pa.ListArray.from_arrays([0, 1], moments),
+        "map": pa.MapArray.from_arrays([0, 1], ["a"], moments),
+        "none": pa.nulls(1, kind),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet", version="2.6")
+
+    rows = rows_of(tmp_path / "rows.parquet")
+
+    assert listed(rows) == [[text, {"at": text}, [text], [["a", text]], None]]
+    assert set(rows.types.values()) == {"string"}
+
+
+def test_a_date_that_is_out_of_range_is_a_problem_of_its_row(tmp_path):
+    at = pa.array([0, 2**60, 1, 2**61], pa.int64()).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"id": [1, 2, 3, 4], "at": at}), tmp_path / "rows.parquet")
+    problems: list[Problem] = []
+
+    batches = list(rows_of(tmp_path / "rows.parquet", limit=3).checked_batches(9, problems.append))
+
+    assert [(batch.rows, list(batch.lines)) for batch in batches] == [
+        ([[1, "1970-01-01T00:00:00"], [3, "1970-01-01T00:00:00.000001"]], [1, 3])
+    ]
+    assert [str(problem) for problem in problems] == [
+        "rows.parquet:2: at: cannot be read: the timestamp[us] 1152921504606846976 is out of range, "
+        "dates are those of the years 1 to 9999"
+    ]
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), tmp_path / "rows.parquet")
+
+    with pytest.raises(ExperimentError) as caught:
+        rows_of(tmp_path / "rows.parquet")
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "rows.parquet: the column 'a' is named 2 times in the header"
+    ]
+
+
+def test_integers_without_a_sign_are_text_to_tables_and_keep_all_their_bits(tmp_path):
+    columns = {"hash": pa.array([2**64 - 1, None], pa.uint64()), "count": pa.array([2**32 - 1, 0], pa.uint32())}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+
+    rows = rows_of(tmp_path / "rows.parquet")
+
+    assert rows.types == {"hash": "string", "count": "integer"}
+    assert listed(rows) == [[2**64 - 1, 2**32 - 1], [None, 0]]
 
 
 @pytest.mark.parametrize(
