@@ -10,7 +10,7 @@ from typing import Any
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.collecting.result_columns import kind_of, widest
-from hyperscale.node.reading.compressed import open_bytes
+from hyperscale.node.reading.compressed import open_bytes, why_unreadable
 from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
 
 #: Longer lines are refused: most often the file is one large document, and has no lines.
@@ -87,9 +87,8 @@ class JsonRows(Rows):
                     yield number, line.rstrip(b"\r\n")
         except FileNotFoundError as error:
             raise ExperimentError(f"the input {self._file} cannot be read: the file does not exist") from error
-        except (OSError, EOFError) as error:
-            what = f"cannot be read further: {getattr(error, 'strerror', None) or error}"
-            report(Problem(self._file, number + 1, 0, "", what))
+        except OSError as error:
+            report(Problem(self._file, number + 1, 0, "", why_unreadable(error)))
 
     def _object(self, number: int, line: bytes, report: Report) -> dict[str, Any] | None:
         try:

@@ -239,13 +239,44 @@ def test_compressed_files_are_expanded(tmp_path, form, packing):
     assert input_hash(build(Input, {"columns": {}, form: file.name}), file)
 
 
+def packed(file: Path, content: bytes) -> bytes:
+    """Write `content` compressed as the name of `file` says; return what is in it then."""
+    with gzip.open(file, "w") if file.suffix == ".gz" else pa.CompressedOutputStream(str(file), "zstd") as stream:
+        stream.write(content)
+    return file.read_bytes()
+
+
+def last_said_of(file: Path) -> str:
+    """Return the last problem of a file that cannot be read, or not to its end."""
+    try:
+        return problems_of(rows_of(file))[-1]
+    except ExperimentError as error:
+        return str(error.problems[-1])
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize(("packing", "archive"), [("gz", "gzip"), ("zst", "zstd")])
+def test_an_archive_that_is_broken_is_said(tmp_path, form, packing, archive):
+    line = b"%d\n" if form == "csv" else b'{"id": %d}\n'
+    file = tmp_path / f"rows.{form}.{packing}"
+    whole = packed(file, b"".join(line % number for number in range(1_000)))
+    start, middle = 20, len(whole) // 2
+
+    for broken in (whole[:middle], whole[:-2], whole[:start] + b"\xff" * 99 + whole[start + 99 :], b"id\n1\n"):
+        file.write_bytes(broken)
+        assert f"it is cut off, or no {archive} archive" in last_said_of(file)
+
+
 @pytest.mark.parametrize("packing", ["gz", "zst"])
-def test_a_file_that_is_cut_off_is_said(tmp_path, packing):
-    file = tmp_path / f"rows.jsonl.{packing}"
-    with gzip.open(file, "w") if packing == "gz" else pa.CompressedOutputStream(str(file), "zstd") as stream:
-        stream.write(b"".join(b'{"id": %d}\n' % number for number in range(100_000)))
-    file.write_bytes(file.read_bytes()[:-50])
+def test_rows_before_the_place_where_an_archive_is_cut_off_are_given_first(tmp_path, packing):
+    file = tmp_path / f"rows.csv.{packing}"
+    file.write_bytes(packed(file, b"".join(b"%d\n" % number for number in range(300_000)))[:-50])
+    problems: list[Problem] = []
 
-    (problem,) = problems_of(rows_of(file))
+    batches = list(rows_of(file).checked_batches(10_000, problems.append))
 
-    assert "cannot be read further" in problem
+    rows = [row for batch in batches for row in batch.rows]
+    assert len(rows) > 100_000
+    assert rows == [[str(number)] for number in range(1, len(rows) + 1)]
+    (problem,) = problems
+    assert (problem.line, problem.message[:22]) == (len(rows) + 2, "cannot be read further")
