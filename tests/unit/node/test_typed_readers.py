@@ -83,6 +83,19 @@ def test_lines_that_are_no_objects_are_named(tmp_path):
     ]
 
 
+def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path):
+    lines = ['{"x": 1e999}', '{"x": [-1e999]}', '{"x": "a\\ud83d"}', '{"\\uDE00": 1}', '{"x": "\\ud83d\\ude00"}', '{"x": 1e308}']
+    rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
+
+    assert problems_of(rows) == [
+        "rows.jsonl:1: 1e999 is not a number of 64 bits",
+        "rows.jsonl:2: -1e999 is not a number of 64 bits",
+        "rows.jsonl:3: \\ud83d is half of a character, the other half is missing",
+        "rows.jsonl:4: \\ude00 is half of a character, the other half is missing",
+    ]
+    assert [rows for batch in rows.checked_batches(9, lambda _: None) for rows in batch.rows] == [["😀"], [1e308]]
+
+
 def test_a_limit_counts_objects(tmp_path):
     rows = rows_of(written(tmp_path / "rows.jsonl", '{"id": 1}\n\n{"id": 2}\n{"id": 3}\n'), limit=2)
 
