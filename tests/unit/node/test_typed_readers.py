@@ -84,7 +84,14 @@ def test_lines_that_are_no_objects_are_named(tmp_path):
 
 
 def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path):
-    lines = ['{"x": 1e999}', '{"x": [-1e999]}', '{"x": "a\\ud83d"}', '{"\\uDE00": 1}', '{"x": "\\ud83d\\ude00"}', '{"x": 1e308}']
+    lines = [
+        '{"x": 1e999}',
+        '{"x": [-1e999]}',
+        '{"x": "a\\ud83d"}',
+        '{"\\uDE00": 1}',
+        '{"x": "\\ud83d\\ude00"}',
+        '{"x": 1e308}',
+    ]
     rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
 
     assert problems_of(rows) == [
