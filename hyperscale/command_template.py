@@ -6,12 +6,16 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from hyperscale.shell_reader import ShellReader
+
 #: What stands for something else than a column of that name.
 SPECIAL_NAMES = ("key", "row_index", "scratch", "outputs")
 #: `${HOME}` is the shell's, `{print $1}` awk's: only braces around one name are ours; doubled ones are plain ones.
 _BRACES = re.compile(r"\{\{|\}\}|(?<!\$)\{(?P<name>[^{}\s$'\"`\\][^{}$'\"`\\]*)\}")
-#: A `#` behind one of these begins a comment; what is escaped, or a value, is part of a word.
-_BEFORE_A_WORD, _IN_A_WORD = " \t\n;&|()", "x"
+#: What a place is to whoever reads the script: a part of a word.
+_IN_A_WORD = "x"
+#: Positional parameters are not the script's alone: its functions have their own, and `set` replaces them.
+_VARIABLE = "hyperscale_{}"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
@@ -20,12 +24,29 @@ class CommandTemplate:
     """A command, ready to be filled.
 
     Attributes:
-        script: for `/bin/sh -c SCRIPT sh VALUE...`: each place is one of the positional parameters.
+        script: for `/bin/sh -c SCRIPT sh VALUE...`: it begins by putting these into variables, and places are those.
         names: of the values, in their order.
     """
 
     script: str
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the value of a row is put into a command.
+
+    Attributes:
+        before: the script from the place before this one, or its start, to here.
+        name: of the value; None for the end of the command.
+        reader: has read the script up to here; it reads on when the next place is asked for.
+        behind: the text of the command from here on.
+    """
+
+    before: str
+    name: str | None
+    reader: ShellReader
+    behind: str
 
 
 def parse_command(text: str, columns: Collection[str]) -> CommandTemplate:
@@ -39,22 +60,33 @@ def parse_command(text: str, columns: Collection[str]) -> CommandTemplate:
     """
     names: list[str] = []
     script: list[str] = []
-    at, nesting = 0, _Nesting()
+    for place in places(text, columns):
+        script.append(place.before)
+        if place.name is not None:
+            if place.name not in names:
+                names.append(place.name)
+            script.append(_variable(names.index(place.name) + 1, place.reader.innermost))
+    # On the line of the command: the shell counts lines in what it says of errors.
+    start = "".join(f"{_VARIABLE.format(number)}=${{{number}}} " for number in range(1, len(names) + 1))
+    return CommandTemplate("".join([start and f"{start.rstrip()}; ", *script]), tuple(names))
+
+
+def places(text: str, columns: Collection[str]) -> Iterator[Place]:
+    """Yield each place in the command `text`, and its end; the arguments are those of `parse_command`."""
+    reader, at, before = ShellReader(), 0, ""
     for found in _BRACES.finditer(text):
-        before = text[at : found.start()]
-        script.append(before)
-        nesting.read(before)
+        plain, name = text[at : found.start()], found["name"]
         at = found.end()
-        name = found["name"]
-        if name is not None and (name in SPECIAL_NAMES or name in columns):
-            if name not in names:
-                names.append(name)
-            script.append(_place(names.index(name) + 1, nesting.innermost))
-            nesting.read(_IN_A_WORD)
-        else:
-            script.append(found[0] if name is not None else found[0][0])
-            nesting.read(script[-1])
-    return CommandTemplate("".join([*script, text[at:]]), tuple(names))
+        is_place = name is not None and (name in SPECIAL_NAMES or name in columns)
+        if not is_place:
+            plain += found[0] if name is not None else found[0][0]
+        reader.read(plain)
+        before += plain
+        if is_place:
+            yield Place(before, name, reader, text[at:])
+            reader.read(_IN_A_WORD)
+            before = ""
+    yield Place(before + text[at:], None, reader, "")
 
 
 def unknown_names(text: str, columns: Collection[str]) -> Iterator[str]:
@@ -65,48 +97,7 @@ def unknown_names(text: str, columns: Collection[str]) -> Iterator[str]:
             yield name
 
 
-def _place(number: int, quote: str) -> str:
-    """Return the parameter `number` where the shell's text is in `quote`: it is expanded once, and never split."""
-    return {'"': f"${{{number}}}", "'": f"'\"${{{number}}}\"'"}.get(quote, f'"${{{number}}}"')
-
-
-class _Nesting:
-    """In which quotes and parentheses the shell is, as it reads a script from its start.
-
-    A command within a command, `$(...)` or in backquotes, has quotes of its own, also where it stands in quotes.
-    """
-
-    def __init__(self) -> None:
-        self._open: list[str] = []
-        self._last, self._in_comment = "\n", False
-
-    @property
-    def innermost(self) -> str:
-        """What was opened last and is still open: a quote, a backquote, a parenthesis; empty if nothing is."""
-        return self._open[-1] if self._open else ""
-
-    def read(self, text: str) -> None:
-        """Read on."""
-        for character in text:
-            self._take(character)
-
-    def _take(self, character: str) -> None:
-        innermost, last, self._last = self.innermost, self._last, character
-        if self._in_comment:
-            self._in_comment = character != "\n"
-        elif innermost == "'":
-            if character == "'":
-                self._open.pop()
-        elif last == "\\":
-            self._last = _IN_A_WORD
-        elif character == innermost != "(" or (character == ")" and innermost == "("):
-            self._open.pop()
-        elif self._is_opening(character, last):
-            self._open.append(character)
-        elif innermost != '"' and character == "#" and last in _BEFORE_A_WORD:
-            self._in_comment = True
-
-    def _is_opening(self, character: str, last: str) -> bool:
-        if self.innermost == '"':
-            return character == "`" or (character == "(" and last == "$")
-        return character in "`'\"("
+def _variable(number: int, quote: str) -> str:
+    """Return the value `number` where the shell's text is in `quote`: it is put in once, and never split."""
+    variable = f"${{{_VARIABLE.format(number)}}}"
+    return {'"': variable, "'": f"'\"{variable}\"'"}.get(quote, f'"{variable}"')

@@ -121,11 +121,12 @@ def _is_below(link: Path, folder: Path) -> bool:
         return False
 
 
-def test_a_column_that_does_not_exist_is_found_before_anything_runs(folder: Path, hyperscale: Command) -> None:
-    write_experiment(folder, "show {nmae} {text}", more="  rows_per_call: 4\n")
+def test_what_a_command_cannot_be_filled_with_is_found_before_anything_runs(folder: Path, hyperscale: Command) -> None:
+    write_experiment(folder, "show {nmae} {text}; sh -c 'echo {text} | cat'", more="  rows_per_call: 4\n")
 
     done = hyperscale("validate", folder=folder)
 
     assert done.returncode == 2
     assert "activity.command: {nmae} is no column of the input (did you mean 'name'?)" in done.stderr
     assert "activity.rows_per_call: a command is run for one row at a time" in done.stderr
+    assert "activity.command: {text} would be code to sh, whatever its value is; give it behind" in done.stderr

@@ -69,6 +69,54 @@ def test_a_value_is_one_argument_in_commands_within_commands_and_behind_comments
     assert words(command, {"a": value}) == [value]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        """f() { show {a}; }; f other""",
+        """set -- x y; show {a}""",
+        """f() { show "$1{a}$2"; }; f '' ''""",
+        """for x in 1; do shift; show "{a}"; done""",
+    ],
+)
+def test_a_value_does_not_depend_on_the_parameters_that_a_script_gives_itself(command):
+    assert words(command, {"a": "it's"}) == ["it's"]
+
+
+def test_a_command_has_room_for_many_values_and_none_of_them_is_in_the_environment():
+    row = {f"c{number}": f"value {number}" for number in range(12)}
+
+    assert words("show " + " ".join(f"{{{name}}}" for name in row), row) == list(row.values())
+    assert words("show {c0} \"$(env | grep 'value 0')\"", row) == ["value 0", ""]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        """cat <<'E' >&2\ndon't $(\nE\nshow {a}""",
+        """cat <<"E" <<F >&2; show {a}\n"\nE\n'\nF\n""",
+        """cat "/dev/null"<<-E >&2\n\tit's\n\tE\nshow '{a}'""",
+        """cat << \\E >&2 # it's\n`\nE\nshow "{a}" """,
+        """x=$(cat <<E\nit's\nE\n); show {a}""",
+        """x=$((1<<2))\nshow {a}""",
+    ],
+)
+@pytest.mark.parametrize("value", ["a b", "*", "$HOME", "a  b"])
+def test_a_value_is_as_it_is_behind_a_here_document(command, value):
+    assert words(command, {"a": value}) == [value]
+
+
+@pytest.mark.parametrize("value", [*NASTY, "a  b"])
+def test_a_here_document_has_the_value_and_what_stands_beside_it(value, tmp_path):
+    (said,) = words("""show "$(cat <<-E\n\t"{a}' {a}.\n\tE\n)\"""", {"a": value}, tmp_path)
+
+    assert said == f"\"{value}' {value}."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_here_string_is_no_here_document():
+    assert parse_command("cat <<<it\nshow {a}", ["a"]).script.endswith('; cat <<<it\nshow "${hyperscale_1}"')
+
+
 @pytest.mark.parametrize("value", NASTY)
 @pytest.mark.parametrize("place", ["{a}", '"{a}"', "'{a}'", '\\"{a}', '"\\"{a}"', "it\\'s{a}", '"$(show {a})"'])
 def test_no_value_is_ever_run(value, place, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from hyperscale.command_template import SPECIAL_NAMES, unknown_names
+from hyperscale.control.reading.code_places import code_places
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.suggestions import did_you_mean
@@ -39,3 +40,5 @@ def _problems(loaded: LoadedExperiment, columns: Collection[str]) -> Iterator[Pr
         if name != loaded.experiment.input.key:
             what = f"{{{name}}} is not the column {name}: it has a meaning of its own; rename the column"
             yield problem(("activity", "command"), what)
+    for what in dict.fromkeys(code_places(activity.command, columns)):
+        yield problem(("activity", "command"), what)

@@ -91,7 +91,7 @@ def whole_records(text: bytes, form: str) -> bytes:
 def _expanded(file: Path) -> bytes:
     """Return what is in a file, as far as an archive that was cut off can be expanded."""
     pieces: list[bytes] = []
-    with suppress(OSError, EOFError), open_bytes(file) as stream:
+    with suppress(OSError), open_bytes(file) as stream:
         for piece in islice(iter(lambda: stream.read1(_PIECE_BYTES), b""), HEAD_BYTES * _EXPANDED // _PIECE_BYTES):
             pieces.append(piece)
     return b"".join(pieces)

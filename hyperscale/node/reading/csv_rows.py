@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.reading.cells import CONVERSIONS, CellError
-from hyperscale.node.reading.compressed import open_bytes
-from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, listed
+from hyperscale.node.reading.compressed import open_bytes, why_unreadable
+from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, duplicate_problems, listed
 
 #: Longer cells are refused: most often somebody forgot to close a quotation mark. Python's own bound is 128 KiB.
 MAX_CELL_CHARACTERS = 16 * 1024 * 1024
@@ -30,6 +29,8 @@ _OTHER_FILES: Mapping[bytes, str] = MappingProxyType(
     }
 )
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: What ends the reading of a file early.
+_ReadingError = csv.Error | UnicodeDecodeError | OSError
 _LOOKS_LIKE_UTF_16 = "is not UTF-8 text (it looks like UTF-16); save the file as UTF-8"
 
 
@@ -124,11 +125,11 @@ class CsvRows(Rows):
     def _open(self) -> io.TextIOWrapper:
         try:
             stream = open_bytes(self._path)
+            begin = stream.peek(max(map(len, _OTHER_FILES)))
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
-            message = "the file does not exist" if missing else f"cannot be read: {error.strerror}"
+            message = "the file does not exist" if missing else f"cannot be read: {error.strerror or error}"
             raise _cannot_read(self._file, [Problem(self._file, 0, 0, "", message)]) from error
-        begin = stream.peek(max(map(len, _OTHER_FILES)))
         for mark, message in _OTHER_FILES.items():
             if begin.startswith(mark):
                 stream.close()
@@ -138,10 +139,12 @@ class CsvRows(Rows):
             stream.read(len(_BYTE_ORDER_MARK))
         return io.TextIOWrapper(stream, encoding="utf-8", newline="")
 
-    def _unreadable(self, error: csv.Error | UnicodeDecodeError, record_line: int, line: int) -> Problem:
+    def _unreadable(self, error: _ReadingError, record_line: int, line: int) -> Problem:
         """Return why reading stopped in the record that begins in `record_line`, having come to `line`."""
         if isinstance(error, UnicodeDecodeError):
             return self._undecodable()
+        if isinstance(error, OSError):
+            return Problem(self._file, line + 1, 0, "", why_unreadable(error))
         said = str(error)
         if "unexpected end of data" in said or "field limit" in said:
             message = 'a quotation mark (") is opened here and not closed'
@@ -173,11 +176,11 @@ def _reader(stream: io.TextIOWrapper) -> Any:
     return csv.reader(stream, strict=True)
 
 
-def _extend(records: list[list[Any]], more: Iterator[list[Any]]) -> csv.Error | UnicodeDecodeError | None:
+def _extend(records: list[list[Any]], more: Iterator[list[Any]]) -> _ReadingError | None:
     """Append `more`; return the error that ended it early, with what came before it appended."""
     try:
         records.extend(more)
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, UnicodeDecodeError, OSError) as error:
         return error
     return None
 
@@ -216,10 +219,8 @@ def _header_problems(columns: Sequence[str], file: str) -> list[Problem]:
     if any("\0" in name for name in columns):
         return [Problem(file, 1, 0, "", _LOOKS_LIKE_UTF_16)]
     unnamed = [index for index, name in enumerate(columns, start=1) if not name.strip()]
-    twice = [name for name, count in Counter(columns).items() if count > 1 and name.strip()]
-    problems = [f"column {index} has no name" for index in unnamed]
-    problems += [f"the column {name!r} is named {columns.count(name)} times in the header" for name in twice]
-    return [Problem(file, 1, 0, "", message) for message in problems]
+    problems = [Problem(file, 1, 0, "", f"column {index} has no name") for index in unnamed]
+    return problems + duplicate_problems(columns, file, 1)
 
 
 def _cannot_read(file: str, problems: list[Problem]) -> ExperimentError:

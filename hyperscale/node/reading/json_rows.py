@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,14 @@ from typing import Any
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.collecting.result_columns import kind_of, widest
-from hyperscale.node.reading.compressed import open_bytes
+from hyperscale.node.reading.cells import CellError
+from hyperscale.node.reading.compressed import open_bytes, why_unreadable
 from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
 
 #: Longer lines are refused: most often the file is one large document, and has no lines.
 MAX_LINE_BYTES = 64 * 1024 * 1024
+#: JSON writes a character beyond the first 65,536 as two of these; cut apart, neither is one, and no file takes it.
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class JsonRows(Rows):
@@ -87,21 +92,15 @@ class JsonRows(Rows):
                     yield number, line.rstrip(b"\r\n")
         except FileNotFoundError as error:
             raise ExperimentError(f"the input {self._file} cannot be read: the file does not exist") from error
-        except (OSError, EOFError) as error:
-            what = f"cannot be read further: {getattr(error, 'strerror', None) or error}"
-            report(Problem(self._file, number + 1, 0, "", what))
+        except OSError as error:
+            report(Problem(self._file, number + 1, 0, "", why_unreadable(error)))
 
     def _object(self, number: int, line: bytes, report: Report) -> dict[str, Any] | None:
         try:
-            found = json.loads(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, parse_constant=_refuse)
-        except UnicodeDecodeError as error:
-            report(Problem(self._file, number, 0, "", f"byte 0x{line[error.start]:02x} is not UTF-8 text"))
-            return None
-        except json.JSONDecodeError as error:
-            report(Problem(self._file, number, error.colno, "", f"is not JSON: {error.msg}"))
-            return None
+            found = _parsed(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
         except (ValueError, RecursionError) as error:
-            report(Problem(self._file, number, 0, "", f"is not JSON: {error}"))
+            column = error.colno if isinstance(error, json.JSONDecodeError) else 0
+            report(Problem(self._file, number, column, "", _why_wrong(error)))
             return None
         if not isinstance(found, dict):
             what = f'is {_named(found)}, expected an object such as {{"id": 1}}'
@@ -110,8 +109,32 @@ class JsonRows(Rows):
         return found
 
 
+def _parsed(line: bytes) -> Any:
+    found = json.loads(line.decode(), parse_constant=_refuse, parse_float=_finite)
+    if _HALF.search(line):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def _why_wrong(error: ValueError | RecursionError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte 0x{error.object[error.start]:02x} is not UTF-8 text"
+    if isinstance(error, UnicodeEncodeError):
+        return f"\\u{ord(error.object[error.start]):04x} is half of a character, the other half is missing"
+    if isinstance(error, CellError):
+        return str(error)
+    return f"is not JSON: {error.msg if isinstance(error, json.JSONDecodeError) else error}"
+
+
 def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is no number of JSON; write null")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise CellError(f"{text} is not a number of 64 bits")
+    return value
 
 
 def _named(value: Any) -> str:

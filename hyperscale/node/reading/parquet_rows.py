@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -13,32 +12,33 @@ import pyarrow.parquet as pq
 
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
-from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
+from hyperscale.node.reading.parquet_values import holds_bytes, reader_of, type_of
+from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, duplicate_problems
 
 
 class ParquetRows(Rows):
     """The rows of one Parquet file; a row's line is its number in the file, from 1.
 
-    Integers, numbers, truth values, text and nested values keep their kind; dates and times become ISO 8601 text,
-    decimals their digits; NaN and infinities, which JSON has not, become None as missing values do.
+    Integers, numbers, truth values, text and nested values keep their kind; the others become text.
     """
 
     def __init__(self, source: Input, path: Path | IO[bytes]) -> None:
         """Read the schema of the file at `path`, or of an open one; `source.parquet` names it in messages.
 
         Raises:
-            ExperimentError: when there is no such file, it is no Parquet file, or has columns of bytes.
+            ExperimentError: when there is no such file, it is no Parquet file, or has columns that no row can.
         """
         self._path, self._file, self._limit = path, str(source.parquet), source.limit
         schema = self._read_schema()
         self.columns = tuple(schema.names)
-        self.types = {field.name: _type_of(field.type) for field in schema}
-        self._plain = [_plain_of(field.type) for field in schema]
-        problems = [
+        self.types = {field.name: type_of(field.type) for field in schema}
+        self._readers = [reader_of(field.type) for field in schema]
+        problems = duplicate_problems(self.columns, self._file, 0) + [
             Problem(self._file, 0, 0, "", f"the column {field.name!r} holds bytes, which no message can; leave it out")
             for field in schema
-            if _holds_bytes(field.type)
-        ] + column_problems(source, self.columns, self._file)
+            if holds_bytes(field.type)
+        ]
+        problems += column_problems(source, self.columns, self._file)
         if problems:
             raise ExperimentError(f"the input {self._file} cannot be read", problems=problems)
 
@@ -48,22 +48,37 @@ class ParquetRows(Rows):
         try:
             with pq.ParquetFile(self._path) as file:
                 for batch in file.iter_batches(batch_size=size):
-                    rows = self._rows(batch)[: len(batch) if left is None else left]
-                    if rows:
-                        yield Batch(rows, range(number, number + len(rows)))
-                    number += len(rows)
-                    left = None if left is None else left - len(rows)
+                    wanted = batch if left is None else batch[:left]
+                    if len(wanted):
+                        yield self._good_rows(wanted, number, report)
+                    number += len(wanted)
+                    left = None if left is None else left - len(wanted)
                     if left == 0:
                         return
         except (OSError, pa.ArrowException) as error:
             report(Problem(self._file, number, 0, "", f"cannot be read further: {error}"))
 
-    def _rows(self, batch: pa.RecordBatch) -> list[list[Any]]:
-        columns = [
-            values if plain is None else list(map(plain, values))
-            for values, plain in zip((column.to_pylist() for column in batch.columns), self._plain, strict=True)
-        ]
-        return [list(row) for row in zip(*columns, strict=True)]
+    def _good_rows(self, batch: pa.RecordBatch, first: int, report: Report) -> Batch:
+        """Return the rows of `batch`, whose lines begin at `first`, without those that are wrong."""
+        try:
+            columns = [read(column) for read, column in zip(self._readers, batch.columns, strict=True)]
+        except ValueError:
+            return self._one_by_one(batch, first, report)
+        rows = [list(row) for row in zip(*columns, strict=True)]
+        return Batch(rows, range(first, first + len(rows)))
+
+    def _one_by_one(self, batch: pa.RecordBatch, first: int, report: Report) -> Batch:
+        good: dict[int, list[Any]] = {}
+        for number in range(len(batch)):
+            row: list[Any] = []
+            for name, read, column in zip(self.columns, self._readers, batch.columns, strict=True):
+                try:
+                    row += read(column[number : number + 1])
+                except ValueError as error:
+                    report(Problem(self._file, first + number, 0, name, f"cannot be read: {error}"))
+            if len(row) == len(self.columns):
+                good[first + number] = row
+        return Batch(list(good.values()), list(good))
 
     def _read_schema(self) -> pa.Schema:
         try:
@@ -101,36 +116,3 @@ def read_footer(source: Input, file: IO[bytes]) -> Footer:
     metadata = pq.read_metadata(file)
     size = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     return Footer(columns, metadata.num_rows, size / metadata.num_rows if metadata.num_rows else 0.0)
-
-
-def _type_of(kind: pa.DataType) -> str:
-    if pa.types.is_integer(kind):
-        return "integer"
-    if pa.types.is_floating(kind):
-        return "number"
-    return "boolean" if pa.types.is_boolean(kind) else "string"
-
-
-def _plain_of(kind: pa.DataType) -> Callable[[Any], Any] | None:
-    """Return what makes plain values of a column's; None where they are plain."""
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind):
-        return None
-    return _plain
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (int, str)):
-        return value
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _holds_bytes(kind: pa.DataType) -> bool:
-    inner = [kind.field(number).type for number in range(kind.num_fields)]
-    is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-    return is_bytes or any(map(_holds_bytes, inner))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -77,6 +78,15 @@ def column_problems(source: Input, columns: Sequence[str], file: str) -> list[Pr
         Problem(file, 1, 0, path, f"{file} has no column {name!r}{_among(name, columns)}")
         for path, name in named.items()
         if name not in columns
+    ]
+
+
+def duplicate_problems(columns: Sequence[str], file: str, line: int) -> list[Problem]:
+    """Return a problem for each name that several `columns` have: a row has one value of a name."""
+    return [
+        Problem(file, line, 0, "", f"the column {name!r} is named {count} times in the header")
+        for name, count in Counter(columns).items()
+        if count > 1 and name.strip()
     ]
 
 

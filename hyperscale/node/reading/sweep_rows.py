@@ -65,10 +65,14 @@ class SweepRows(Rows):
     def _key_problems(self, source: Input) -> Iterator[Problem]:
         if source.key is None:
             return
-        values = self._values[self.columns.index(source.key)]
-        named = len(set(map(json.dumps, values))) if isinstance(values, (list, tuple)) else len(values)
-        if named < count_of(dict(zip(self.columns, self._values, strict=True)), source.mode):
-            message = f"the {named:,} values of {source.key!r} name {self.count:,} rows; leave the key out"
+        column = self.columns.index(source.key)
+        values, stride = self._values[column], self._strides()[column]
+        seen = min(len(values), -(-self.count // stride))  # with a limit, the rows may not come to all of them
+        named = len(set(map(json.dumps, values[:seen]))) if isinstance(values, (list, tuple)) else seen
+        if named < self.count:
+            shown = f"the {named:,} values" if named > 1 else "the one value"
+            verb = "name" if named > 1 else "names"
+            message = f"{shown} of {source.key!r} {verb} {self.count:,} rows; leave the key out"
             yield Problem(source.place, 0, 0, "input.key", message)
 
 

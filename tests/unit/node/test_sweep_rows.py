@@ -74,7 +74,7 @@ def test_records_of_a_sweep_can_be_grouped():
     ("key", "mode", "message"),
     [
         ("id", None, None),
-        ("one", None, "input.key: the 1 values of 'one' name 3 rows; leave the key out"),
+        ("one", None, "input.key: the one value of 'one' names 3 rows; leave the key out"),
         ("two", None, "input.key: sweep has no column 'two', expected one of id, one"),
     ],
 )
@@ -87,6 +87,29 @@ def test_a_key_names_each_row(key: str, mode: str | None, message: str | None):
     with pytest.raises(ExperimentError) as caught:
         open_rows(given_source, NOWHERE)
     assert [f"{problem.path}: {problem.message}" for problem in caught.value.problems] == [message]
+
+
+@pytest.mark.parametrize(
+    ("key", "limit", "named"),
+    [
+        ("b", 5, None),
+        ("b", 10, None),
+        ("b", 11, "the 10 values of 'b' name 11 rows"),
+        ("b", None, "the 10 values of 'b' name 20 rows"),
+        ("a", 1, None),
+        ("a", 5, "the one value of 'a' names 5 rows"),
+        ("a", 15, "the 2 values of 'a' name 15 rows"),
+    ],
+)
+def test_a_key_names_the_rows_that_a_limit_leaves(key: str, limit: int | None, named: str | None):
+    given_source = source({"a": [1, 2], "b": {"range": [1, 10]}}, key=key, limit=limit)
+
+    if named is None:
+        assert SweepRows(given_source).count == limit
+        return
+    with pytest.raises(ExperimentError) as caught:
+        SweepRows(given_source)
+    assert [problem.message for problem in caught.value.problems] == [f"{named}; leave the key out"]
 
 
 def test_the_hash_of_a_sweep_knows_its_rows_and_their_order():

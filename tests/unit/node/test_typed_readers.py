@@ -6,6 +6,7 @@ import datetime
 import decimal
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,26 @@ def test_lines_that_are_no_objects_are_named(tmp_path):
     ]
 
 
+def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path):
+    lines = [
+        '{"x": 1e999}',
+        '{"x": [-1e999]}',
+        '{"x": "a\\ud83d"}',
+        '{"\\uDE00": 1}',
+        '{"x": "\\ud83d\\ude00"}',
+        '{"x": 1e308}',
+    ]
+    rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
+
+    assert problems_of(rows) == [
+        "rows.jsonl:1: 1e999 is not a number of 64 bits",
+        "rows.jsonl:2: -1e999 is not a number of 64 bits",
+        "rows.jsonl:3: \\ud83d is half of a character, the other half is missing",
+        "rows.jsonl:4: \\ude00 is half of a character, the other half is missing",
+    ]
+    assert [rows for batch in rows.checked_batches(9, lambda _: None) for rows in batch.rows] == [["😀"], [1e308]]
+
+
 def test_a_limit_counts_objects(tmp_path):
     rows = rows_of(written(tmp_path / "rows.jsonl", '{"id": 1}\n\n{"id": 2}\n{"id": 3}\n'), limit=2)
 
@@ -114,6 +135,81 @@ def test_a_table_is_read_back_with_its_types(tmp_path):
         [3, None, None, None, None, None, None, None],
     ]
     assert listed(rows_of(tmp_path / "rows.parquet", limit=1)) == [listed(rows)[0]]
+
+
+ODD_TIMES = [
+    (pa.timestamp("s"), 1, "1970-01-01T00:00:01"),
+    (pa.timestamp("ns"), 1_500_000_000, "1970-01-01T00:00:01.500000"),
+    (pa.timestamp("ns"), -1, "1969-12-31T23:59:59.999999999"),
+    (pa.timestamp("ns", "UTC"), 1_000_000_001, "1970-01-01T00:00:01.000000001+00:00"),
+    (pa.timestamp("us", "Europe/Berlin"), 0, "1970-01-01T01:00:00+01:00"),
+    (pa.time64("ns"), 1_000_000_001, "00:00:01.000000001"),
+    (pa.time64("ns"), 1_000_000_000, "00:00:01"),
+    (pa.duration("s"), 86_401, "1 day, 0:00:01"),
+    (pa.duration("ns"), 1_500_000_000, "0:00:01.500000"),
+    (pa.duration("ns"), 1_000_000_001, "0:00:01.000000001"),
+    (pa.duration("ns"), 1_500_000_001, "0:00:01.500000001"),
+]
+
+
+@pytest.mark.parametrize(("kind", "stored", "text"), ODD_TIMES)
+@pytest.mark.parametrize("has_pandas", [True, False])
+def test_dates_and_times_are_the_same_text_with_and_without_pandas(
+    tmp_path, monkeypatch, kind, stored, text, has_pandas
+):
+    if not has_pandas:
+        monkeypatch.setitem(sys.modules, "pandas", None)
+    moments = pa.array([stored], pa.int64()).cast(kind)
+    columns = {
+        "at": moments,
+        "box": pa.StructArray.from_arrays([moments], ["at"]),
+        "list": pa.ListArray.from_arrays([0, 1], moments),
+        "map": pa.MapArray.from_arrays([0, 1], ["a"], moments),
+        "none": pa.nulls(1, kind),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet", version="2.6")
+
+    rows = rows_of(tmp_path / "rows.parquet")
+
+    assert listed(rows) == [[text, {"at": text}, [text], [["a", text]], None]]
+    assert set(rows.types.values()) == {"string"}
+
+
+def test_a_date_that_is_out_of_range_is_a_problem_of_its_row(tmp_path):
+    at = pa.array([0, 2**60, 1, 2**61], pa.int64()).cast(pa.timestamp("us"))
+    pq.write_table(pa.table({"id": [1, 2, 3, 4], "at": at}), tmp_path / "rows.parquet")
+    problems: list[Problem] = []
+
+    batches = list(rows_of(tmp_path / "rows.parquet", limit=3).checked_batches(9, problems.append))
+
+    assert [(batch.rows, list(batch.lines)) for batch in batches] == [
+        ([[1, "1970-01-01T00:00:00"], [3, "1970-01-01T00:00:00.000001"]], [1, 3])
+    ]
+    assert [str(problem) for problem in problems] == [
+        "rows.parquet:2: at: cannot be read: the timestamp[us] 1152921504606846976 is out of range, "
+        "dates are those of the years 1 to 9999"
+    ]
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), tmp_path / "rows.parquet")
+
+    with pytest.raises(ExperimentError) as caught:
+        rows_of(tmp_path / "rows.parquet")
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        "rows.parquet: the column 'a' is named 2 times in the header"
+    ]
+
+
+def test_integers_without_a_sign_are_text_to_tables_and_keep_all_their_bits(tmp_path):
+    columns = {"hash": pa.array([2**64 - 1, None], pa.uint64()), "count": pa.array([2**32 - 1, 0], pa.uint32())}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+
+    rows = rows_of(tmp_path / "rows.parquet")
+
+    assert rows.types == {"hash": "string", "count": "integer"}
+    assert listed(rows) == [[2**64 - 1, 2**32 - 1], [None, 0]]
 
 
 @pytest.mark.parametrize(
@@ -163,13 +259,44 @@ def test_compressed_files_are_expanded(tmp_path, form, packing):
     assert input_hash(build(Input, {"columns": {}, form: file.name}), file)
 
 
+def packed(file: Path, content: bytes) -> bytes:
+    """Write `content` compressed as the name of `file` says; return what is in it then."""
+    with gzip.open(file, "w") if file.suffix == ".gz" else pa.CompressedOutputStream(str(file), "zstd") as stream:
+        stream.write(content)
+    return file.read_bytes()
+
+
+def last_said_of(file: Path) -> str:
+    """Return the last problem of a file that cannot be read, or not to its end."""
+    try:
+        return problems_of(rows_of(file))[-1]
+    except ExperimentError as error:
+        return str(error.problems[-1])
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize(("packing", "archive"), [("gz", "gzip"), ("zst", "zstd")])
+def test_an_archive_that_is_broken_is_said(tmp_path, form, packing, archive):
+    line = b"%d\n" if form == "csv" else b'{"id": %d}\n'
+    file = tmp_path / f"rows.{form}.{packing}"
+    whole = packed(file, b"".join(line % number for number in range(1_000)))
+    start, middle = 20, len(whole) // 2
+
+    for broken in (whole[:middle], whole[:-2], whole[:start] + b"\xff" * 99 + whole[start + 99 :], b"id\n1\n"):
+        file.write_bytes(broken)
+        assert f"it is cut off, or no {archive} archive" in last_said_of(file)
+
+
 @pytest.mark.parametrize("packing", ["gz", "zst"])
-def test_a_file_that_is_cut_off_is_said(tmp_path, packing):
-    file = tmp_path / f"rows.jsonl.{packing}"
-    with gzip.open(file, "w") if packing == "gz" else pa.CompressedOutputStream(str(file), "zstd") as stream:
-        stream.write(b"".join(b'{"id": %d}\n' % number for number in range(100_000)))
-    file.write_bytes(file.read_bytes()[:-50])
+def test_rows_before_the_place_where_an_archive_is_cut_off_are_given_first(tmp_path, packing):
+    file = tmp_path / f"rows.csv.{packing}"
+    file.write_bytes(packed(file, b"".join(b"%d\n" % number for number in range(300_000)))[:-50])
+    problems: list[Problem] = []
 
-    (problem,) = problems_of(rows_of(file))
+    batches = list(rows_of(file).checked_batches(10_000, problems.append))
 
-    assert "cannot be read further" in problem
+    rows = [row for batch in batches for row in batch.rows]
+    assert len(rows) > 100_000
+    assert rows == [[str(number)] for number in range(1, len(rows) + 1)]
+    (problem,) = problems
+    assert (problem.line, problem.message[:22]) == (len(rows) + 2, "cannot be read further")
