@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import signal
@@ -11,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hyperscale import Context, NodeRunner, Outcomes, map_rows
+from hyperscale.control.mapping import parcels
 from hyperscale.errors import HyperscaleError, IncompleteRunError
 
 ROWS_AHEAD = 8
@@ -430,5 +433,35 @@ def test_without_cloudpickle_a_function_has_to_be_importable(monkeypatch: pytest
         map_rows(lambda row: row, [4])
 
     assert raised.value.hint is not None
-    assert "pip install 'hyperscale[notebook]'" in raised.value.hint
+    assert "pip install cloudpickle" in raised.value.hint
     assert [outcome.result for outcome in map_rows(math.sqrt, [4], workers=1)] == [2.0]
+
+
+def test_without_cloudpickle_rows_and_results_may_speak_of_main(monkeypatch: pytest.MonkeyPatch):
+    row = {"source": 'if __name__ == "__main__":\n    main()\n', "name": "__main__"}
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+
+    (outcome,) = map_rows(copy.deepcopy, [row], workers=1)
+
+    assert outcome.result == row
+
+
+@dataclass
+class Place:
+    name: str
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Place("x"), [Place], {"deep": (1, Place("x"))}, math.sqrt, "__main__"],
+    ids=["an instance", "a class", "an instance deep inside", "of a module", "a text"],
+)
+def test_what_is_defined_in_main_travels_by_value_and_nothing_else_does(
+    value: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Place, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "Place", Place, raising=False)
+
+    data = parcels.to_bytes(value)
+
+    assert (b"cloudpickle" in data) == ("Place" in repr(value))
