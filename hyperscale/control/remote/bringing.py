@@ -22,7 +22,7 @@ from hyperscale.node.azure.workspace import Workspace, WorkspaceName
 from hyperscale.node.storing.credentials import PERSON, login
 from hyperscale.uris import Uri, WorkspaceParts, parse
 
-INSTALL = "pip install 'hyperscale[remote]'"
+INSTALL = "pip install 'fsspec[http]' adlfs"
 
 
 class Bringer:

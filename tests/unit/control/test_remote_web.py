@@ -214,7 +214,7 @@ def test_columns_that_the_beginning_lacks_are_told(tmp_path: Path, site: WebSite
     assert told.endswith(f"input.key: {url} has no column 'name', expected one of id, depth")
 
 
-def test_without_the_libraries_of_remote_data_the_extra_is_named(
+def test_without_the_libraries_of_remote_data_they_are_named(
     tmp_path: Path, site: WebSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "hyperscale.control.remote.web_files", raising=False)
@@ -222,7 +222,7 @@ def test_without_the_libraries_of_remote_data_the_extra_is_named(
 
     (told,) = problems(tmp_path, f"csv: '{site.put('/grid.csv', ROWS)}'")
 
-    assert "is read with aiohttp, which is not installed here; pip install 'hyperscale[remote]'" in told
+    assert "is read with aiohttp, which is not installed here; pip install 'fsspec[http]' adlfs" in told
 
 
 def test_who_collects_later_finds_the_seeded_input_by_its_address(tmp_path: Path, site: WebSite) -> None:
