@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 import pickle
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,38 @@ def to_bytes(value: Any) -> bytes:
         return _by_value(value, error)
     # The bytes are asked first, as that takes no time; text among the data may hold the word, too.
     return _by_value(value, None) if _MAIN.encode() in data and _names_main(value) else data
+
+
+def function_to_bytes(function: Any) -> bytes:
+    """Return the pickle of what rows are given to.
+
+    Raises:
+        HyperscaleError: when it cannot be pickled.
+    """
+    try:
+        return to_bytes(function)
+    except HyperscaleError:
+        raise
+    except Exception as error:
+        held = " and ".join(f"`{name}`" for name in _left_behind(function))
+        raise HyperscaleError(
+            f"map_rows: {getattr(function, '__qualname__', repr(function))} cannot be sent to workers"
+            f"{f' with {held}, which it uses' if held else ''}: {type(error).__name__}: {error}",
+            hint="make what it needs inside of it, or once in each worker in set_up of a NodeRunner",
+        ) from error
+
+
+def _left_behind(function: Any) -> Iterator[str]:
+    """Yield the names that a function uses, but does not define, whose values cannot be pickled."""
+    try:
+        used = inspect.getclosurevars(function)
+    except (TypeError, ValueError):  # it is no plain function, or a name of it has no value yet
+        return
+    for name, value in {**used.globals, **used.nonlocals}.items():
+        try:
+            to_bytes(value)
+        except Exception:
+            yield name
 
 
 class _MainNamedError(Exception):

@@ -417,6 +417,10 @@ def test_a_function_that_cannot_be_set_up_is_told_once():
         ({"function": "math.sqrt"}, "'math.sqrt' cannot be called"),
         ({"arguments": {"model": object()}}, "arguments"),
         ({"timeout_seconds": 0}, "timeout_seconds is 0"),
+        ({"retry_delay_seconds": math.nan}, "retry_delay_seconds is nan: a number of seconds from 0 on was expected"),
+        ({"retry_delay_seconds": math.inf}, "retry_delay_seconds is inf"),
+        ({"retry_delay_seconds": -1}, "retry_delay_seconds is -1"),
+        ({"retry_delay_seconds": "5"}, "retry_delay_seconds is '5'"),
     ],
 )
 def test_what_cannot_be_used_is_said_before_anything_starts(options: dict[str, Any], message: str):
@@ -424,6 +428,25 @@ def test_what_cannot_be_used_is_said_before_anything_starts(options: dict[str, A
 
     with pytest.raises(HyperscaleError, match=message):
         map_rows(**values)
+
+
+def test_a_function_that_cannot_be_sent_is_refused_with_the_name_of_what_it_cannot_take_along():
+    lock, number = threading.Lock(), 2
+
+    def hold(row: int) -> int:
+        with lock:
+            return row * number
+
+    class Holding(NodeRunner):
+        held = lock
+
+        def run(self, row: int) -> int:
+            return row
+
+    with pytest.raises(HyperscaleError, match=r"hold cannot be sent to workers with `lock`, which it uses: TypeError"):
+        map_rows(hold, [4])
+    with pytest.raises(HyperscaleError, match=r"Holding cannot be sent to workers: TypeError: cannot pickle"):
+        map_rows(Holding, [4])
 
 
 def test_without_cloudpickle_a_function_has_to_be_importable(monkeypatch: pytest.MonkeyPatch):
