@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -200,6 +201,31 @@ def test_a_call_may_have_several_rows_and_one_of_them_may_fail():
 
     assert [outcome.result[1] for outcome in outcomes if outcome.succeeded] == [4] * 7 + [2] * 2
     assert [outcome.row for outcome in outcomes if not outcome.succeeded] == [5]
+
+
+def test_rows_that_wait_for_a_full_call_are_waited_for_at_rest(monkeypatch: pytest.MonkeyPatch):
+    waits: list[float | None] = []
+    select = selectors.DefaultSelector.select
+
+    def noted_select(self: selectors.BaseSelector, timeout: float | None = None) -> Any:
+        if threading.current_thread().name == "map_rows":
+            waits.append(timeout)
+        return select(self, timeout)  # type: ignore[arg-type]
+
+    def slow_rows() -> Iterator[int]:
+        yield from range(3)
+        before = len(waits)
+        wait_until(lambda: len(waits) > before + 5)
+        during.extend(waits[before + 1 :])
+        yield from range(3, 10)
+
+    during: list[float | None] = []
+    monkeypatch.setattr(selectors.DefaultSelector, "select", noted_select)
+
+    results = [one.result for one in map_rows(lambda rows: rows, slow_rows(), workers=1, ordered=True, rows_per_call=4)]
+
+    assert 0.0 not in during
+    assert results == list(range(10))
 
 
 def test_an_async_function_is_waited_for():
