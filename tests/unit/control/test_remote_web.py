@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import os
+import resource
 import shutil
 import sys
 from collections.abc import Iterator
@@ -123,6 +126,20 @@ def test_what_a_server_refuses_is_told_where_the_file_names_it(
     assert told.startswith(f"experiment.yaml:2:14: input.csv: {url} ")
     assert said in told
     assert not list((tmp_path / ".hyperscale" / "inputs").glob("*/[!.]*"))
+
+
+def test_a_disk_that_takes_no_more_is_not_told_of_the_server(tmp_path: Path, site: WebSite) -> None:
+    url = site.put("/grid.csv", ROWS * 50_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+
+    try:
+        (told,) = problems(tmp_path, f"csv: '{url}'")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert f"cannot be written: {os.strerror(errno.EFBIG)}; free space on this disk" in told
+    assert "try again later" not in told
 
 
 def test_a_page_that_asks_to_log_in_is_no_csv(tmp_path: Path, site: WebSite) -> None:
