@@ -505,9 +505,7 @@ class Place:
     [Place("x"), [Place], {"deep": (1, Place("x"))}, math.sqrt, "__main__"],
     ids=["an instance", "a class", "an instance deep inside", "of a module", "a text"],
 )
-def test_what_is_defined_in_main_travels_by_value_and_nothing_else_does(
-    value: Any, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_is_defined_in_main_travels_by_value_and_nothing_else_does(value: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Place, "__module__", "__main__")
     monkeypatch.setattr(sys.modules["__main__"], "Place", Place, raising=False)
 

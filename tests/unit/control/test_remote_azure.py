@@ -142,9 +142,10 @@ def test_a_mount_of_an_empty_folder_is_refused_where_the_file_names_it(lab: Lab)
         for reads in ("plan", "run")
     }
 
-    assert told == {
-        f"experiment.yaml:8:15: mounts.all: {lab.root}/nothing holds no file; correct the address, or put the files there"
-    }
+    (problem,) = told
+    assert problem.startswith(
+        f"experiment.yaml:8:15: mounts.all: {lab.root}/nothing holds no file; correct the address"
+    )
 
 
 @pytest.mark.parametrize(
