@@ -11,7 +11,6 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.control.reading.loading import load_experiment
-from hyperscale.control.reading.secret_words import without_secrets
 from hyperscale.control.report.curves import RunCurves
 from hyperscale.control.report.facts import RunFacts
 from hyperscale.control.report.page import render_page
@@ -25,6 +24,7 @@ from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.control import read_manifest, read_seed, rows_of_run
 from hyperscale.node.storing.places import is_remote
 from hyperscale.node.storing.stores import Store
+from hyperscale.secret_words import without_secrets
 
 REPORT = "report.html"
 #: Names of environment variables whose values nobody else should read.
