@@ -293,11 +293,6 @@ NO_EFFECT = [
         "environment.python",
         "has no effect beside conda_file, which brings an interpreter of its own",
     ),
-    (
-        "azure.container=mine",
-        "azure.container",
-        "has no effect without azure.storage_account: the store is in the workspace's own account",
-    ),
 ]
 
 
