@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from hyperscale.secret_words import without_secrets
+
 #: The logger of what is told to people. What machines are told, too, goes to the loggers of modules.
 TALK = "hyperscale.talk"
 #: The logger of what goes into logs alone, because people are told of it in another way.
@@ -37,7 +39,16 @@ def say(sentence: str) -> None:
         logger.log(level_of(sentence), "%s", sentence)
     elif level_of(sentence) >= logger.level:  # this program is used as a library
         # A notebook paints what goes to stderr as if something were wrong.
-        (sys.stdout if is_notebook() else sys.stderr).write(f"{sentence}\n")
+        (sys.stdout if is_notebook() else sys.stderr).write(f"{presentable(sentence)}\n")
+
+
+def presentable(text: str) -> str:
+    """Return `text` as people may see it: names and values in it are users' data, and must not steer a terminal.
+
+    Nor is a secret shown: what a notebook shows is saved with it, and a terminal's lines are copied into questions.
+    """
+    harmless = (character if character.isprintable() or character in "\n\t" else " " for character in text)
+    return without_secrets("".join(harmless))
 
 
 def is_notebook() -> bool:

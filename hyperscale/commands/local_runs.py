@@ -21,7 +21,10 @@ from hyperscale.errors import EXIT_INTERRUPTED
 def add_workers(parser: argparse.ArgumentParser) -> None:
     """Take `--workers` and `--nodes`: how much of this machine a run takes."""
     parser.add_argument(
-        "--workers", metavar="N", type=whole_number, help="rows worked on at the same time (default: up to the cores)"
+        "--workers",
+        metavar="N",
+        type=whole_number,
+        help="rows worked on at the same time (default: parallelism.workers, at most the cores)",
     )
     parser.add_argument("--nodes", metavar="N", type=whole_number, default=None, help="consumers (default: 1)")
 

@@ -12,7 +12,7 @@ from hyperscale import blobs
 from hyperscale.commands import ASKING, add_json, add_run_anywhere, print_json, program, say, say_if_slow
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.verdicts import next_lines, without_results
-from hyperscale.control.results_table import Preview, copy_results, read_preview
+from hyperscale.control.results_table import Preview, copy_results, is_too_far, read_preview
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import summary_lines
 from hyperscale.control.text_table import text_table
@@ -45,12 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json({**results, "files": files})
             return 0
-        preview = read_preview(store, PREVIEW_ROWS)
+        total = results["rows"]["total"]
+        preview = read_preview(found.folder, store, total, PREVIEW_ROWS)
         seed = read_seed(store)
     finally:
         store.close()
     if preview:
         _print_table(preview.arranged(seed.columns if seed else ()), results)
+    elif is_too_far(found.folder, total):
+        say(f"the first rows are not shown: a table of {total:,} rows would come over the network; -o FILE copies it")
     for name in files.values():
         print(name)
     print("\n".join(summary_lines(results)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from hyperscale.control.progress import Progress, pace_parts, progress_line
+from hyperscale.talk import presentable
 
 #: A notebook is saved with its outputs: it needs no more of these than people read.
 MAX_SENTENCES = 20
@@ -47,7 +48,7 @@ class NotebookDisplay:
 
 def drawn(progress: Progress | None, sentences: list[str]) -> str:
     """Return the HTML of a bar and of sentences below it; a reader of screens reads the same figures."""
-    said = "".join(f"<div>{html.escape(sentence)}</div>" for sentence in sentences)
+    said = "".join(f"<div>{html.escape(presentable(sentence))}</div>" for sentence in sentences)
     if progress is None:
         return said
     total = progress.total or 0
@@ -55,5 +56,5 @@ def drawn(progress: Progress | None, sentences: list[str]) -> str:
     count = f"{progress.done:,}/{total:,} rows" if total else ""
     figures = html.escape("  ".join(filter(None, [progress.phase, count, *pace_parts(progress)])))
     label = html.escape(progress_line(progress), quote=True)
-    details = "".join(f"<div>{html.escape(line)}</div>" for line in progress.details)
+    details = "".join(f"<div>{html.escape(presentable(line))}</div>" for line in progress.details)
     return f'<div><progress {share} aria-label="{label}"></progress> {figures}</div>{details}{said}'

@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import itertools
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperscale import blobs
+from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
 from hyperscale.node.collecting.spreadsheet_text import raw_text
 from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
+from hyperscale.node.storing.places import is_remote
 from hyperscale.node.storing.stores import MissingBlobError, Store
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 
 #: The table in each format, by the suffix that asks for it.
 TABLES = {".parquet": blobs.RESULTS_PARQUET, ".csv": blobs.RESULTS_CSV}
-
-
+#: Of a larger run in a storage account, nobody waits unasked for its table or its ledger to come over the network.
+MANY_REMOTE_ROWS = 500_000
 #: Columns that a preview begins and ends with; the results and then the input are between them.
 FIRST = ("row_index", "key", "outcome")
 LAST = ("attempts", "seconds", "consumer")
@@ -48,16 +51,38 @@ class Preview:
         return Preview([self.columns[n] for n in order], [[row[n] for n in order] for row in self.rows])
 
 
-def read_preview(store: Store, rows: int) -> Preview | None:
-    """Return the first `rows` of the results in `store`, or None when it holds no table."""
+def is_too_far(run: RunFolder, total: int) -> bool:
+    """Return whether a run of `total` rows is too large to come over the network unasked."""
+    return is_remote(run.store_url) and total > MANY_REMOTE_ROWS
+
+
+@contextmanager
+def table_file(run: RunFolder, store: Store, name: str) -> Iterator[Path | None]:
+    """Give the file of a table of `run`: as it lies here, or a copy of what is in a storage account; None: no table."""
+    if not is_remote(run.store_url):
+        file = Path(run.store_file(name))
+        yield file if file.is_file() else None
+        return
     with tempfile.TemporaryDirectory(prefix="hyperscale-") as folder:
-        for suffix, read in ((".parquet", _parquet_rows), (".csv", _csv_rows)):
-            copy = Path(folder) / f"results{suffix}"
-            try:
-                store.download(TABLES[suffix], copy)
-            except MissingBlobError:
-                continue
-            return read(copy, rows)
+        copy: Path | None = Path(folder) / name
+        try:
+            store.download(name, Path(folder) / name)
+        except MissingBlobError:
+            copy = None
+        yield copy
+
+
+def read_preview(run: RunFolder, store: Store, total: int, rows: int) -> Preview | None:
+    """Return the first `rows` of the results of a run of `total` rows.
+
+    None when there is no table, or `is_too_far` says that it would have to come over the network.
+    """
+    if is_too_far(run, total):
+        return None
+    for suffix, read in ((".parquet", _parquet_rows), (".csv", _csv_rows)):
+        with table_file(run, store, TABLES[suffix]) as file:
+            if file is not None:
+                return read(file, rows)
     return None
 
 
@@ -86,22 +111,18 @@ def copy_results(store: Store, target: Path) -> None:
     beside.replace(target)
 
 
-def read_table(store: Store) -> Table:
-    """Return the whole table of the results in `store`; without one in parquet, the types are guessed from the CSV.
+def read_table(run: RunFolder, store: Store) -> Table:
+    """Return the whole table of the results of `run`; without one in parquet, the types are guessed from the CSV.
 
     Raises:
         RunStateError: when there is no table.
     """
     import pyarrow.parquet
 
-    with tempfile.TemporaryDirectory(prefix="hyperscale-") as folder:
-        for suffix, read in ((".parquet", pyarrow.parquet.read_table), (".csv", _csv_table)):
-            copy = Path(folder) / f"results{suffix}"
-            try:
-                store.download(TABLES[suffix], copy)
-            except MissingBlobError:
-                continue
-            return read(copy)
+    for suffix, read in ((".parquet", pyarrow.parquet.read_table), (".csv", _csv_table)):
+        with table_file(run, store, TABLES[suffix]) as file:
+            if file is not None:
+                return read(file)
     raise RunStateError("the run has no table of results", hint="no row of it was ever put into its queue")
 
 
@@ -145,9 +166,9 @@ def _parquet_rows(file: Path, count: int) -> Preview:
     # A third of a second to import: only for this.
     import pyarrow.parquet
 
-    table = pyarrow.parquet.ParquetFile(file)
-    names = table.schema_arrow.names
-    batch = next(table.iter_batches(batch_size=count), None)
+    with pyarrow.parquet.ParquetFile(file) as table:
+        names = table.schema_arrow.names
+        batch = next(table.iter_batches(batch_size=count), None)
     rows = [] if batch is None else list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
     return Preview(names, rows)
 

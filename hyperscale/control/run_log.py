@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator
 
 from hyperscale.control.progress import Display, Progress, progress_line
-from hyperscale.control.reading.secret_words import without_secrets
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.log_lines import LogFile, LogLines, fields
 from hyperscale.node.working.hidden_values import HiddenValues
+from hyperscale.secret_words import without_secrets
 from hyperscale.talk import LOG_ONLY, ROOT, TALK
 
 #: Who speaks in the lines of this process; the others are named after their steps.

@@ -11,8 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from hyperscale.control.reading.secret_words import without_secrets
-from hyperscale.talk import LOG_ONLY, ROOT, TALK
+from hyperscale.talk import LOG_ONLY, ROOT, TALK, presentable
 
 #: From which level on people hear of a sentence that is told to them, and of what a module logs.
 _LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -51,7 +50,7 @@ def talking(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
 
 def write(sentence: str) -> None:
     """Write lines to stderr, without secrets and control characters, in colour where that is wanted."""
-    text = without_secrets(_without_control_characters(sentence))
+    text = presentable(sentence)
     if wants_colour(os.environ, is_terminal=sys.stderr.isatty()):
         from hyperscale.control.terminal import coloured  # rich takes a while: only colours need it
 
@@ -93,8 +92,3 @@ class _ToStderr(logging.Handler):
         if record.levelno >= logging.WARNING:
             return f"{'error' if record.levelno >= logging.ERROR else 'warning'}: {sentence}"
         return f"[{time.monotonic() - self._started_at:6.2f}s] {sentence}"
-
-
-def _without_control_characters(text: str) -> str:
-    """Return `text` as a terminal may have it: names and values in it are users' data, and must not steer it."""
-    return "".join(character if character.isprintable() or character in "\n\t" else " " for character in text)

@@ -12,7 +12,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from hyperscale.control.progress import Progress, pace_parts
-from hyperscale.talk import say
+from hyperscale.talk import presentable, say
 
 #: How a line begins, and the colour of that: it repeats what the word says, for whoever sees it.
 _STYLES: Mapping[str, str] = MappingProxyType(
@@ -46,7 +46,7 @@ class _BarWithDetails(Bar):
         """Yield the bar, then the lines; each is cut at the terminal's edge."""
         yield from super().get_renderables()
         for line in self.details:
-            yield Text(line, no_wrap=True, overflow="ellipsis")
+            yield Text(presentable(line), no_wrap=True, overflow="ellipsis")
 
 
 class TerminalDisplay:

@@ -18,7 +18,7 @@ from hyperscale.control.handles.failure_groups import FailureGroups, failed_tabl
 from hyperscale.control.handles.overriding import as_set, conditions
 from hyperscale.control.handles.shown import block, html_table
 from hyperscale.control.report.writing import write_report
-from hyperscale.control.results_table import read_preview, read_table, to_pandas
+from hyperscale.control.results_table import is_too_far, read_preview, read_table, to_pandas
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import exit_code, summary_lines
 from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
@@ -122,7 +122,7 @@ class Run:
         """
         self._results()
         with closing(self._found.folder.store()) as store:
-            return read_table(store)
+            return read_table(self._found.folder, store)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the collected results as a DataFrame.
@@ -224,10 +224,13 @@ class Run:
         head = f"<div>run <b>{html.escape(self.run_id)}</b></div>"
         if results is None:
             return f"{head}<div>no results yet: <code>run.watch()</code></div>"
-        with closing(self._found.folder.store()) as store:
-            preview, seed = read_preview(store, PREVIEW_ROWS), read_seed(store)
+        folder, total = self._found.folder, results["rows"]["total"]
+        with closing(folder.store()) as store:
+            preview, seed = read_preview(folder, store, total, PREVIEW_ROWS), read_seed(store)
         preview = preview.arranged(seed.columns) if preview and seed else preview
         shown = html_table(preview.columns, preview.rows) if preview else ""
+        if is_too_far(folder, total):
+            shown = "<div>the rows are not shown, as all would come over the network: <code>run.results()</code></div>"
         return f"{head}{block(chr(10).join(summary_lines(results)))}{shown}"
 
     def _results(self) -> dict[str, Any]:

@@ -109,10 +109,10 @@ def find_file(module: str, folders: Sequence[Path]) -> tuple[Path, Path] | None:
     for folder in folders:
         path: list[str] | None = [str(folder)]
         origin = None
-        parts = module.split(".")
-        for end in range(1, len(parts) + 1):
-            # Unlike importlib.util.find_spec, this imports no package on the way.
-            spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:end]), path)
+        for part in module.split("."):
+            # Unlike importlib.util.find_spec, this imports no package on the way. By its whole name, a folder without
+            # __init__.py would be looked for in what was imported.
+            spec = importlib.machinery.PathFinder.find_spec(part, path)
             if spec is None:
                 break
             path, origin = list(spec.submodule_search_locations or ()), spec.origin

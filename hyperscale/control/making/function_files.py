@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import csv
+import importlib.machinery
 import io
 import json
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -89,15 +91,21 @@ def copied_files(function: FoundFunction) -> dict[Path, Path]:
 def _files_of(top: str, folder: Path) -> Iterator[Path]:
     """Yield the file, or all files of the package, that `top` is in `folder`; nothing if it is not there."""
     found = find_file(top, [folder])
-    if found is None:
+    if found is None and not _is_namespace(top, folder):
         return
-    if found[0].name != "__init__.py":
+    if found is not None and found[0].name != "__init__.py":
         yield found[0]
         return
-    for path in sorted(found[0].parent.rglob("*")):
+    for path in sorted((folder / top).rglob("*")):
         inner = path.relative_to(folder).parts
         if path.is_file() and not any(part in _LEFT_OUT or part.startswith(".") for part in inner):
             yield path
+
+
+def _is_namespace(top: str, folder: Path) -> bool:
+    """Return whether Python takes the folder `top` in `folder` as a package without __init__.py: as the last resort."""
+    spec = importlib.machinery.PathFinder.find_spec(top, [str(folder), *sys.path])
+    return spec is not None and spec.origin is None and (folder / top).is_dir()
 
 
 def _imported(file: Path) -> set[str]:

@@ -159,7 +159,7 @@ def _opener(function: Any, terms: Terms) -> Callable[[], tuple[Workshop, Path, C
         raise HyperscaleError(
             f"map_rows: {function!r} cannot be called", hint="give a function, or a class derived from NodeRunner"
         )
-    parcel = pickle.dumps(parcels.search_path()) + parcels.to_bytes(function)
+    parcel = pickle.dumps(parcels.search_path()) + parcels.function_to_bytes(function)
 
     def open_workshop() -> tuple[Workshop, Path, Callable[[], None]]:
         folder = Path(tempfile.mkdtemp(prefix="hyperscale-map-rows-"))

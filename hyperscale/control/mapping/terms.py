@@ -49,6 +49,11 @@ class Terms:
             seconds = getattr(self, name)
             if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
                 raise HyperscaleError(f"map_rows: {name} is {seconds!r}: a number of seconds above 0 was expected")
+        delay = self.retry_delay_seconds
+        if not (isinstance(delay, int | float) and 0 <= delay < math.inf):
+            raise HyperscaleError(
+                f"map_rows: retry_delay_seconds is {delay!r}: a number of seconds from 0 on was expected"
+            )
         try:
             json.dumps(dict(self.arguments))
         except (TypeError, ValueError) as error:

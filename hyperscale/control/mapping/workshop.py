@@ -158,24 +158,26 @@ class Workshop:
         deal(crew, self._held.values(), self._settings, now, queue_is_empty=True)
         self._let_go(now)
         self._is_waiting = True
-        crew.selector.select(0.0 if self._arrived else TICK_SECONDS)
+        crew.selector.select(0.0 if self._count_to_hold() else TICK_SECONDS)
         self._is_waiting = False
         time.sleep(max(0.0, now + shortest_turn_seconds(crew) - time.monotonic()))
         with contextlib.suppress(BlockingIOError):
             self._bell.recv(4096)
 
     def _hold_arrived(self) -> None:
-        """Hold the rows that have arrived as one message; calls of several rows wait until they are full."""
-        is_ended = self._is_ended  # asked first: what arrived before is there then
-        count = len(self._arrived)
-        if not is_ended:
-            count -= count % self._settings.rows_per_call
-        if count:
-            arrived = [self._arrived.popleft() for _ in range(count)]
+        """Hold the rows that have arrived as one message."""
+        arrived = [self._arrived.popleft() for _ in range(self._count_to_hold())]
+        if arrived:
             rows = {row_index: (packed,) for row_index, packed in arrived}
             name = str(next(iter(rows)))
             body = Body(run_id=self._settings.run_id, seed_id="", batch=0, columns=(COLUMN,), rows=rows, deliveries=1)
             self._held[name] = HeldMessage(Message(name, "", "", deliveries=1), body, renew_at=float("inf"))
+
+    def _count_to_hold(self) -> int:
+        """Return how many rows that have arrived need not wait for others: calls of several rows are to be full."""
+        is_ended = self._is_ended  # asked first: what arrived before is there then
+        count = len(self._arrived)
+        return count if is_ended else count - count % self._settings.rows_per_call
 
     def _let_go(self, now: float) -> None:
         """Pass on what is done."""

@@ -18,12 +18,12 @@ from hyperscale.control.reading.positions import Positions, ValuePath
 from hyperscale.control.reading.schema_check import check_document
 from hyperscale.control.reading.schema_defaults import with_defaults
 from hyperscale.control.reading.secret_check import add_secret_problems
-from hyperscale.control.reading.secret_words import without_secrets
 from hyperscale.control.reading.yaml_file import YamlFile, parse_yaml
 from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.resources import schema_path
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Experiment
+from hyperscale.secret_words import without_secrets
 
 logger = logging.getLogger(__name__)
 

@@ -31,6 +31,3 @@ def _without_effect(experiment: Experiment) -> Iterator[tuple[ValuePath, str]]:
     if experiment.environment.conda_file:
         why = "has no effect beside conda_file, which brings an interpreter of its own"
         yield ("environment", "python"), why
-    if experiment.azure.storage_account is None:
-        why = "has no effect without azure.storage_account: the store is in the workspace's own account"
-        yield ("azure", "container"), why

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from hyperscale.control.reading.positions import ValuePath
-from hyperscale.control.reading.secret_words import find_secret
 from hyperscale.control.reading.yaml_file import YamlFile
 from hyperscale.errors import Problem
+from hyperscale.secret_words import find_secret
 
 
 def add_secret_problems(parsed: YamlFile, text: str) -> None:

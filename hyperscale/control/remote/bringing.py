@@ -22,7 +22,7 @@ from hyperscale.node.azure.workspace import Workspace, WorkspaceName
 from hyperscale.node.storing.credentials import PERSON, login
 from hyperscale.uris import Uri, WorkspaceParts, parse
 
-INSTALL = "pip install 'hyperscale[remote]'"
+INSTALL = "pip install 'fsspec[http]' adlfs"
 
 
 class Bringer:
@@ -74,7 +74,10 @@ class Bringer:
     def _mount(self, named: Named, location: Location, files: RemoteFiles, path: str) -> RemoteData:
         entry = files.look(path)
         if entry.is_folder:
-            return self._folder(named, location, files.files(path), files, path, listed=False)
+            entries = files.files(path)
+            if not entries:
+                raise RemoteError(f"{named.text} holds no file", hint="correct the address, or put the files there")
+            return self._folder(named, location, entries, files, path, listed=False)
         data = RemoteData(named.key, named.text, location.uri, False, entry.bytes, 1)
         if self._reads != "run":
             return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -18,10 +18,6 @@ _BLOB = re.compile(
 )
 #: Where the container's name stands, by the type of a datastore.
 _CONTAINERS = {"AzureBlob": "containerName", "AzureDataLakeGen2": "filesystem"}
-#: Of an asset; the first is what `mltable` would need a library of its own for.
-_REFUSED_TYPES = {
-    "mltable": "an MLTable, which is read by a library of its own",
-}
 
 #: Gives the workspace that is named, or that of the experiment.
 Workspaces = Callable[[WorkspaceParts | None], Workspace]
@@ -98,9 +94,9 @@ def _of_asset(uri: Uri, workspaces: Workspaces) -> Location:
     properties = document.get("properties") or {}
     kind = str(properties.get("dataType") or "").lower()
     if kind not in ("uri_file", "uri_folder"):
+        found = "an MLTable, which is read by a library of its own" if kind == "mltable" else f"of type {kind}"
         raise RemoteError(
-            f"the data asset {uri.name}:{version} is {_REFUSED_TYPES.get(kind, f'of type {kind}')}, "
-            "expected uri_file or uri_folder",
+            f"the data asset {uri.name}:{version} is {found}, expected uri_file or uri_folder",
             hint="name the files that it is made of, by azureml://datastores/NAME/paths/PATH",
         )
     place = _place_of(str(properties.get("dataUri") or ""), workspaces)
@@ -139,9 +135,3 @@ def _no_asset(workspace: WorkspaceName, what: str) -> RemoteError:
 
 def _get(workspace: Workspace, path: str) -> dict[str, Any] | None:
     return workspace.azure.get(f"{workspace.name.path}/{path}", api_version=API_VERSION)
-
-
-def below(uri: Uri, path: str) -> Uri:
-    """Return the address of `path` below the folder `uri`."""
-    inner = "/".join(part.strip("/") for part in (uri.path, path) if part.strip("/"))
-    return replace(uri, path=inner)

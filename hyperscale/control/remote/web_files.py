@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -22,6 +23,8 @@ T = TypeVar("T")
 #: Nothing is said of the whole: a large file on a slow line takes hours.
 CONNECT_SECONDS = 15
 SILENCE_SECONDS = 60
+#: What a disk answers that takes no more; Python gives these no file's name where it writes on.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class WebFiles:
@@ -100,6 +103,8 @@ class WebFiles:
         try:
             return request()
         except (OSError, aiohttp.ClientError, FSTimeoutError, ValueError) as error:
+            if _is_of_this_disk(error):
+                raise
             problem = _problem(self._uri, error)
         raise problem  # outside of the block above: the error may hold the whole address
 
@@ -114,6 +119,13 @@ def _new_session(**options: Any) -> aiohttp.ClientSession:
         trust_env=True,
         **options,
     )
+
+
+def _is_of_this_disk(error: Exception) -> bool:
+    """Return whether `error` is about a file here, not about the server; what is not there is never a file of ours."""
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
+        return False
+    return error.errno in _FULL or error.filename is not None
 
 
 def _problem(uri: Uri, error: Exception) -> RemoteError:

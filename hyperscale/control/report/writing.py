@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
 from hyperscale.control.reading.loading import load_experiment
-from hyperscale.control.reading.secret_words import without_secrets
 from hyperscale.control.report.curves import RunCurves
 from hyperscale.control.report.facts import RunFacts
 from hyperscale.control.report.page import render_page
 from hyperscale.control.report.row_times import row_times
-from hyperscale.control.results_table import read_keys
+from hyperscale.control.results_table import is_too_far, read_keys, table_file
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.control.trial.figures import TRIALS, Trial
@@ -25,12 +23,10 @@ from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.control import read_manifest, read_seed, rows_of_run
 from hyperscale.node.storing.places import is_remote
-from hyperscale.node.storing.stores import MissingBlobError, Store
+from hyperscale.node.storing.stores import Store
+from hyperscale.secret_words import without_secrets
 
 REPORT = "report.html"
-#: Of a larger run in a storage account, nobody waits unasked for its ledger to come over the network, and its rows
-#: are named by their index alone.
-MANY_REMOTE_ROWS = 500_000
 #: Names of environment variables whose values nobody else should read.
 _SECRET_VARIABLE = re.compile(
     r"(\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|CONNECTION)[A-Z0-9_]*[\"']?\s*:\s*)"
@@ -78,7 +74,7 @@ def report_line(run: RunFolder, results: dict[str, Any], command: str) -> str:
         command: that makes the report later.
     """
     rows = results["rows"]["total"]
-    if is_remote(run.store_url) and rows > MANY_REMOTE_ROWS:
+    if is_too_far(run, rows):
         return f"report:   {command}  (it reads the ledger of {rows:,} rows)"
     try:
         return f"report:   {write_report(run)}"
@@ -120,17 +116,11 @@ def _facts(run: RunFolder, store: Store) -> RunFacts:
 
 
 def _keys(run: RunFolder, store: Store, rows: set[int], total: int) -> dict[int, str]:
-    """Return the keys of `rows` as far as the table of results tells them."""
-    if not is_remote(run.store_url):
-        table = Path(run.store_file(blobs.RESULTS_PARQUET))
-        return read_keys(table, rows) if table.is_file() else {}
-    if total > MANY_REMOTE_ROWS:
+    """Return the keys of `rows` as far as the table of results tells them; where it is too far, they have none."""
+    if is_too_far(run, total):
         return {}
-    with tempfile.TemporaryDirectory(prefix="hyperscale-") as folder, suppress(MissingBlobError):
-        copy = Path(folder) / blobs.RESULTS_PARQUET
-        store.download(blobs.RESULTS_PARQUET, copy)
-        return read_keys(copy, rows)
-    return {}
+    with table_file(run, store, blobs.RESULTS_PARQUET) as table:
+        return {} if table is None else read_keys(table, rows)
 
 
 def _trial(run: RunFolder, manifest: dict[str, Any]) -> Trial | None:

@@ -217,6 +217,15 @@ def test_set_mends_what_is_wrong_in_the_file(file: Path):
             "activity.arguments.a=no",
             '--set activity.arguments.a: no means false to some readers of YAML; write false, or "no" for the text',
         ),
+        (
+            "activity.no_retry_on=[numpy.linalg.LinAlgError]",
+            "--set activity.no_retry_on: activity.no_retry_on[0]: 'numpy.linalg.LinAlgError' is not the name of an "
+            "exception class without its module, such as ValueError",
+        ),
+        (
+            "activity.retry_delay_seconds=301",
+            "--set activity.retry_delay_seconds: 301 is out of bounds, expected at most 300",
+        ),
         ("parallelism={workers: 0}", "--set parallelism: parallelism.workers: 0 is out of bounds, expected at least 1"),
         ("log_level=", "--set log_level: has no value, expected one of debug, info, warning, error"),
         ("output.path=here", "--set output.path: is not available yet in this version; remove it"),
@@ -292,11 +301,6 @@ NO_EFFECT = [
         "environment={conda_file: conda.yml, python: /usr/bin/python3}",
         "environment.python",
         "has no effect beside conda_file, which brings an interpreter of its own",
-    ),
-    (
-        "azure.container=mine",
-        "azure.container",
-        "has no effect without azure.storage_account: the store is in the workspace's own account",
     ),
 ]
 

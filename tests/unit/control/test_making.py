@@ -36,6 +36,9 @@ def folder(tmp_path: Path) -> Path:
         "shapes/__init__.py": "from .flat import area as surface\n",
         "shapes/flat.py": "def area(w: int, h: int): return w * h\n",
         "shapes/data/units.json": "{}",
+        "trees/deep/count.py": "import json\nfrom leaves import green\n\ndef nodes(depth: int): return 2**depth\n",
+        "leaves/green.py": "",
+        "json/data.csv": "",
         "unrelated.py": "",
         "broken.py": "def f(:\n",
     }
@@ -117,6 +120,7 @@ def test_columns_of_a_function_of_a_row_are_what_it_asks_for_in_that_order() -> 
         ("forecasts:Runner", Origin.OWN, True, ["x"]),
         ("shapes.flat:area", Origin.OWN, False, ["w", "h"]),
         ("shapes:surface", Origin.OWN, False, ["w", "h"]),
+        ("trees.deep.count:nodes", Origin.OWN, False, ["depth"]),
         ("textwrap:shorten", Origin.STANDARD, False, ["text", "width"]),
         ("packaging.version:parse", Origin.INSTALLED, False, ["version"]),
     ],
@@ -159,6 +163,12 @@ def test_the_module_and_what_it_imports_of_its_user_are_copied(folder: Path) -> 
     assert sorted(path.as_posix() for path in files) == [
         "features.py", "forecasts.py", "shapes/__init__.py", "shapes/data/units.json", "shapes/flat.py",
     ]  # fmt: skip
+
+
+def test_a_package_without_init_is_copied_where_python_finds_no_other(folder: Path) -> None:
+    files = copied_files(found("trees.deep.count:nodes", folder))
+
+    assert sorted(path.as_posix() for path in files) == ["leaves/green.py", "trees/deep/count.py"]
 
 
 def test_this_program_is_not_copied_even_where_its_checkout_is(folder: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -11,12 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hyperscale import Context, NodeRunner, Outcomes, map_rows
+from hyperscale.control.mapping import parcels
 from hyperscale.errors import HyperscaleError, IncompleteRunError
 
 ROWS_AHEAD = 8
@@ -197,6 +201,31 @@ def test_a_call_may_have_several_rows_and_one_of_them_may_fail():
 
     assert [outcome.result[1] for outcome in outcomes if outcome.succeeded] == [4] * 7 + [2] * 2
     assert [outcome.row for outcome in outcomes if not outcome.succeeded] == [5]
+
+
+def test_rows_that_wait_for_a_full_call_are_waited_for_at_rest(monkeypatch: pytest.MonkeyPatch):
+    waits: list[float | None] = []
+    select = selectors.DefaultSelector.select
+
+    def noted_select(self: selectors.BaseSelector, timeout: float | None = None) -> Any:
+        if threading.current_thread().name == "map_rows":
+            waits.append(timeout)
+        return select(self, timeout)  # type: ignore[arg-type]
+
+    def slow_rows() -> Iterator[int]:
+        yield from range(3)
+        before = len(waits)
+        wait_until(lambda: len(waits) > before + 5)
+        during.extend(waits[before + 1 :])
+        yield from range(3, 10)
+
+    during: list[float | None] = []
+    monkeypatch.setattr(selectors.DefaultSelector, "select", noted_select)
+
+    results = [one.result for one in map_rows(lambda rows: rows, slow_rows(), workers=1, ordered=True, rows_per_call=4)]
+
+    assert 0.0 not in during
+    assert results == list(range(10))
 
 
 def test_an_async_function_is_waited_for():
@@ -414,6 +443,10 @@ def test_a_function_that_cannot_be_set_up_is_told_once():
         ({"function": "math.sqrt"}, "'math.sqrt' cannot be called"),
         ({"arguments": {"model": object()}}, "arguments"),
         ({"timeout_seconds": 0}, "timeout_seconds is 0"),
+        ({"retry_delay_seconds": math.nan}, "retry_delay_seconds is nan: a number of seconds from 0 on was expected"),
+        ({"retry_delay_seconds": math.inf}, "retry_delay_seconds is inf"),
+        ({"retry_delay_seconds": -1}, "retry_delay_seconds is -1"),
+        ({"retry_delay_seconds": "5"}, "retry_delay_seconds is '5'"),
     ],
 )
 def test_what_cannot_be_used_is_said_before_anything_starts(options: dict[str, Any], message: str):
@@ -423,6 +456,25 @@ def test_what_cannot_be_used_is_said_before_anything_starts(options: dict[str, A
         map_rows(**values)
 
 
+def test_a_function_that_cannot_be_sent_is_refused_with_the_name_of_what_it_cannot_take_along():
+    lock, number = threading.Lock(), 2
+
+    def hold(row: int) -> int:
+        with lock:
+            return row * number
+
+    class Holding(NodeRunner):
+        held = lock
+
+        def run(self, row: int) -> int:
+            return row
+
+    with pytest.raises(HyperscaleError, match=r"hold cannot be sent to workers with `lock`, which it uses: TypeError"):
+        map_rows(hold, [4])
+    with pytest.raises(HyperscaleError, match=r"Holding cannot be sent to workers: TypeError: cannot pickle"):
+        map_rows(Holding, [4])
+
+
 def test_without_cloudpickle_a_function_has_to_be_importable(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
 
@@ -430,5 +482,33 @@ def test_without_cloudpickle_a_function_has_to_be_importable(monkeypatch: pytest
         map_rows(lambda row: row, [4])
 
     assert raised.value.hint is not None
-    assert "pip install 'hyperscale[notebook]'" in raised.value.hint
+    assert "pip install cloudpickle" in raised.value.hint
     assert [outcome.result for outcome in map_rows(math.sqrt, [4], workers=1)] == [2.0]
+
+
+def test_without_cloudpickle_rows_and_results_may_speak_of_main(monkeypatch: pytest.MonkeyPatch):
+    row = {"source": 'if __name__ == "__main__":\n    main()\n', "name": "__main__"}
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+
+    (outcome,) = map_rows(copy.deepcopy, [row], workers=1)
+
+    assert outcome.result == row
+
+
+@dataclass
+class Place:
+    name: str
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Place("x"), [Place], {"deep": (1, Place("x"))}, math.sqrt, "__main__"],
+    ids=["an instance", "a class", "an instance deep inside", "of a module", "a text"],
+)
+def test_what_is_defined_in_main_travels_by_value_and_nothing_else_does(value: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Place, "__module__", "__main__")
+    monkeypatch.setattr(sys.modules["__main__"], "Place", Place, raising=False)
+
+    data = parcels.to_bytes(value)
+
+    assert (b"cloudpickle" in data) == ("Place" in repr(value))

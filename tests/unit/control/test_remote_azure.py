@@ -39,6 +39,11 @@ class Lab:
         for name, content in blobs.items():
             client.upload_blob(name, content, overwrite=True)
 
+    def make_folder(self, name: str) -> None:
+        """Make an empty folder as accounts with a hierarchical namespace have them."""
+        client = self._azure.storage.container(self.container)
+        client.upload_blob(name, b"", metadata={"hdi_isfolder": "true"}, overwrite=True)
+
     def add_asset(self, name: str, version: str, kind: str, uri: str) -> None:
         from emulator.resources import Asset
 
@@ -127,6 +132,20 @@ def test_the_folder_of_an_asset_takes_a_pattern_and_mounts_are_folders_too(lab: 
     )
     assert remote["mount_one"].copy is not None
     assert remote["mount_one"].copy.read_bytes() == b"a"
+
+
+def test_a_mount_of_an_empty_folder_is_refused_where_the_file_names_it(lab: Lab) -> None:
+    lab.make_folder("nothing")
+
+    told = {
+        lab.problem("sweep: {depth: [1]}", reads=reads, more=f"mounts: {{all: '{lab.root}/nothing'}}\n")
+        for reads in ("plan", "run")
+    }
+
+    (problem,) = told
+    assert problem.startswith(
+        f"experiment.yaml:8:15: mounts.all: {lab.root}/nothing holds no file; correct the address"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import os
+import resource
 import shutil
 import sys
 from collections.abc import Iterator
@@ -125,6 +128,20 @@ def test_what_a_server_refuses_is_told_where_the_file_names_it(
     assert not list((tmp_path / ".hyperscale" / "inputs").glob("*/[!.]*"))
 
 
+def test_a_disk_that_takes_no_more_is_not_told_of_the_server(tmp_path: Path, site: WebSite) -> None:
+    url = site.put("/grid.csv", ROWS * 50_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+
+    try:
+        (told,) = problems(tmp_path, f"csv: '{url}'")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert f"cannot be written: {os.strerror(errno.EFBIG)}; free space on this disk" in told
+    assert "try again later" not in told
+
+
 def test_a_page_that_asks_to_log_in_is_no_csv(tmp_path: Path, site: WebSite) -> None:
     url = site.put("/grid.csv", b"<!DOCTYPE html>\n<html><body>Log in</body></html>\n")
 
@@ -212,7 +229,7 @@ def test_columns_that_the_beginning_lacks_are_told(tmp_path: Path, site: WebSite
     assert told.endswith(f"input.key: {url} has no column 'name', expected one of id, depth")
 
 
-def test_without_the_libraries_of_remote_data_the_extra_is_named(
+def test_without_the_libraries_of_remote_data_they_are_named(
     tmp_path: Path, site: WebSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "hyperscale.control.remote.web_files", raising=False)
@@ -220,7 +237,7 @@ def test_without_the_libraries_of_remote_data_the_extra_is_named(
 
     (told,) = problems(tmp_path, f"csv: '{site.put('/grid.csv', ROWS)}'")
 
-    assert "is read with aiohttp, which is not installed here; pip install 'hyperscale[remote]'" in told
+    assert "is read with aiohttp, which is not installed here; pip install 'fsspec[http]' adlfs" in told
 
 
 def test_who_collects_later_finds_the_seeded_input_by_its_address(tmp_path: Path, site: WebSite) -> None:

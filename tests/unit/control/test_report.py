@@ -12,7 +12,8 @@ from made_run import make_run, some_rows
 
 from hyperscale.control.report.charts import length
 from hyperscale.control.report.facts import usd
-from hyperscale.control.report.writing import MANY_REMOTE_ROWS, report_file, report_line, write_report
+from hyperscale.control.report.writing import report_file, report_line, write_report
+from hyperscale.control.results_table import MANY_REMOTE_ROWS
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import RunStateError

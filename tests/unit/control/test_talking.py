@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from hyperscale.control.progress import PlainDisplay, open_display
+from hyperscale.control.notebook_display import drawn
+from hyperscale.control.progress import PlainDisplay, Progress, open_display
 from hyperscale.control.talking import talking, wants_colour, write
+from hyperscale.talk import say
 
 ESCAPE = "\x1b["
 TOLD = "experiment.yaml:14:9: compute.tier: 'spot' is wrong\nerror: one problem\nhint: correct it\nwarning: or else"
@@ -55,6 +57,18 @@ def test_what_users_control_does_not_steer_the_terminal_nor_show_a_secret(capsys
     write("row 3: \x1b[2J\x07 of AccountKey=" + "a" * 40)
 
     assert capsys.readouterr().err == "row 3:  [2J  of AccountKey=***\n"
+
+
+def test_a_library_and_a_notebook_tell_no_more_than_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "error: \x1b[2J no host in postgresql://u:sesame@host/db"
+    progress = Progress("running", details=(sentence,))
+
+    say(sentence)
+    said = capsys.readouterr().err
+    shown = drawn(progress, [sentence])
+
+    assert said == "error:  [2J no host in postgresql://u:***@host/db\n"
+    assert shown.count(f"<div>{said.strip()}</div>") == 2
 
 
 def test_long_lines_are_left_to_the_terminal(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperscale.control.reading.secret_words import find_secret, without_secrets
+from hyperscale.secret_words import find_secret, without_secrets
 
 KEY = "c2VjcmV0" * 10 + "c2VjcA=="
 
