@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in planned.checked.warnings:
         say(f"warning: {warning}")
     if arguments.out:
-        save_plan(planned, arguments.out, arguments.overrides)
+        save_plan(planned, arguments.out)
     if arguments.json:
         print_json(plan_document(planned))
         return 0

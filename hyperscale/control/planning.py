@@ -78,12 +78,12 @@ def plan_offline(checked: CheckedExperiment) -> Planned:
     return Planned(checked, dataclasses.replace(plan, notes=notes))
 
 
-def save_plan(planned: Planned, file: Path, overrides: Sequence[str]) -> None:
-    """Write a plan into `file`, for `open_plan`; `overrides` are those that it was made with."""
+def save_plan(planned: Planned, file: Path) -> None:
+    """Write a plan into `file`, for `open_plan`."""
     document = {
         _MARK: _VERSION,
         "experiment_file": _path_from(planned.checked.loaded.file, file.absolute().parent),
-        "overrides": list(overrides),
+        "overrides": list(planned.checked.loaded.overrides),
         "hashes": planned.hashes_beside(file),
         "plan": planned.plan.to_document(),
         "azure": planned.azure.to_document() if planned.azure else None,
