@@ -9,9 +9,14 @@ import contextlib
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
+
+#: Tells people a sentence.
+Say = Callable[[str], None]
+#: Asks somebody whether something shall be done; True is yes.
+Ask = Callable[[str], bool]
 
 #: The logger of what is told to people. What machines are told, too, goes to the loggers of modules.
 TALK = "hyperscale.talk"
