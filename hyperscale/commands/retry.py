@@ -19,7 +19,7 @@ from hyperscale.commands import (
 from hyperscale.commands.local_runs import add_workers, execute_and_tell
 from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
-from hyperscale.control.local.launching import Places, make_run, plan_here
+from hyperscale.control.local.launching import Places, launched, plan_here
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.retrying import check_again
 from hyperscale.control.run_folder import check_machine
@@ -55,13 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _execute(checked: CheckedExperiment, parent: FoundRun, arguments: argparse.Namespace) -> int:
     check_machine()
     planned = plan_here(checked, workers=arguments.workers, nodes=arguments.nodes or 1)
-    for warning in planned.warnings:
-        say(f"warning: {warning}")
-    lies = parent.folder
-    folder = Places(lies.runs, lies.queue_url, lies.store_url).new_run(checked.loaded.experiment.name)
-    with folder.lock() as lock:
-        make_run(planned, folder)
-        say(f"run {folder.run_id}: {counted(planned.plan.workers, 'worker')} on this machine")
+    with launched(planned, Places.of(parent.folder)) as (folder, lock):
         return execute_and_tell(folder, lock, as_json=arguments.json)
 
 

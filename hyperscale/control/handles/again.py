@@ -33,16 +33,15 @@ def retry(
     if checked is None:
         say(f"run {parent.run_id} has no failed or missing row that is meant: nothing to retry")
         return None
-    lies = parent.folder
     if parent.azure:
         # Half a second to import, and more that comes with it: for runs on Azure ML alone.
         from hyperscale.control.submit.agreed_runs import submit_selected
 
-        journal = submit_selected(checked, ask=lambda _: True, beside=lies.store_url)
+        journal = submit_selected(checked, ask=lambda _: True, beside=parent.folder.store_url)
         return find_anywhere(parent.file, journal.run_id, os.environ)
     check_machine()
     planned = plan_here(checked, workers=workers, nodes=1)
-    folder = execute_here(planned, Places(lies.runs, lies.queue_url, lies.store_url))
+    folder = execute_here(planned, Places.of(parent.folder))
     return find_anywhere(parent.file, str(folder.path), os.environ)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hyperscale.control import summary
 from hyperscale.control.figures import counted
 from hyperscale.control.local.executing import execute, results_of_life
-from hyperscale.control.local.launching import Places, make_run, plan_here
+from hyperscale.control.local.launching import Places, launched, plan_here
 from hyperscale.control.local.local_run import Ending
 from hyperscale.control.planning import Planned
 from hyperscale.control.run_folder import RunFolder, check_machine
@@ -68,10 +68,8 @@ def try_here(full: Planned, file: Path, *, rows: int, seed: int, workers: int | 
     """
     check_machine()
     planned = plan_here(with_trial_rows(full.checked, rows, seed), workers=workers, nodes=1)
-    folder = Places(runs_of(file), None, None).new_run(full.checked.loaded.experiment.name)
-    with folder.lock() as lock:
-        make_run(planned, folder)
-        say(f"run {folder.run_id} tries {counted(planned.plan.rows, 'row')} of {full.plan.rows_text}")
+    told = f" tries {counted(planned.plan.rows, 'row')} of {full.plan.rows_text}"
+    with launched(planned, Places(runs_of(file), None, None), told) as (folder, lock):
         ending = execute(folder, lock, is_terminal=is_terminal)
     for line in summary.step_lines(ending, folder):
         say(line)
