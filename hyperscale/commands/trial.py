@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, asker, print_json, program, say, say_if_slow
-from hyperscale.commands.local_runs import whole_number
+from hyperscale.commands.local_runs import print_results, tell_log, whole_number
 from hyperscale.control import summary
 from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.figures import counted
@@ -62,9 +62,9 @@ def _here(arguments: argparse.Namespace, full: Planned) -> int:
         workers=arguments.workers,
         is_terminal=is_terminal,
     )
+    _tell(tried.folder, tried.planned, full, tried.results, tried.measured, as_json=arguments.json)
     if tried.ending.stop_requests:
         return EXIT_INTERRUPTED
-    _tell(tried.folder, tried.planned, full, tried.results, tried.measured, as_json=arguments.json)
     return summary.verdict(tried.ending, tried.results, tried.folder)
 
 
@@ -113,8 +113,11 @@ def _tell(
     *,
     as_json: bool,
 ) -> None:
-    """Print what was measured, behind the first failure if there is one."""
+    """Print what was measured, behind the first failure if there is one; else what the run came to."""
     if measured is None:
+        if results is not None:
+            print_results(results, as_json=as_json)
+        tell_log(folder)
         return
     trial, failed = measured
     if as_json:
