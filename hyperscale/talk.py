@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -43,6 +43,17 @@ def say(sentence: str) -> None:
     elif level_of(sentence) >= logger.level:  # this program is used as a library
         # A notebook paints what goes to stderr as if something were wrong.
         (sys.stdout if is_notebook() else sys.stderr).write(f"{sentence}\n")
+
+
+def say_warnings(warnings: Iterable[object]) -> None:
+    """Tell people what is worth a look."""
+    for line in warning_lines(warnings):
+        say(line)
+
+
+def warning_lines(warnings: Iterable[object]) -> list[str]:
+    """Return `warnings` as sentences that begin as warnings do."""
+    return [f"warning: {warning}" for warning in warnings]
 
 
 def is_notebook() -> bool:

@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow
+from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow, say_warnings
 from hyperscale.control.plan_table import plan_document, plan_line, plan_table
 from hyperscale.control.planning import open_plan, save_plan
 from hyperscale.errors import ExperimentError
@@ -43,8 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         with say_if_slow("asking Azure for quota, sizes and prices"):
             planned = plan_from_azure(planned, environ, arguments.seconds_per_row)
-    for warning in planned.checked.warnings:
-        say(f"warning: {warning}")
+    say_warnings(planned.checked.warnings)
     if arguments.out:
         save_plan(planned, arguments.out)
     if arguments.json:

@@ -13,12 +13,12 @@ from typing import Any
 import hyperscale
 from hyperscale.azure_plan import AzurePlan
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
-from hyperscale.control.remote.cache import Say
 from hyperscale.control.rendered.rendering import templates_hash
 from hyperscale.control.rendered.staging import code_hash
 from hyperscale.cost import unpriced_notes
 from hyperscale.errors import RunStateError
 from hyperscale.plan import Plan, make_plan
+from hyperscale.talk import Say
 
 #: What a saved plan begins with; its value is the version of the format.
 _MARK = "hyperscale_plan"

@@ -27,6 +27,10 @@ from hyperscale import (
     load,
     run_experiment,
 )
+from hyperscale.control.local.local_run import Ending
+from hyperscale.control.planning import Planned
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.trial.trying import Tried
 
 SQUARES = """
 import pathlib, time
@@ -171,6 +175,44 @@ def test_a_trial_tells_what_the_full_run_will_be_like(file: Path):
     assert trial.run.counts.total == 3
     assert "The full run: 8 rows" in str(trial)
     assert trial.document["full_run"]["rows"] == ROWS
+
+
+def test_a_trial_shows_its_first_failure_as_the_command_does(file: Path):
+    trial = load(file).trial(ROWS, workers=1)
+
+    assert trial.document["first_failure"]["row_index"] == 2
+    assert str(trial).startswith("row 2 failed after 1 attempt:\n  squares.py:10 square: ")
+    assert str(trial).splitlines()[-1] == trial.run.last_line
+
+
+def test_a_trial_whose_code_cannot_start_shows_what_it_came_to(file: Path):
+    (file.parent / "src" / "squares.py").write_text(f"1 / 0\n{SQUARES}")
+
+    trial = load(file).trial(2, workers=1)
+
+    assert trial.figures is None
+    assert trial.document["rows"]["missing"] == 2
+    assert "2 rows missing: " in str(trial)
+
+
+def test_a_trial_that_came_to_nothing_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch):
+    def refused(full: Planned, *_: object, **__: object) -> Tried:
+        ending = Ending({"seed": 2}, {"seed": "row 3 is wrong"}, 0, "")
+        return Tried(RunFolder.under(file.parent, "r-1"), full, ending, None, None)
+
+    monkeypatch.setattr("hyperscale.control.handles.experiment_file.try_here", refused)
+
+    with pytest.raises(ExperimentError, match="row 3 is wrong"):
+        load(file).trial(2)
+
+
+def test_a_plan_shows_what_is_worth_a_look(file: Path):
+    (file.parent / "src" / "json.py").touch()
+
+    plan = load(file).plan()
+
+    assert "gives the standard one" in plan.warnings[0]
+    assert str(plan).splitlines()[0] == f"warning: {plan.warnings[0]}"
 
 
 def test_a_run_in_another_thread_of_the_first_rows(file: Path, capsys: pytest.CaptureFixture[str]):

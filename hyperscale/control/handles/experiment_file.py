@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hyperscale.control import summary
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import open_session
 from hyperscale.control.follow.finding import find_anywhere
@@ -27,7 +28,7 @@ from hyperscale.control.run_folder import check_machine
 from hyperscale.control.run_list import list_runs, runs_of
 from hyperscale.control.trial.trying import try_here
 from hyperscale.experiment import Experiment
-from hyperscale.talk import ASKING, say, say_if_slow
+from hyperscale.talk import ASKING, say, say_if_slow, say_warnings
 
 DEFAULT_FILE = "experiment.yaml"
 
@@ -120,6 +121,7 @@ class ExperimentFile:
         tried = try_here(full, self.file, rows=rows, seed=seed, workers=workers, is_terminal=_is_terminal())
         if tried.ending.stop_requests:
             raise KeyboardInterrupt
+        summary.verdict(tried.ending, tried.results, tried.folder)
         return ShownTrial(tried, full, self._run(tried.folder.run_id))
 
     def run(self, *, rows: int | None = None, workers: int | None = None, nodes: int = 1) -> Run:
@@ -157,6 +159,7 @@ class ExperimentFile:
 
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             planned = open_plan(self.file, self._limited(rows), os.environ, say)
+        say_warnings(planned.checked.warnings)
         with say_if_slow(ASKING):
             session = open_session(find_place(planned.checked.loaded, os.environ))
             check_storage(session)

@@ -31,7 +31,7 @@ from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest, write_selected_rows
 from hyperscale.node.storing.places import DEFAULT_CONTAINER, account_place, is_auto, is_remote, local_folder
 from hyperscale.plan import plan_for_this_machine
-from hyperscale.talk import Say, say
+from hyperscale.talk import Say, say, say_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -133,8 +133,7 @@ def launched(planned: Planned, places: Places, told: str | None = None) -> Itera
         ExperimentError: when something of the experiment cannot be rendered or staged.
         HyperscaleError: when queue or store is no place for it, or the store does not take it; nothing is left then.
     """
-    for warning in planned.warnings:
-        say(f"warning: {warning}")
+    say_warnings(planned.warnings)
     run = places.new_run(planned.checked.loaded.experiment.name)
     with run.lock() as lock:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hyperscale.control import summary
 from hyperscale.control.figures import counted
@@ -18,18 +18,11 @@ from hyperscale.control.local.local_run import Ending
 from hyperscale.control.planning import Planned
 from hyperscale.control.run_folder import RunFolder, check_machine
 from hyperscale.control.run_list import runs_of
-from hyperscale.control.trial.figures import Trial, keep_trial
-from hyperscale.control.trial.measures import Outcome, measure, outcomes_of
+from hyperscale.control.trial.figures import keep_trial
+from hyperscale.control.trial.measures import Measured, measure, outcomes_of
 from hyperscale.control.trial.trial_rows import with_trial_rows
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.talk import say
-
-
-class Measured(NamedTuple):
-    """What a trial measured, and the outcome of its first row that failed; None when none did."""
-
-    trial: Trial
-    first_failure: Outcome | None
 
 
 @dataclass(frozen=True)
