@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -285,6 +287,30 @@ def test_an_error_says_all_that_is_wrong(file: Path, overrides: dict[str, object
     assert any(problem in text for text in said)
     if sys.version_info >= (3, 11):
         assert problem in "".join(traceback.format_exception(raised.value)), "a traceback says it, too"
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda experiment: experiment.run(workers=0), "workers is 0, a whole number from 1 on was expected"),
+        (lambda experiment: experiment.run(workers=-1), "workers is -1"),
+        (lambda experiment: experiment.run(nodes=0), "nodes is 0"),
+        (lambda experiment: experiment.run(rows=True), "rows is True"),
+        (lambda experiment: experiment.trial(-1), "rows is -1"),
+        (lambda experiment: experiment.trial(workers=1.5), "workers is 1.5"),
+        (lambda experiment: experiment.submit(rows=0), "rows is 0"),
+        (lambda experiment: experiment.open_run().retry(workers=0), "workers is 0"),
+        (lambda experiment: experiment.plan(seconds_per_row=3), "with prices of Azure"),
+        (lambda experiment: experiment.plan(azure=True, seconds_per_row=0), "is 0, a number of seconds above 0"),
+        (lambda experiment: experiment.plan(azure=True, seconds_per_row=math.nan), "is nan, a number of seconds"),
+        (lambda experiment: load(experiment.file, ["a=b"]), r"overrides are \['a=b'\], values by dotted key"),
+    ],
+)
+def test_arguments_are_checked_as_options_are(
+    experiment: ExperimentFile, run: Run, call: Callable[[ExperimentFile], object], problem: str
+):
+    with pytest.raises(ExperimentError, match=problem):
+        call(experiment)
 
 
 def test_a_run_that_has_no_results_says_so(file: Path):

@@ -20,6 +20,7 @@ from hyperscale.control.handles.run import Run
 from hyperscale.control.handles.shown import block
 from hyperscale.control.handles.views import ShownPlan, ShownTrial, Validation
 from hyperscale.control.local.launching import Places, plan_run
+from hyperscale.control.options import check_seconds_per_row, check_whole_numbers
 from hyperscale.control.planning import open_plan, plan_offline
 from hyperscale.control.reading.checking import check_experiment
 from hyperscale.control.reading.loading import load_experiment
@@ -90,10 +91,11 @@ class ExperimentFile:
             seconds_per_row: with `azure`, how long a row takes; None: as the last trial measured.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             PlanError: when it cannot be placed.
             AzureError: when Azure cannot be asked.
         """
+        check_seconds_per_row(seconds_per_row, azure=azure)
         environ = os.environ if azure else None
         planned = open_plan(self.file, self.overrides, environ, say)
         if environ is not None:
@@ -112,10 +114,11 @@ class ExperimentFile:
             workers: rows worked on at the same time; None: up to the cores.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             HyperscaleError: when the run came to nothing.
             KeyboardInterrupt: when it was interrupted, once it has ended in good order.
         """
+        check_whole_numbers(rows=rows, workers=workers)
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             full = plan_offline(check_experiment(self.file, self.overrides, reads="run", say=say))
         tried = try_here(full, self.file, rows=rows, seed=seed, workers=workers, is_terminal=_is_terminal())
@@ -133,11 +136,12 @@ class ExperimentFile:
             nodes: consumers.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             HyperscaleError: when the run came to nothing.
             KeyboardInterrupt: when it was interrupted, once it has ended in good order: `resume` goes on with it.
         """
         check_machine()
+        check_whole_numbers(rows=rows, workers=workers, nodes=nodes)
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             planned = plan_run(self.file, self._limited(rows), workers=workers, nodes=nodes, say=say)
         folder = execute_here(planned, Places(runs_of(self.file), None, None))
@@ -150,13 +154,14 @@ class ExperimentFile:
             rows: only the first so many.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             PlanError: when it does not fit: quota, sizes, limits.
             AzureError: when Azure refuses, or does not answer; what was made is taken back.
         """
         from hyperscale.control.azure.storage_probe import check_storage  # half a second: for Azure alone
         from hyperscale.control.submit.agreed_runs import submit_whole
 
+        check_whole_numbers(rows=rows)
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             planned = open_plan(self.file, self._limited(rows), os.environ, say)
         say_warnings(planned.checked.warnings)

@@ -178,7 +178,7 @@ class Run:
         Args:
             where: `type=ValueError`, `signature=ab12cd34`, `rows=100-200`, `key=a7`, or several of them.
             overrides: as for `load`.
-            workers: rows worked on at the same time; None: up to the cores.
+            workers: rows worked on at the same time; None: up to the cores. Of a run of this machine alone.
 
         Returns:
             The new run, whose figures are of all rows together; on Azure ML it is submitted then, and `watch` waits for
@@ -186,7 +186,7 @@ class Run:
 
         Raises:
             RunStateError: when it still goes on, or its input has changed.
-            ExperimentError: when the experiment is wrong, or a condition cannot be read.
+            ExperimentError: when the experiment or an argument is wrong, or a condition cannot be read.
         """
         again = retry(self._found, as_set(overrides), conditions(where), workers=workers)
         return self if again is None else Run(again)
