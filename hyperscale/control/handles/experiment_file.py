@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from hyperscale.control.reading.checking import check_experiment
 from hyperscale.control.reading.loading import load_experiment
 from hyperscale.control.reading.secret_variables import missing_secrets
 from hyperscale.control.run_folder import check_machine
-from hyperscale.control.run_list import list_runs, runs_of
+from hyperscale.control.run_list import run_folders, runs_of
 from hyperscale.control.trial.trying import try_here
 from hyperscale.experiment import Experiment
 from hyperscale.talk import ASKING, say, say_if_slow, say_warnings
@@ -180,8 +181,11 @@ class ExperimentFile:
         return self._run(run)
 
     def runs(self) -> list[Run]:
-        """Return the runs of this folder, newest first."""
-        return [self._run(info.run.run_id) for info in list_runs(runs_of(self.file))]
+        """Return the runs of this folder, newest first; no store is asked."""
+        return [
+            Run(folder, partial(find_anywhere, self.file, folder.run_id, os.environ))
+            for folder in run_folders(runs_of(self.file))
+        ]
 
     def __repr__(self) -> str:
         """Return what it is called, and where it comes from."""
@@ -192,7 +196,7 @@ class ExperimentFile:
         return f"<div>{what}</div>{block(' '.join([str(self.file), *self.overrides]))}"
 
     def _run(self, name: str | None) -> Run:
-        return Run(find_anywhere(self.file, name, os.environ))
+        return Run.of(find_anywhere(self.file, name, os.environ))
 
     def _limited(self, rows: int | None) -> tuple[str, ...]:
         return self.overrides if rows is None else (*self.overrides, f"input.limit={rows}")

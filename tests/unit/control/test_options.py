@@ -22,4 +22,4 @@ def test_workers_of_a_retry_are_those_of_this_machine(tmp_path: Path) -> None:
     check_workers_here(64, 2, azure=False)
     check_workers_here(None, azure=True)
     with pytest.raises(ExperimentError, match="are for runs of this machine"):
-        Run(FoundRun(folder, tmp_path, None, AZURE)).retry(workers=64)
+        Run.of(FoundRun(folder, tmp_path, None, AZURE)).retry(workers=64)
