@@ -120,6 +120,7 @@ def test_failures_are_a_table_of_rows_and_groups_of_reasons(run: Run):
     assert failed[0]["frames"][-1].startswith("squares.py:10 square: raise ValueError")
     assert [(group.rows, group.type) for group in groups.groups] == [(2, "ValueError")]
     assert "2 failed rows, in 1 group" in str(groups)
+    assert f": hyperscale retry {run.folder} --where " in str(groups), "its id would be looked for here"
     with pytest.raises(ExperimentError, match="--where"):
         run.failure_groups("tpye=ValueError")
 

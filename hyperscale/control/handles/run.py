@@ -16,6 +16,7 @@ from hyperscale.control.follow.watching import follow
 from hyperscale.control.handles.again import resume, retry
 from hyperscale.control.handles.failure_groups import FailureGroups, failed_table
 from hyperscale.control.handles.overriding import as_set, conditions
+from hyperscale.control.handles.shown import PROGRAM
 from hyperscale.control.handles.shown_run import run_html, run_text
 from hyperscale.control.report.writing import write_report
 from hyperscale.control.results_table import read_table, to_pandas
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     import pandas
 
     from hyperscale.control.results_table import Table
-
-#: How a command line begins that helps in an error.
-PROGRAM = "hyperscale"
 
 
 class RowCounts(NamedTuple):
@@ -158,7 +156,7 @@ class Run:
         Raises:
             ExperimentError: when a condition cannot be read.
         """
-        return FailureGroups(failures_of(self._found, read_where(conditions(where))), self.run_id)
+        return FailureGroups(failures_of(self._found, read_where(conditions(where))), self._found)
 
     def watch(self) -> Run:
         """Show how far it is until it is over, and return it; an interrupt ends the watching alone.
