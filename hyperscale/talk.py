@@ -9,11 +9,16 @@ import contextlib
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from hyperscale.secret_words import without_secrets
+
+#: Tells people a sentence.
+Say = Callable[[str], None]
+#: Asks somebody whether something shall be done; True is yes.
+Ask = Callable[[str], bool]
 
 #: The logger of what is told to people. What machines are told, too, goes to the loggers of modules.
 TALK = "hyperscale.talk"
@@ -49,6 +54,17 @@ def presentable(text: str) -> str:
     """
     harmless = (character if character.isprintable() or character in "\n\t" else " " for character in text)
     return without_secrets("".join(harmless))
+
+
+def say_warnings(warnings: Iterable[object]) -> None:
+    """Tell people what is worth a look."""
+    for line in warning_lines(warnings):
+        say(line)
+
+
+def warning_lines(warnings: Iterable[object]) -> list[str]:
+    """Return `warnings` as sentences that begin as warnings do."""
+    return [f"warning: {warning}" for warning in warnings]
 
 
 def is_notebook() -> bool:

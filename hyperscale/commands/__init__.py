@@ -7,15 +7,17 @@ import importlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from hyperscale.errors import ExperimentError
 from hyperscale.talk import ASKING as ASKING
+from hyperscale.talk import Ask
 from hyperscale.talk import say as say
 from hyperscale.talk import say_if_slow as say_if_slow
+from hyperscale.talk import say_warnings as say_warnings
 
 #: Name to the line that `--help` shows, in that order.
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -174,7 +176,7 @@ def agreed(question: str, *, yes: bool) -> bool:
     return answer.strip().lower() in ("y", "yes")
 
 
-def asker(*, yes: bool) -> Callable[[str], bool]:
+def asker(*, yes: bool) -> Ask:
     """Return what asks a question as `agreed` does."""
     return lambda question: agreed(question, yes=yes)
 

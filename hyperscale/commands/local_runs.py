@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from hyperscale.commands import print_json, program, say
@@ -47,16 +48,27 @@ def tell_end(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, 
     """Print what a run came to, and what helps now; return the exit code that its rows earn."""
     for line in summary.step_lines(ending, folder):
         say(line)
-    if results is not None and as_json:
-        print_json(results)
-    elif results is not None:
-        print("\n".join(summary.summary_lines(results)), flush=True)
     if results is not None:
+        print_results(results, as_json=as_json)
         say(report_line(folder, results, f"{program()} report {shlex.quote(name_of(folder))}"))
-    if (ending.errors or ending.broken or results is None or summary.exit_code(results)) and folder.log.exists():
-        say(f"log:      {folder.log}")
+    if ending.errors or ending.broken or results is None or summary.exit_code(results):
+        tell_log(folder)
     for line in summary.next_commands(ending, results, name_of(folder), program()):
         say(line)
     if ending.stop_requests:
         return EXIT_INTERRUPTED
     return summary.verdict(ending, results, folder)
+
+
+def print_results(results: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print the summary of a run, whose last line is the countable one; or its one document."""
+    if as_json:
+        print_json(results)
+    else:
+        print("\n".join(summary.summary_lines(results)), flush=True)
+
+
+def tell_log(folder: RunFolder) -> None:
+    """Say where the log of a run is, if this machine has it."""
+    if folder.log.exists():
+        say(f"log:      {folder.log}")

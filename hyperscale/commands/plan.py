@@ -7,7 +7,8 @@ import math
 import os
 from pathlib import Path
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow
+from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_if_slow, say_warnings
+from hyperscale.control.options import check_seconds_per_row, is_seconds
 from hyperscale.control.plan_table import plan_document, plan_line, plan_table
 from hyperscale.control.planning import open_plan, save_plan
 from hyperscale.errors import ExperimentError
@@ -30,8 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the plan of an experiment."""
-    if arguments.seconds_per_row is not None and not arguments.azure:
-        raise ExperimentError("--seconds-per-row tells time and cost with prices of Azure", hint="add --azure")
+    check_seconds_per_row(arguments.seconds_per_row, azure=arguments.azure)
     environ = os.environ if arguments.azure else None
     planned = open_plan(arguments.file, arguments.overrides, environ, say)
     if planned.azure is not None and arguments.seconds_per_row is not None:
@@ -43,10 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         with say_if_slow("asking Azure for quota, sizes and prices"):
             planned = plan_from_azure(planned, environ, arguments.seconds_per_row)
-    for warning in planned.checked.warnings:
-        say(f"warning: {warning}")
+    say_warnings(planned.checked.warnings)
     if arguments.out:
-        save_plan(planned, arguments.out, arguments.overrides)
+        save_plan(planned, arguments.out)
     if arguments.json:
         print_json(plan_document(planned))
         return 0
@@ -59,6 +58,6 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds < math.inf:
+    if not is_seconds(seconds):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds

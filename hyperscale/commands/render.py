@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, say
+from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_warnings
 from hyperscale.control.planning import Planned, open_plan
 from hyperscale.control.rendered.data_inputs import places_as_written
 from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
@@ -30,11 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Render an experiment or a saved plan."""
     planned = open_plan(arguments.file, arguments.overrides, say=say)
-    for warning in planned.checked.warnings:
-        say(f"warning: {warning}")
+    say_warnings(planned.checked.warnings)
     experiment, folder = planned.checked.loaded.experiment, planned.checked.loaded.folder
-    for note in unpriced_notes(experiment, planned.plan):
-        say(f"warning: {note}")
+    say_warnings(unpriced_notes(experiment, planned.plan))
     out = (arguments.out or folder).absolute()
     inputs = azure_inputs(experiment.azure, places_as_written(planned.checked.loaded.remote))
     files = render(experiment, planned.plan, folder=folder, out=out, run=inputs)

@@ -19,11 +19,12 @@ from hyperscale.commands import (
 from hyperscale.commands.local_runs import add_workers, execute_and_tell
 from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
-from hyperscale.control.local.launching import Places, make_run, plan_here
+from hyperscale.control.local.launching import Places, launched, plan_here
+from hyperscale.control.options import check_workers_here
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.retrying import check_again
 from hyperscale.control.run_folder import check_machine
-from hyperscale.errors import EXIT_SUCCESS, ExperimentError
+from hyperscale.errors import EXIT_SUCCESS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run them where the run was, and return the exit code that all rows together earn."""
     parent = find_anywhere(arguments.file, arguments.run_name, os.environ)
+    check_workers_here(arguments.workers, arguments.nodes, azure=parent.azure is not None)
     with say_if_slow(f"looking for the failed and missing rows of run {parent.run_id}"):
         checked = check_again(parent, arguments.file, arguments.overrides, arguments.conditions, os.environ, say)
     if checked is None:
@@ -55,22 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _execute(checked: CheckedExperiment, parent: FoundRun, arguments: argparse.Namespace) -> int:
     check_machine()
     planned = plan_here(checked, workers=arguments.workers, nodes=arguments.nodes or 1)
-    for warning in planned.warnings:
-        say(f"warning: {warning}")
-    lies = parent.folder
-    folder = Places(lies.runs, lies.queue_url, lies.store_url).new_run(checked.loaded.experiment.name)
-    with folder.lock() as lock:
-        make_run(planned, folder)
-        say(f"run {folder.run_id}: {counted(planned.plan.workers, 'worker')} on this machine")
+    with launched(planned, Places.of(parent.folder)) as (folder, lock):
         return execute_and_tell(folder, lock, as_json=arguments.json)
 
 
 def _submit(checked: CheckedExperiment, parent: FoundRun, arguments: argparse.Namespace) -> int:
-    if arguments.workers or arguments.nodes:
-        raise ExperimentError(
-            "--workers and --nodes are for runs of this machine",
-            hint="a run on Azure ML has those of its file: --set parallelism.workers=N",
-        )
     # Half a second to import, and more that comes with it: for runs on Azure ML alone.
     from hyperscale.control.submit.agreed_runs import submit_selected
 

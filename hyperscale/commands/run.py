@@ -8,9 +8,8 @@ from pathlib import Path
 
 from hyperscale.commands import add_file, add_json, add_set, complete_with_runs, say, say_if_slow
 from hyperscale.commands.local_runs import add_workers, execute_and_tell, tell_end, whole_number
-from hyperscale.control.figures import counted
 from hyperscale.control.local.drill import Drill, read_drill
-from hyperscale.control.local.launching import Places, make_run, plan_run, take_pipeline
+from hyperscale.control.local.launching import Places, launched, plan_run, take_pipeline
 from hyperscale.control.local.local_run import Ending
 from hyperscale.control.local.resume import prepare_resume_here
 from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
@@ -77,14 +76,7 @@ def _start(arguments: argparse.Namespace, drill: Drill | None) -> int:
             nodes=arguments.nodes or 1,
             say=say,
         )
-    for warning in planned.warnings:
-        say(f"warning: {warning}")
-    folder = places.new_run(planned.checked.loaded.experiment.name)
-    with folder.lock() as lock:
-        make_run(planned, folder)
-        plan = planned.plan
-        rows, workers = counted(plan.rows, "row"), counted(plan.workers, "worker")
-        say(f"run {folder.run_id}: {rows}, {workers} on this machine")
+    with launched(planned, places) as (folder, lock):
         return execute_and_tell(folder, lock, as_json=arguments.json, drill=drill)
 
 

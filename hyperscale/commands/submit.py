@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import ASKING, add_file, add_json, add_set, asker, print_json, program, say, say_if_slow
+from hyperscale.commands import (
+    ASKING,
+    add_file,
+    add_json,
+    add_set,
+    asker,
+    print_json,
+    program,
+    say,
+    say_if_slow,
+    say_warnings,
+)
 from hyperscale.commands.followed_runs import watch_to_its_end
 from hyperscale.commands.local_runs import whole_number
 from hyperscale.control.azure.place import find_place
@@ -48,8 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
     with say_if_slow(f"checking {arguments.file}, and each row of its input"):
         planned = open_plan(arguments.file, [*arguments.overrides, *limit], os.environ, say)
-    for warning in planned.checked.warnings:
-        say(f"warning: {warning}")
+    say_warnings(planned.checked.warnings)
     if not arguments.join:
         _check_trial(planned, is_required=arguments.require_trial)
     with say_if_slow(ASKING):

@@ -30,9 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
     data = f"everything in {found.folder.store_file('')}, and the event queues of all runs of {found.experiment}"
     if arguments.data and not agreed(f"delete {data}?", yes=arguments.yes):
         say("nothing was deleted")
-        return 0
-    gone = tear_down_here(found, say=say, with_data=arguments.data)
-    say(f"run {found.run_id} is torn down: it holds no clusters and no queue")
+        deleted = {"clusters": [], "queue": False, "data": False}
+    else:
+        gone = tear_down_here(found, say=say, with_data=arguments.data)
+        say(f"run {found.run_id} is torn down: it holds no clusters and no queue")
+        deleted = {"clusters": gone, "queue": True, "data": arguments.data}
     if arguments.json:
-        print_json({"run_id": found.run_id, "deleted": {"clusters": gone, "queue": True, "data": arguments.data}})
+        print_json({"run_id": found.run_id, "deleted": deleted})
     return 0

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperscale.commands import add_file, add_json, add_set, asker, print_json, program, say, say_if_slow
-from hyperscale.commands.local_runs import whole_number
+from hyperscale.commands.local_runs import print_results, tell_log, whole_number
 from hyperscale.control import summary
 from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.figures import counted
@@ -23,9 +23,10 @@ from hyperscale.control.reading.checking import CheckedExperiment, check_experim
 from hyperscale.control.remote.remote_data import Reads
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import name_of
+from hyperscale.control.trial.measures import Measured
 from hyperscale.control.trial.trial_rows import with_trial_rows
-from hyperscale.control.trial.trial_table import first_failure_lines, trial_document, trial_lines
-from hyperscale.control.trial.trying import Measured, keep_measured, try_here
+from hyperscale.control.trial.trial_table import measured_document, measured_lines
+from hyperscale.control.trial.trying import keep_measured, try_here
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
 from hyperscale.plan import Plan
 
@@ -62,9 +63,9 @@ def _here(arguments: argparse.Namespace, full: Planned) -> int:
         workers=arguments.workers,
         is_terminal=is_terminal,
     )
+    _tell(tried.folder, tried.planned, full, tried.results, tried.measured, as_json=arguments.json)
     if tried.ending.stop_requests:
         return EXIT_INTERRUPTED
-    _tell(tried.folder, tried.planned, full, tried.results, tried.measured, as_json=arguments.json)
     return summary.verdict(tried.ending, tried.results, tried.folder)
 
 
@@ -113,16 +114,17 @@ def _tell(
     *,
     as_json: bool,
 ) -> None:
-    """Print what was measured, behind the first failure if there is one."""
+    """Print what was measured, behind the first failure if there is one; else what the run came to."""
     if measured is None:
+        if results is not None:
+            print_results(results, as_json=as_json)
+        tell_log(folder)
         return
-    trial, failed = measured
     if as_json:
-        print_json({**trial_document(trial, full), "first_failure": failed})
+        print_json(measured_document(measured, full))
     else:
         last = [summary.last_line(results)] if results else []
-        lines = [*first_failure_lines(failed), ""] if failed else []
-        print("\n".join([*lines, *trial_lines(trial, tried, full, is_here=full.azure is None), "", *last]), flush=True)
+        print("\n".join([*measured_lines(measured, tried, full, is_here=full.azure is None), "", *last]), flush=True)
     say(f"results:  {program()} results {shlex.quote(name_of(folder))}")
-    if failed:
+    if measured.first_failure:
         say(f"failures: {program()} failures {shlex.quote(name_of(folder))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from hyperscale.commands import add_file, add_json, add_set, print_json, say
+from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_warnings
 from hyperscale.control.reading.checked_table import checked_document, checked_lines, problem_document
 from hyperscale.control.reading.checking import check_experiment
 from hyperscale.control.reading.secret_variables import missing_secrets
@@ -35,7 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(checked_document(checked, warnings))
         return 0
-    for warning in warnings:
-        say(f"warning: {warning}")
+    say_warnings(warnings)
     print("\n".join(checked_lines(checked)))
     return 0

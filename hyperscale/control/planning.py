@@ -13,12 +13,12 @@ from typing import Any
 import hyperscale
 from hyperscale.azure_plan import AzurePlan
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
-from hyperscale.control.remote.cache import Say
 from hyperscale.control.rendered.rendering import templates_hash
 from hyperscale.control.rendered.staging import code_hash
 from hyperscale.cost import unpriced_notes
 from hyperscale.errors import RunStateError
 from hyperscale.plan import Plan, make_plan
+from hyperscale.talk import Say
 
 #: What a saved plan begins with; its value is the version of the format.
 _MARK = "hyperscale_plan"
@@ -78,12 +78,12 @@ def plan_offline(checked: CheckedExperiment) -> Planned:
     return Planned(checked, dataclasses.replace(plan, notes=notes))
 
 
-def save_plan(planned: Planned, file: Path, overrides: Sequence[str]) -> None:
-    """Write a plan into `file`, for `open_plan`; `overrides` are those that it was made with."""
+def save_plan(planned: Planned, file: Path) -> None:
+    """Write a plan into `file`, for `open_plan`."""
     document = {
         _MARK: _VERSION,
         "experiment_file": _path_from(planned.checked.loaded.file, file.absolute().parent),
-        "overrides": list(overrides),
+        "overrides": list(planned.checked.loaded.overrides),
         "hashes": planned.hashes_beside(file),
         "plan": planned.plan.to_document(),
         "azure": planned.azure.to_document() if planned.azure else None,

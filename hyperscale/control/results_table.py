@@ -131,7 +131,9 @@ def _csv_table(file: Path) -> Table:
     import pyarrow
     import pyarrow.csv
 
-    table = pyarrow.csv.read_csv(file)
+    # Without this, a text with line breaks that stands across two blocks of the file cannot be read.
+    options = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    table = pyarrow.csv.read_csv(file, parse_options=options)
     columns = [
         column if not pyarrow.types.is_string(column.type) else [text and raw_text(text) for text in column.to_pylist()]
         for column in table.columns

@@ -18,7 +18,6 @@ from hyperscale.control.reading.checking import (
     with_selected,
 )
 from hyperscale.control.reading.input_check import open_input
-from hyperscale.control.remote.cache import Say
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.ledger import Seal
@@ -34,6 +33,7 @@ from hyperscale.node.storing.counting import RequestCounts
 from hyperscale.node.storing.places import is_remote
 from hyperscale.node.storing.stores import Store
 from hyperscale.row_set import RowSet
+from hyperscale.talk import Say
 from hyperscale.where import Where, read_where
 
 _BATCH_ROWS = 2_000

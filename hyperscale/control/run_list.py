@@ -54,7 +54,13 @@ class RunInfo:
 
 def list_runs(runs: Path) -> list[RunInfo]:
     """Return the runs under the folder `runs`, newest first."""
-    return [info(run) for run in _folders(runs)]
+    return [info(run) for run in run_folders(runs)]
+
+
+def run_folders(runs: Path) -> list[RunFolder]:
+    """Return the folders of the runs under `runs`, newest first; no store is asked."""
+    found = [RunFolder.open(launch.parent) for launch in runs.glob("*/launch.json")]
+    return sorted(found, key=lambda run: (run.read_launch().started_at, run.run_id), reverse=True)
 
 
 def info(run: RunFolder) -> RunInfo:
@@ -84,7 +90,7 @@ def find_run(runs: Path, name: str | None) -> RunFolder:
         for folder in (runs / name, Path(name)):
             if (folder / "launch.json").is_file():
                 return RunFolder.open(folder)
-    found = _folders(runs)
+    found = run_folders(runs)
     if name is None and found:
         return found[0]
     raise _unknown(runs, name, [run.run_id for run in found])
@@ -110,12 +116,6 @@ def read_results(store: Store) -> dict[str, Any] | None:
     except MissingBlobError:
         return None
     return document
-
-
-def _folders(runs: Path) -> list[RunFolder]:
-    """Return the folders of the runs under `runs`, newest first; no store is asked."""
-    found = [RunFolder.open(launch.parent) for launch in runs.glob("*/launch.json")]
-    return sorted(found, key=lambda run: (run.read_launch().started_at, run.run_id), reverse=True)
 
 
 def _unknown(runs: Path, name: str | None, known: Sequence[str]) -> RunStateError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,10 @@ from hyperscale import (
     load,
     run_experiment,
 )
+from hyperscale.control.local.local_run import Ending
+from hyperscale.control.planning import Planned
+from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.trial.trying import Tried
 
 SQUARES = """
 import pathlib, time
@@ -114,6 +120,7 @@ def test_failures_are_a_table_of_rows_and_groups_of_reasons(run: Run):
     assert failed[0]["frames"][-1].startswith("squares.py:10 square: raise ValueError")
     assert [(group.rows, group.type) for group in groups.groups] == [(2, "ValueError")]
     assert "2 failed rows, in 1 failure group" in str(groups)
+    assert f": hyperscale retry {run.folder} --where " in str(groups), "its id would be looked for here"
     with pytest.raises(ExperimentError, match="--where"):
         run.failure_groups("tpye=ValueError")
 
@@ -171,6 +178,44 @@ def test_a_trial_tells_what_the_full_run_will_be_like(file: Path):
     assert trial.run.counts.total == 3
     assert "The full run: 8 rows" in str(trial)
     assert trial.document["full_run"]["rows"] == ROWS
+
+
+def test_a_trial_shows_its_first_failure_as_the_command_does(file: Path):
+    trial = load(file).trial(ROWS, workers=1)
+
+    assert trial.document["first_failure"]["row_index"] == 2
+    assert str(trial).startswith("row 2 failed after 1 attempt:\n  squares.py:10 square: ")
+    assert str(trial).splitlines()[-1] == trial.run.last_line
+
+
+def test_a_trial_whose_code_cannot_start_shows_what_it_came_to(file: Path):
+    (file.parent / "src" / "squares.py").write_text(f"1 / 0\n{SQUARES}")
+
+    trial = load(file).trial(2, workers=1)
+
+    assert trial.figures is None
+    assert trial.document["rows"]["missing"] == 2
+    assert "2 rows missing: " in str(trial)
+
+
+def test_a_trial_that_came_to_nothing_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch):
+    def refused(full: Planned, *_: object, **__: object) -> Tried:
+        ending = Ending({"seed": 2}, {"seed": "row 3 is wrong"}, 0, "")
+        return Tried(RunFolder.under(file.parent, "r-1"), full, ending, None, None)
+
+    monkeypatch.setattr("hyperscale.control.handles.experiment_file.try_here", refused)
+
+    with pytest.raises(ExperimentError, match="row 3 is wrong"):
+        load(file).trial(2)
+
+
+def test_a_plan_shows_what_is_worth_a_look(file: Path):
+    (file.parent / "src" / "json.py").touch()
+
+    plan = load(file).plan()
+
+    assert "gives the standard one" in plan.warnings[0]
+    assert str(plan).splitlines()[0] == f"warning: {plan.warnings[0]}"
 
 
 def test_a_run_in_another_thread_of_the_first_rows(file: Path, capsys: pytest.CaptureFixture[str]):
@@ -243,6 +288,30 @@ def test_an_error_says_all_that_is_wrong(file: Path, overrides: dict[str, object
     assert any(problem in text for text in said)
     if sys.version_info >= (3, 11):
         assert problem in "".join(traceback.format_exception(raised.value)), "a traceback says it, too"
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda experiment: experiment.run(workers=0), "workers is 0, a whole number from 1 on was expected"),
+        (lambda experiment: experiment.run(workers=-1), "workers is -1"),
+        (lambda experiment: experiment.run(nodes=0), "nodes is 0"),
+        (lambda experiment: experiment.run(rows=True), "rows is True"),
+        (lambda experiment: experiment.trial(-1), "rows is -1"),
+        (lambda experiment: experiment.trial(workers=1.5), "workers is 1.5"),
+        (lambda experiment: experiment.submit(rows=0), "rows is 0"),
+        (lambda experiment: experiment.open_run().retry(workers=0), "workers is 0"),
+        (lambda experiment: experiment.plan(seconds_per_row=3), "with prices of Azure"),
+        (lambda experiment: experiment.plan(azure=True, seconds_per_row=0), "is 0, a number of seconds above 0"),
+        (lambda experiment: experiment.plan(azure=True, seconds_per_row=math.nan), "is nan, a number of seconds"),
+        (lambda experiment: load(experiment.file, ["a=b"]), r"overrides are \['a=b'\], values by dotted key"),
+    ],
+)
+def test_arguments_are_checked_as_options_are(
+    experiment: ExperimentFile, run: Run, call: Callable[[ExperimentFile], object], problem: str
+):
+    with pytest.raises(ExperimentError, match=problem):
+        call(experiment)
 
 
 def test_a_run_that_has_no_results_says_so(file: Path):

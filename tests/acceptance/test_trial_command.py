@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +124,8 @@ def test_a_trial_of_code_that_cannot_start_says_why(hyperscale: Command, folder:
 
     assert done.returncode == 6
     assert "ZeroDivisionError" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("Stopped. succeeded=0 failed=0 missing=4 total=4")
+    assert "\nlog:      " in done.stderr
     assert not (folder / ".hyperscale" / "trials").exists()
 
 
@@ -131,6 +137,37 @@ def test_a_trial_in_json_is_one_document(hyperscale: Command, folder: Path) -> N
     assert document["first_failure"] is None
     assert document["full_run"]["rows"] == ROWS
     assert document["full_run"]["expected"]["hours"]["low"] > 0
+
+
+WAITING = """
+import pathlib, time
+
+def work(row, context):
+    folder = pathlib.Path(context.arguments["folder"])
+    (folder / "waits").touch()
+    while not (folder / "gate").exists():
+        time.sleep(0.01)
+"""
+
+
+def test_a_trial_that_is_interrupted_prints_what_it_came_to(folder: Path) -> None:
+    (folder / "src" / "work.py").write_text(WAITING)
+    command = [sys.executable, "-m", "hyperscale", "trial", "--json", "--workers", "1"]
+    setting = ["--set", f"activity.arguments={json.dumps({'folder': str(folder)})}"]
+    trial = subprocess.Popen(
+        [*command, *setting], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not (folder / "waits").exists():
+        assert trial.poll() is None, trial.communicate()
+        time.sleep(0.01)
+
+    trial.send_signal(signal.SIGINT)
+    (folder / "gate").touch()
+    said, told = trial.communicate(timeout=60)
+
+    assert trial.returncode == 130, told
+    assert json.loads(said)["rows"]["total"] == 20
+    assert "\nlog:      " in told
 
 
 def test_a_trial_of_fewer_rows_than_asked_for_has_them_all(hyperscale: Command, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from hyperscale.control.figures import counted
+from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import ExperimentError
 from hyperscale.node.collecting.failure_groups import FailureGroup, FailureGroups
 from hyperscale.where import Where
@@ -42,6 +43,5 @@ def _offer(groups: Collection[FailureGroup]) -> str:
 
 
 def _named(group: FailureGroup) -> str:
-    message = " ".join("".join(letter if letter.isprintable() else " " for letter in group.message).split())
-    shown = message if len(message) <= _MAX_MESSAGE else f"{message[: _MAX_MESSAGE - 1]}…"
+    shown = in_one_line(group.message, _MAX_MESSAGE)
     return f"{group.signature} ({counted(group.rows, 'row')}, {group.type}{': ' if shown else ''}{shown})"

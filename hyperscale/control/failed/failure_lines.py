@@ -10,6 +10,7 @@ from typing import Any
 from hyperscale.control.failed.failed_rows import FailedRow
 from hyperscale.control.failed.failures_of import FailuresOfRun
 from hyperscale.control.failed.grouping import FailedGroup
+from hyperscale.control.failed.row_attempts import RowLog
 from hyperscale.control.figures import counted
 from hyperscale.control.terminal_text import in_one_line, visible
 from hyperscale.failures import shorten
@@ -85,7 +86,7 @@ def _range(samples: Sequence[FailedRow]) -> str:
     return f"the first is {row_name(samples[0])}, the last {row_name(samples[-1])}"
 
 
-def row_name(row: FailedRow) -> str:
+def row_name(row: FailedRow | RowLog) -> str:
     """Return how a row is called: by its index, and its key if that is known."""
     key = f" ({in_one_line(row.key, 60)})" if row.key is not None else ""
     return f"row {row.row_index}{key}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from hyperscale.control.failed.failure_lines import failure_text
+from hyperscale.control.failed.failure_lines import failure_text, row_name
 from hyperscale.control.failed.logs_of import LogsOfRows
 from hyperscale.control.failed.row_attempts import Attempt, RowLog
 from hyperscale.control.figures import counted, length, time_text
@@ -50,7 +50,7 @@ def log_document(logs: LogsOfRows, run_id: str) -> dict[str, Any]:
 
 
 def _row_lines(row: RowLog, logs: LogsOfRows) -> Iterator[str]:
-    name = f"row {row.row_index}" + (f" ({in_one_line(row.key, 60)})" if row.key is not None else "")
+    name = row_name(row)
     if not row.attempts:
         yield f"{name}: {_why_nothing(logs)}"
         return

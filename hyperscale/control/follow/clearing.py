@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hyperscale.control.azure.session import Session
@@ -13,9 +13,10 @@ from hyperscale.control.follow.lives import unfinished_step
 from hyperscale.control.submit.journal import JOURNAL
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.node.ending.clusters import Deletions
+from hyperscale.talk import Say
 
 
-def delete_left(session: Session, left: Sequence[LeftBehind], say: Callable[[str], None]) -> None:
+def delete_left(session: Session, left: Sequence[LeftBehind], say: Say) -> None:
     """Delete `left`, clusters side by side; safe to repeat.
 
     Args:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from hyperscale.control.follow.finding import FoundRun
@@ -15,13 +15,14 @@ from hyperscale.control.follow.observing import clusters_of
 from hyperscale.control.follow.run_input import input_of
 from hyperscale.control.run_folder import store_at
 from hyperscale.control.run_list import read_results
-from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.errors import HyperscaleError, RunStateError, TeardownError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.collecting.publishing import seal_and_publish
 from hyperscale.node.consuming.event_queues import remove_event_queues
 from hyperscale.node.control import read_cancel, read_resumes, read_seed, write_cancel
 from hyperscale.node.ending.clusters import Deleted, check_deleted, delete_clusters
 from hyperscale.node.storing.stores import Store
+from hyperscale.talk import Say
 
 #: Why rows are missing, where nobody has said it before.
 REASON = "it was torn down after its jobs had ended before its own teardown did"
@@ -47,7 +48,14 @@ def check_is_over(found: FoundRun) -> None:
         )
 
 
-def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bool = False) -> list[str]:
+def tear_down_here(
+    found: FoundRun,
+    *,
+    say: Say,
+    with_data: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
+) -> list[str]:
     """Prove the count and collect, if that was not done; delete clusters and queue. Safe to repeat.
 
     What fails does not keep it from the rest.
@@ -56,39 +64,60 @@ def tear_down_here(found: FoundRun, *, say: Callable[[str], None], with_data: bo
         found: a run that is over.
         say: tells people what is done.
         with_data: delete the experiment's event queues and everything in the store, too.
+        clock: returns seconds.
+        wait: waits so many seconds, for clusters to go.
 
     Returns:
         The names of the clusters that are gone.
 
     Raises:
-        TeardownError: when clusters are still there; it names each one.
-        HyperscaleError: when the results cannot be collected.
+        TeardownError: when clusters are still there; it names each one. What else has failed is said, too.
+        HyperscaleError: when the results cannot be collected, or something else could not be asked for or deleted.
     """
-    problem = None if with_data else _problem_of_collecting(found, say)
-    deleted = _delete_clusters(found, say)
-    if problem is None:
-        with closing(found.folder.queue()) as queue:
+    problems: list[Exception] = []
+    if not with_data:
+        with _kept(problems):
+            _collect_if_needed(found, say)
+    is_collected, deleted = not problems, Deleted()
+    with _kept(problems):
+        deleted = _delete_clusters(found, say, clock, wait)
+    if is_collected:  # else its queue is kept: messages may hold outcomes that are in no part yet
+        with _kept(problems), closing(found.folder.queue()) as queue:
             queue.remove()
     if with_data:
-        _delete_data(found, say)
-    check_deleted(deleted, found.run_id)
+        with _kept(problems):
+            remove_event_queues(found.folder.queue_url, found.experiment)
+        with _kept(problems):
+            _delete_data(found)
     for name in deleted.gone:
         say(f"cluster {name} is gone")
-    if problem is not None:
-        # Its queue is kept: messages may hold outcomes that are in no part yet.
-        raise problem
+    try:
+        check_deleted(deleted, found.run_id)
+    except TeardownError as error:
+        problems.insert(0, error)  # what still costs money is what the exit code tells of
+    for problem in problems[1:]:
+        say(f"error: {problem}")
+    if problems:
+        raise problems[0]
+    if with_data:
+        say(f"everything of run {found.run_id} is deleted")
     return list(deleted.gone)
 
 
-def _problem_of_collecting(found: FoundRun, say: Callable[[str], None]) -> HyperscaleError | None:
+@contextmanager
+def _kept(problems: list[Exception]) -> Iterator[None]:
+    """Keep what goes wrong in the block in `problems`: the rest is done all the same."""
+    try:
+        yield
+    except (HyperscaleError, OSError) as error:
+        problems.append(error)
+
+
+def _collect_if_needed(found: FoundRun, say: Say) -> None:
     with closing(found.folder.store()) as store:
-        try:
-            if read_results(store) is None and found.manifest is not None:
-                say("its results are collected")
-                _collect(found, store)
-        except HyperscaleError as error:
-            return error
-    return None
+        if read_results(store) is None and found.manifest is not None:
+            say("its results are collected")
+            _collect(found, store)
 
 
 def _collect(found: FoundRun, store: Store) -> None:
@@ -112,7 +141,7 @@ def _collect(found: FoundRun, store: Store) -> None:
         )
 
 
-def _delete_clusters(found: FoundRun, say: Callable[[str], None]) -> Deleted:
+def _delete_clusters(found: FoundRun, say: Say, clock: Callable[[], float], wait: Callable[[float], None]) -> Deleted:
     if found.azure is None or found.session is None:
         return Deleted()
     workspace = found.session.workspace
@@ -121,13 +150,11 @@ def _delete_clusters(found: FoundRun, say: Callable[[str], None]) -> Deleted:
         return Deleted()
     say(f"{', '.join(names)}: being deleted")
     run = dataclasses.replace(found.azure, clusters=tuple(names))
-    return delete_clusters(workspace, run, clock=time.monotonic, wait=time.sleep)
+    return delete_clusters(workspace, run, clock=clock, wait=wait)
 
 
-def _delete_data(found: FoundRun, say: Callable[[str], None]) -> None:
-    remove_event_queues(found.folder.queue_url, found.experiment)
+def _delete_data(found: FoundRun) -> None:
     with closing(found.folder.store()) as store:
         store.remove()
     if found.folder.is_launched:
         shutil.rmtree(found.folder.path)
-    say(f"everything of run {found.run_id} is deleted")

@@ -15,6 +15,7 @@ from hyperscale.control.follow.observing import Observer
 from hyperscale.control.progress import Pace, open_display
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.resource_manager import RefusedError
+from hyperscale.talk import Say
 
 #: Between two looks at a run on Azure ML: its heartbeats are 20 seconds apart.
 REFRESH_SECONDS = 10.0
@@ -31,7 +32,7 @@ class Follower:
         self,
         observer: Observer,
         show: Callable[[Look, float], None],
-        say: Callable[[str], None],
+        say: Say,
         *,
         clock: Callable[[], float],
         wait: Callable[[float], None],

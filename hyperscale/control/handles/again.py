@@ -9,6 +9,7 @@ from hyperscale.control.follow.finding import FoundRun, find_anywhere
 from hyperscale.control.handles.executed import execute_here, execute_made
 from hyperscale.control.local.launching import Places, plan_here
 from hyperscale.control.local.resume import prepare_resume_here
+from hyperscale.control.options import check_whole_numbers, check_workers_here
 from hyperscale.control.retrying import check_again
 from hyperscale.control.run_folder import check_machine
 from hyperscale.talk import say
@@ -27,22 +28,23 @@ def retry(
 
     Raises:
         RunStateError: when the run still goes on, or its input has changed.
-        ExperimentError: when the experiment is wrong, or a condition cannot be read.
+        ExperimentError: when the experiment or an argument is wrong, or a condition cannot be read.
     """
+    check_whole_numbers(workers=workers)
+    check_workers_here(workers, azure=parent.azure is not None)
     checked = check_again(parent, parent.file, overrides, conditions, os.environ, say)
     if checked is None:
         say(f"run {parent.run_id} has no failed or missing row that is meant: nothing to retry")
         return None
-    lies = parent.folder
     if parent.azure:
         # Half a second to import, and more that comes with it: for runs on Azure ML alone.
         from hyperscale.control.submit.agreed_runs import submit_selected
 
-        journal = submit_selected(checked, ask=lambda _: True, beside=lies.store_url)
+        journal = submit_selected(checked, ask=lambda _: True, beside=parent.folder.store_url)
         return find_anywhere(parent.file, journal.run_id, os.environ)
     check_machine()
     planned = plan_here(checked, workers=workers, nodes=1)
-    folder = execute_here(planned, Places(lies.runs, lies.queue_url, lies.store_url))
+    folder = execute_here(planned, Places.of(parent.folder))
     return find_anywhere(parent.file, str(folder.path), os.environ)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 
 from hyperscale.control import summary
-from hyperscale.control.figures import counted
 from hyperscale.control.local.executing import execute, results_of_life
-from hyperscale.control.local.launching import Places, make_run
+from hyperscale.control.local.launching import Places, launched
 from hyperscale.control.planning import Planned
 from hyperscale.control.report.writing import report_line
 from hyperscale.control.run_folder import RunFolder
@@ -22,13 +21,7 @@ def execute_here(planned: Planned, places: Places) -> RunFolder:
         HyperscaleError: when the run came to nothing.
         KeyboardInterrupt: when it was interrupted, once it has ended in good order.
     """
-    for warning in planned.warnings:
-        say(f"warning: {warning}")
-    folder = places.new_run(planned.checked.loaded.experiment.name)
-    with folder.lock() as lock:
-        make_run(planned, folder)
-        rows, workers = counted(planned.plan.rows, "row"), counted(planned.plan.workers, "worker")
-        say(f"run {folder.run_id}: {rows}, {workers} on this machine")
+    with launched(planned, places) as (folder, lock):
         execute_made(folder, lock)
     return folder
 

@@ -7,9 +7,11 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hyperscale.control import summary
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import open_session
 from hyperscale.control.follow.finding import find_anywhere
@@ -19,15 +21,16 @@ from hyperscale.control.handles.run import Run
 from hyperscale.control.handles.shown import block
 from hyperscale.control.handles.views import ShownPlan, ShownTrial, Validation
 from hyperscale.control.local.launching import Places, plan_run
+from hyperscale.control.options import check_seconds_per_row, check_whole_numbers
 from hyperscale.control.planning import open_plan, plan_offline
 from hyperscale.control.reading.checking import check_experiment
 from hyperscale.control.reading.loading import load_experiment
 from hyperscale.control.reading.secret_variables import missing_secrets
 from hyperscale.control.run_folder import check_machine
-from hyperscale.control.run_list import list_runs, runs_of
+from hyperscale.control.run_list import run_folders, runs_of
 from hyperscale.control.trial.trying import try_here
 from hyperscale.experiment import Experiment
-from hyperscale.talk import ASKING, say, say_if_slow
+from hyperscale.talk import ASKING, say, say_if_slow, say_warnings
 
 DEFAULT_FILE = "experiment.yaml"
 
@@ -89,10 +92,11 @@ class ExperimentFile:
             seconds_per_row: with `azure`, how long a row takes; None: as the last trial measured.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             PlanError: when it cannot be placed.
             AzureError: when Azure cannot be asked.
         """
+        check_seconds_per_row(seconds_per_row, azure=azure)
         environ = os.environ if azure else None
         planned = open_plan(self.file, self.overrides, environ, say)
         if environ is not None:
@@ -111,15 +115,17 @@ class ExperimentFile:
             workers: rows worked on at the same time; None: up to the cores.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             HyperscaleError: when the run came to nothing.
             KeyboardInterrupt: when it was interrupted, once it has ended in good order.
         """
+        check_whole_numbers(rows=rows, workers=workers)
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             full = plan_offline(check_experiment(self.file, self.overrides, reads="run", say=say))
         tried = try_here(full, self.file, rows=rows, seed=seed, workers=workers, is_terminal=_is_terminal())
         if tried.ending.stop_requests:
             raise KeyboardInterrupt
+        summary.verdict(tried.ending, tried.results, tried.folder)
         return ShownTrial(tried, full, self._run(tried.folder.run_id))
 
     def run(self, *, rows: int | None = None, workers: int | None = None, nodes: int = 1) -> Run:
@@ -131,11 +137,12 @@ class ExperimentFile:
             nodes: consumers.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             HyperscaleError: when the run came to nothing.
             KeyboardInterrupt: when it was interrupted, once it has ended in good order: `resume` goes on with it.
         """
         check_machine()
+        check_whole_numbers(rows=rows, workers=workers, nodes=nodes)
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             planned = plan_run(self.file, self._limited(rows), workers=workers, nodes=nodes, say=say)
         folder = execute_here(planned, Places(runs_of(self.file), None, None))
@@ -148,15 +155,17 @@ class ExperimentFile:
             rows: only the first so many.
 
         Raises:
-            ExperimentError: when anything of the experiment is wrong.
+            ExperimentError: when anything of the experiment, or an argument, is wrong.
             PlanError: when it does not fit: quota, sizes, limits.
             AzureError: when Azure refuses, or does not answer; what was made is taken back.
         """
         from hyperscale.control.azure.storage_probe import check_storage  # half a second: for Azure alone
         from hyperscale.control.submit.agreed_runs import submit_whole
 
+        check_whole_numbers(rows=rows)
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             planned = open_plan(self.file, self._limited(rows), os.environ, say)
+        say_warnings(planned.checked.warnings)
         with say_if_slow(ASKING):
             session = open_session(find_place(planned.checked.loaded, os.environ))
             check_storage(session)
@@ -172,8 +181,11 @@ class ExperimentFile:
         return self._run(run)
 
     def runs(self) -> list[Run]:
-        """Return the runs of this folder, newest first."""
-        return [self._run(info.run.run_id) for info in list_runs(runs_of(self.file))]
+        """Return the runs of this folder, newest first; no store is asked."""
+        return [
+            Run(folder, partial(find_anywhere, self.file, folder.run_id, os.environ))
+            for folder in run_folders(runs_of(self.file))
+        ]
 
     def __repr__(self) -> str:
         """Return what it is called, and where it comes from."""
@@ -184,7 +196,7 @@ class ExperimentFile:
         return f"<div>{what}</div>{block(' '.join([str(self.file), *self.overrides]))}"
 
     def _run(self, name: str | None) -> Run:
-        return Run(find_anywhere(self.file, name, os.environ))
+        return Run.of(find_anywhere(self.file, name, os.environ))
 
     def _limited(self, rows: int | None) -> tuple[str, ...]:
         return self.overrides if rows is None else (*self.overrides, f"input.limit={rows}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hyperscale.control.failed.failure_lines import failure_lines
 from hyperscale.control.failed.failures_of import FailuresOfRun, failed_rows_of
 from hyperscale.control.follow.finding import FoundRun
-from hyperscale.control.handles.shown import Shown
+from hyperscale.control.follow.verdicts import name_in_commands
+from hyperscale.control.handles.shown import PROGRAM, Shown
 from hyperscale.control.results_table import as_table
 from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.signature import signature_of
@@ -40,14 +41,14 @@ class FailureGroups(Shown):
         groups: the largest first, each with `signature`, `type`, `message`, `rows` and some of its rows.
     """
 
-    def __init__(self, failures: FailuresOfRun, run_id: str) -> None:
-        """Show `failures` of a run."""
+    def __init__(self, failures: FailuresOfRun, found: FoundRun) -> None:
+        """Show `failures` of the run `found`."""
         self.groups: tuple[FailureGroup, ...] = tuple(found.group for found in failures.groups.groups)
-        self._failures, self._run_id = failures, run_id
+        self._failures, self._found = failures, found
 
     def lines(self) -> Iterator[str]:
         """Yield what `failures` prints."""
-        yield from failure_lines(self._failures, self._run_id, "hyperscale")
+        yield from failure_lines(self._failures, name_in_commands(self._found), PROGRAM)
 
 
 def failed_table(found: FoundRun) -> Table:

@@ -13,8 +13,13 @@ def as_set(overrides: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Return `key=value` for each override; JSON is YAML, which is how a value is read.
 
     Raises:
-        ExperimentError: when a value is nothing that YAML can hold.
+        ExperimentError: when they are no mapping, or a value is nothing that YAML can hold.
     """
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise ExperimentError(
+            f"overrides are {overrides!r}, values by dotted key were expected",
+            hint='give a dict, such as {"parallelism.workers": 8}',
+        )
     return tuple(f"{key}={_text(key, value)}" for key, value in (overrides or {}).items())
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,24 +16,20 @@ from hyperscale.control.follow.watching import follow
 from hyperscale.control.handles.again import resume, retry
 from hyperscale.control.handles.failure_groups import FailureGroups, failed_table
 from hyperscale.control.handles.overriding import as_set, conditions
-from hyperscale.control.handles.shown import block, html_table
+from hyperscale.control.handles.shown import PROGRAM
+from hyperscale.control.handles.shown_run import run_html, run_text
 from hyperscale.control.report.writing import write_report
-from hyperscale.control.results_table import is_too_far, read_preview, read_table, to_pandas
+from hyperscale.control.results_table import read_table, to_pandas
+from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import exit_code, summary_lines
 from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
-from hyperscale.node.control import read_seed
 from hyperscale.where import read_where
 
 if TYPE_CHECKING:
     import pandas
 
     from hyperscale.control.results_table import Table
-
-#: Of the results, a notebook shows so many rows unasked.
-PREVIEW_ROWS = 10
-#: How a command line begins that helps in an error.
-PROGRAM = "hyperscale"
 
 
 class RowCounts(NamedTuple):
@@ -51,19 +47,28 @@ class Run:
     Figures of a run that goes on do not exist yet: what needs them raises RunStateError, and `watch` waits for its end.
     """
 
-    def __init__(self, found: FoundRun) -> None:
+    def __init__(self, folder: RunFolder, find: Callable[[], FoundRun]) -> None:
+        """Hold the run in `folder`; what is told by its manifest alone is asked of `find`, when it is needed first."""
+        self._folder, self._find = folder, find
+
+    @classmethod
+    def of(cls, found: FoundRun) -> Run:
         """Hold a run that was found."""
-        self._found = found
+        return cls(found.folder, lambda: found)
+
+    @cached_property
+    def _found(self) -> FoundRun:
+        return self._find()
 
     @property
     def run_id(self) -> str:
         """Its id."""
-        return self._found.run_id
+        return self._folder.run_id
 
     @property
     def folder(self) -> Path:
         """What this machine has of it."""
-        return self._found.folder.path
+        return self._folder.path
 
     @property
     def counts(self) -> RowCounts:
@@ -121,8 +126,8 @@ class Run:
             RunStateError: when it has none yet.
         """
         self._results()
-        with closing(self._found.folder.store()) as store:
-            return read_table(self._found.folder, store)
+        with closing(self._folder.store()) as store:
+            return read_table(self._folder, store)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the collected results as a DataFrame.
@@ -151,7 +156,7 @@ class Run:
         Raises:
             ExperimentError: when a condition cannot be read.
         """
-        return FailureGroups(failures_of(self._found, read_where(conditions(where))), self.run_id)
+        return FailureGroups(failures_of(self._found, read_where(conditions(where))), self._found)
 
     def watch(self) -> Run:
         """Show how far it is until it is over, and return it; an interrupt ends the watching alone.
@@ -178,7 +183,7 @@ class Run:
         Args:
             where: `type=ValueError`, `signature=ab12cd34`, `rows=100-200`, `key=a7`, or several of them.
             overrides: as for `load`.
-            workers: rows worked on at the same time; None: up to the cores.
+            workers: rows worked on at the same time; None: up to the cores. Of a run of this machine alone.
 
         Returns:
             The new run, whose figures are of all rows together; on Azure ML it is submitted then, and `watch` waits for
@@ -186,10 +191,10 @@ class Run:
 
         Raises:
             RunStateError: when it still goes on, or its input has changed.
-            ExperimentError: when the experiment is wrong, or a condition cannot be read.
+            ExperimentError: when the experiment or an argument is wrong, or a condition cannot be read.
         """
         again = retry(self._found, as_set(overrides), conditions(where), workers=workers)
-        return self if again is None else Run(again)
+        return self if again is None else Run.of(again)
 
     def resume(self) -> Run:
         """Go on with a run of this machine whose processes are gone, with the code that it began with.
@@ -212,26 +217,14 @@ class Run:
             RunStateError: when it has no results yet, or the file cannot be written.
         """
         self._results()
-        return write_report(self._found.folder, None if file is None else Path(file))
+        return write_report(self._folder, None if file is None else Path(file))
 
     def __repr__(self) -> str:
         """Return its id and what it came to."""
-        results = self._results_or_none()
-        return f"<run {self.run_id}: {summary_lines(results)[-1] if results else 'no results yet'}>"
+        return run_text(self._folder)
 
     def _repr_html_(self) -> str:
-        results = self._results_or_none()
-        head = f"<div>run <b>{html.escape(self.run_id)}</b></div>"
-        if results is None:
-            return f"{head}<div>no results yet: <code>run.watch()</code></div>"
-        folder, total = self._found.folder, results["rows"]["total"]
-        with closing(folder.store()) as store:
-            preview, seed = read_preview(folder, store, total, PREVIEW_ROWS), read_seed(store)
-        preview = preview.arranged(seed.columns) if preview and seed else preview
-        shown = html_table(preview.columns, preview.rows) if preview else ""
-        if is_too_far(folder, total):
-            shown = "<div>the rows are not shown, as all would come over the network: <code>run.results()</code></div>"
-        return f"{head}{block(chr(10).join(summary_lines(results)))}{shown}"
+        return run_html(self._folder)
 
     def _results(self) -> dict[str, Any]:
         results = self._results_or_none()
@@ -240,5 +233,5 @@ class Run:
         return results
 
     def _results_or_none(self) -> dict[str, Any] | None:
-        with closing(self._found.folder.store()) as store:
+        with closing(self._folder.store()) as store:
             return read_results(store)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+#: How a command line begins that helps: Python code knows of no other.
+PROGRAM = "hyperscale"
+
 
 class Shown:
     """What a terminal shows as lines, and a notebook as the same lines in one block."""

@@ -11,11 +11,13 @@ from hyperscale.control.plan_table import plan_document, plan_line, plan_table
 from hyperscale.control.planning import Planned
 from hyperscale.control.reading.checked_table import checked_document, checked_lines
 from hyperscale.control.reading.checking import CheckedExperiment
+from hyperscale.control.summary import summary_lines
 from hyperscale.control.trial.figures import Trial
-from hyperscale.control.trial.trial_table import trial_document, trial_lines
+from hyperscale.control.trial.trial_table import measured_document, measured_lines
 from hyperscale.control.trial.trying import Tried
 from hyperscale.errors import Problem
 from hyperscale.plan import Plan
+from hyperscale.talk import warning_lines
 
 
 class Validation(Shown):
@@ -38,7 +40,7 @@ class Validation(Shown):
 
     def lines(self) -> Iterator[str]:
         """Yield what `validate` prints."""
-        yield from (f"warning: {warning}" for warning in self.warnings)
+        yield from warning_lines(self.warnings)
         yield from checked_lines(self._checked)
 
 
@@ -47,17 +49,20 @@ class ShownPlan(Shown):
 
     Attributes:
         plan: clusters, nodes, messages.
+        warnings: what is worth a look.
         document: what `plan --json` prints.
     """
 
     def __init__(self, planned: Planned) -> None:
         """Show `planned`."""
         self.plan: Plan = planned.plan
+        self.warnings: tuple[str, ...] = tuple(map(str, planned.checked.warnings))
         self.document: dict[str, Any] = plan_document(planned)
         self._planned = planned
 
     def lines(self) -> Iterator[str]:
         """Yield what `plan` prints."""
+        yield from warning_lines(self.warnings)
         yield from plan_table(self._planned)
         yield ""
         yield plan_line(self.plan)
@@ -69,19 +74,23 @@ class ShownTrial(Shown):
     Attributes:
         figures: seconds per row, memory, sizes; None when no row had an outcome.
         run: that was made of these rows.
-        document: what `trial --json` prints; empty without figures.
+        document: what `trial --json` prints.
     """
 
     def __init__(self, tried: Tried, full: Planned, run: Run) -> None:
         """Show `tried`, a part of `full`."""
-        self.figures: Trial | None = tried.measured.trial if tried.measured else None
+        measured = tried.measured
+        self.figures: Trial | None = measured.trial if measured else None
         self.run = run
-        self.document: dict[str, Any] = trial_document(self.figures, full) if self.figures else {}
+        self.document = measured_document(measured, full) if measured else dict(tried.results or {})
         self._tried, self._full = tried, full
 
     def lines(self) -> Iterator[str]:
         """Yield what `trial` prints."""
-        if self.figures:
-            yield from trial_lines(self.figures, self._tried.planned, self._full, is_here=True)
+        tried = self._tried
+        if tried.measured:
+            yield from measured_lines(tried.measured, tried.planned, self._full, is_here=True)
             yield ""
-        yield self.run.last_line
+            yield self.run.last_line
+        elif tried.results:
+            yield from summary_lines(tried.results)

@@ -6,7 +6,8 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,10 +16,10 @@ from urllib.parse import quote
 
 import hyperscale
 from hyperscale.control.cores import cores
+from hyperscale.control.figures import counted
 from hyperscale.control.planning import Planned
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.reading.secret_variables import check_secrets
-from hyperscale.control.remote.cache import Say
 from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.control.rendered.pipeline_files import Pipeline
 from hyperscale.control.rendered.rendering import RunInputs, render
@@ -30,6 +31,7 @@ from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest, write_selected_rows
 from hyperscale.node.storing.places import DEFAULT_CONTAINER, account_place, is_auto, is_remote, local_folder
 from hyperscale.plan import plan_for_this_machine
+from hyperscale.talk import Say, say, say_warnings
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,11 @@ class Places:
     runs: Path
     queue: str | None
     store: str | None
+
+    @classmethod
+    def of(cls, run: RunFolder) -> Places:
+        """Return where `run` lies."""
+        return cls(run.runs, run.queue_url, run.store_url)
 
     def new_run(self, name: str) -> RunFolder:
         """Return the folder of a new run of the experiment `name`.
@@ -110,8 +117,37 @@ def plan_here(checked: CheckedExperiment, *, workers: int | None, nodes: int) ->
     return Planned(checked, plan)
 
 
+@contextmanager
+def launched(planned: Planned, places: Places, told: str | None = None) -> Iterator[tuple[RunFolder, int]]:
+    """Make a new run of `planned`, say so and what is worth a look, and hold it.
+
+    Args:
+        planned: for this machine.
+        places: where it lies.
+        told: what is said behind its id; None: its rows and workers.
+
+    Yields:
+        The run, and the descriptor that holds it.
+
+    Raises:
+        ExperimentError: when something of the experiment cannot be rendered or staged.
+        HyperscaleError: when queue or store is no place for it, or the store does not take it; nothing is left then.
+    """
+    say_warnings(planned.warnings)
+    run = places.new_run(planned.checked.loaded.experiment.name)
+    with run.lock() as lock:
+        try:
+            make_run(planned, run)
+        except BaseException:
+            run.remove()
+            raise
+        rows, workers = counted(planned.plan.rows, "row"), counted(planned.plan.workers, "worker")
+        say(f"run {run.run_id}{told or f': {rows}, {workers} on this machine'}")
+        yield run, lock
+
+
 def make_run(planned: Planned, run: RunFolder) -> None:
-    """Write what `run` executes, and its manifest.
+    """Write what `run` executes, and its manifest; it is listed when all of that is there.
 
     Raises:
         ExperimentError: when something of the experiment cannot be rendered or staged.
@@ -130,15 +166,13 @@ def make_run(planned: Planned, run: RunFolder) -> None:
         file.write_text(text, encoding="utf-8")
     stage_code(planned.code_folder, run.rendered / "components" / "code")
     pipeline = run.rendered / "pipelines" / f"{experiment.name}.yml"
-    run.write_launch(Launch(experiment.name, str(pipeline), run.queue_url, run.store_url, time.time()))
     selected = planned.checked.selected
-    store = run.store()
-    try:
+    with closing(run.store()) as store:
         if selected:  # before the manifest, which counts them
             write_selected_rows(store, selected.rows)
         write_manifest(store, manifest_of(planned, run.run_id, store.now()))
-    finally:
-        store.close()
+    # Last: a run without its manifest could be resumed, and would have all rows of the input.
+    run.write_launch(Launch(experiment.name, str(pipeline), run.queue_url, run.store_url, time.time()))
 
 
 def take_pipeline(pipeline: Pipeline, run: RunFolder) -> None:

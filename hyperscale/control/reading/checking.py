@@ -12,7 +12,6 @@ from hyperscale.control.reading.activity_check import check_activity, code_folde
 from hyperscale.control.reading.command_check import check_command
 from hyperscale.control.reading.input_check import check_input
 from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
-from hyperscale.control.remote.cache import Say
 from hyperscale.control.remote.fetching import with_remote
 from hyperscale.control.remote.remote_data import Reads
 from hyperscale.control.rendered.staging import StagedFiles, staged_files
@@ -20,6 +19,7 @@ from hyperscale.errors import ExperimentError, Problem
 from hyperscale.input_facts import InputFacts
 from hyperscale.node.control import Selection
 from hyperscale.row_set import RowSet
+from hyperscale.talk import Say
 
 logger = logging.getLogger(__name__)
 

@@ -40,6 +40,7 @@ class LoadedExperiment:
         experiment_hash: SHA-256 of the experiment as canonical JSON, hexadecimal.
         positions: where its values stand in the file.
         azure_sources: key of `azure` that has a value to who gave it: a place in the file, `--set`, a config.json.
+        overrides: `key=value` each, that stand in place of the file's values.
         remote: what is known of the input and the mounts that are not on this machine, by the name of the pipeline's
             input; empty until somebody has looked (`with_remote`).
     """
@@ -51,6 +52,7 @@ class LoadedExperiment:
     experiment_hash: str
     positions: Positions = field(compare=False, repr=False)
     azure_sources: Mapping[str, str] = field(compare=False, repr=False)
+    overrides: tuple[str, ...]
     remote: Mapping[str, RemoteData] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -89,6 +91,7 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
         experiment_hash=hash_of(experiment.to_document()),
         positions=parsed.positions,
         azure_sources=azure_sources,
+        overrides=tuple(overrides),
     )
 
 

@@ -15,8 +15,7 @@ from pathlib import Path, PurePosixPath
 from hyperscale.control.figures import size_text
 from hyperscale.control.remote.remote_files import Entry, RemoteError, RemoteFiles
 from hyperscale.names import PLAIN_FILE
-
-Say = Callable[[str], None]
+from hyperscale.talk import Say
 
 INPUTS = Path(".hyperscale") / "inputs"
 #: Who waits is told so after the first of these, and then each time after the second.

@@ -10,10 +10,11 @@ from pathlib import Path
 from hyperscale.control.reading.input_check import placed
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.positions import ValuePath
-from hyperscale.control.remote.cache import Cache, Say
+from hyperscale.control.remote.cache import Cache
 from hyperscale.control.remote.remote_data import Reads, RemoteData
 from hyperscale.errors import ExperimentError, HyperscaleError, Problem
 from hyperscale.experiment import Experiment
+from hyperscale.talk import Say
 from hyperscale.uris import is_uri, split_pattern
 
 

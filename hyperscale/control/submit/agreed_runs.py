@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 
 from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
 from hyperscale.control.azure.place import find_place
@@ -18,14 +17,13 @@ from hyperscale.control.run_list import runs_of
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.submitting import computes_once, submit, take_up
 from hyperscale.errors import HyperscaleError, RunStateError
-from hyperscale.talk import ASKING, say, say_if_slow
-
-#: Asks somebody whether something shall be done.
-Ask = Callable[[str], bool]
+from hyperscale.talk import ASKING, Ask, say, say_if_slow, say_warnings
 
 
 def submit_selected(checked: CheckedExperiment, *, ask: Ask, beside: str | None = None) -> Journal:
     """Submit a run of the selected rows of `checked`, or go on with its submission if that was cut short.
+
+    What is worth a look is said before.
 
     Args:
         checked: has selected rows.
@@ -38,6 +36,7 @@ def submit_selected(checked: CheckedExperiment, *, ask: Ask, beside: str | None 
         PlanError: when it does not fit: quota, sizes, limits.
         AzureError: when Azure refuses, or does not answer.
     """
+    say_warnings(checked.warnings)
     with say_if_slow(ASKING):
         session = open_session(find_place(checked.loaded, os.environ))
     if beside not in (None, session.store_url):

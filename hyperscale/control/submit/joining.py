@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from hyperscale.errors import RunStateError
 from hyperscale.node.control import read_cancel, read_resumes
 from hyperscale.node.ending.joins import Join, note_join, read_joins
 from hyperscale.node.storing.stores import Store
+from hyperscale.talk import Say
 
 #: Where a run's folder holds what was submitted to it later, by number.
 JOINS = "joins"
@@ -90,7 +91,7 @@ def plan_join(found: FoundRun, planned: Planned, session: Session, workers: int)
     return plan_for_azure(more, session)
 
 
-def join(found: FoundRun, planned: Planned, session: Session, say: Callable[[str], None]) -> Journal:
+def join(found: FoundRun, planned: Planned, session: Session, say: Say) -> Journal:
     """Submit the consumers of `planned`, a plan of `plan_join`, and return the journal of that.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from hyperscale.azure_run import TAG_RUN
 from hyperscale.control.azure.azure_ml import AzureMl
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.workspace_facts import ComputeFacts
+from hyperscale.talk import Say
 
 #: How long one look at a cluster that is being made may wait: Ctrl-C is heard between two of them.
 LOOK_SECONDS = 1.0
@@ -22,7 +23,7 @@ def make_clusters(
     *,
     owned: Collection[str],
     run_id: str,
-    say: Callable[[str], None],
+    say: Say,
 ) -> dict[str, AzureError]:
     """Make what is not there yet of the clusters of `files`, whose names are those of the files.
 

@@ -31,6 +31,7 @@ from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.node.control import write_manifest, write_selected_rows
 from hyperscale.node.storing.stores import Store
 from hyperscale.plan import Plan
+from hyperscale.talk import Say
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Submission:
     journal: Journal
     store: Store
     computes: Sequence[ComputeFacts] | None
-    say: Callable[[str], None]
+    say: Say
     is_repeated: bool = False
 
     def carry_out(self) -> Journal:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from functools import cached_property
@@ -35,10 +35,7 @@ from hyperscale.names import new_run_id
 from hyperscale.node.azure.workspace import Workspace
 from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.plan import Plan
-
-#: Asks a person a question; True is yes.
-Ask = Callable[[str], bool]
-Say = Callable[[str], None]
+from hyperscale.talk import Ask, Say
 
 
 class _SeenWorkspace(Workspace):

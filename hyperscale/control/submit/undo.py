@@ -13,6 +13,7 @@ from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.ending.clusters import delete_clusters
 from hyperscale.node.storing.stores import Store
 from hyperscale.plan import Plan
+from hyperscale.talk import Say
 
 #: So long a person waits for clusters to go; Azure ML needs about five minutes for one.
 PATIENCE_SECONDS = 900.0
@@ -25,7 +26,7 @@ class Undo:
         self,
         session: Session,
         store: Store,
-        say: Callable[[str], None],
+        say: Say,
         *,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,

@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from hyperscale import blobs
 from hyperscale.control.reading.checking import CheckedExperiment
@@ -17,6 +17,13 @@ from hyperscale.node.control import read_manifest
 from hyperscale.node.storing.stores import Store
 
 Outcome = dict[str, Any]
+
+
+class Measured(NamedTuple):
+    """What a trial measured, and the outcome of its first row that failed; None when none did."""
+
+    trial: Trial
+    first_failure: Outcome | None
 
 
 def outcomes_of(store: Store) -> list[Outcome]:

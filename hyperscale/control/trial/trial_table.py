@@ -12,6 +12,7 @@ from hyperscale.control.figures import counted, length, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.control.progress import duration
 from hyperscale.control.trial.figures import Trial
+from hyperscale.control.trial.measures import Measured
 from hyperscale.cost import Estimate, estimate
 from hyperscale.plan import Plan
 
@@ -21,6 +22,15 @@ LEAST_TIMEOUT_SECONDS = 10
 #: Requests of a message to a storage account take a tenth of a second or two, all together.
 LEAST_MESSAGE_SECONDS = 1.0
 LEAST_MESSAGES_PER_WORKER = 4
+
+
+def measured_lines(measured: Measured, tried: Planned, full: Planned, *, is_here: bool) -> list[str]:
+    """Return the first failure, if there is one, and what was measured; arguments as for `trial_lines`."""
+    failed = measured.first_failure
+    return [
+        *([*first_failure_lines(failed), ""] if failed else []),
+        *trial_lines(measured.trial, tried, full, is_here=is_here),
+    ]
 
 
 def trial_lines(trial: Trial, tried: Planned, full: Planned, *, is_here: bool) -> list[str]:
@@ -42,9 +52,9 @@ def trial_lines(trial: Trial, tried: Planned, full: Planned, *, is_here: bool) -
     ]
 
 
-def trial_document(trial: Trial, full: Planned) -> dict[str, Any]:
-    """Return the same for `--json`: the figures, and what the full run will be like."""
-    plan = full.plan
+def measured_document(measured: Measured, full: Planned) -> dict[str, Any]:
+    """Return the same for `--json`: the figures, what the full run will be like, and the first failure."""
+    trial, plan = measured.trial, full.plan
     return {
         "trial": trial.to_document(),
         "full_run": {
@@ -59,6 +69,7 @@ def trial_document(trial: Trial, full: Planned) -> dict[str, Any]:
             "result_bytes": round(trial.result_bytes * plan.rows),
             "expected": asdict(_expected(trial, full)),
         },
+        "first_failure": measured.first_failure,
     }
 
 

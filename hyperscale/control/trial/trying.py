@@ -8,28 +8,21 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hyperscale.control import summary
 from hyperscale.control.figures import counted
 from hyperscale.control.local.executing import execute, results_of_life
-from hyperscale.control.local.launching import Places, make_run, plan_here
+from hyperscale.control.local.launching import Places, launched, plan_here
 from hyperscale.control.local.local_run import Ending
 from hyperscale.control.planning import Planned
 from hyperscale.control.run_folder import RunFolder, check_machine
 from hyperscale.control.run_list import runs_of
-from hyperscale.control.trial.figures import Trial, keep_trial
-from hyperscale.control.trial.measures import Outcome, measure, outcomes_of
+from hyperscale.control.trial.figures import keep_trial
+from hyperscale.control.trial.measures import Measured, measure, outcomes_of
 from hyperscale.control.trial.trial_rows import with_trial_rows
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.talk import say
-
-
-class Measured(NamedTuple):
-    """What a trial measured, and the outcome of its first row that failed; None when none did."""
-
-    trial: Trial
-    first_failure: Outcome | None
 
 
 @dataclass(frozen=True)
@@ -68,10 +61,8 @@ def try_here(full: Planned, file: Path, *, rows: int, seed: int, workers: int | 
     """
     check_machine()
     planned = plan_here(with_trial_rows(full.checked, rows, seed), workers=workers, nodes=1)
-    folder = Places(runs_of(file), None, None).new_run(full.checked.loaded.experiment.name)
-    with folder.lock() as lock:
-        make_run(planned, folder)
-        say(f"run {folder.run_id} tries {counted(planned.plan.rows, 'row')} of {full.plan.rows_text}")
+    told = f" tries {counted(planned.plan.rows, 'row')} of {full.plan.rows_text}"
+    with launched(planned, Places(runs_of(file), None, None), told) as (folder, lock):
         ending = execute(folder, lock, is_terminal=is_terminal)
     for line in summary.step_lines(ending, folder):
         say(line)

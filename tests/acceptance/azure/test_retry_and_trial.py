@@ -53,6 +53,7 @@ def test_a_trial_runs_on_one_node_and_measures_it(tmp_path: Path, azure: Emulato
 
     done = site.run("trial", "--azure", "--yes", "--rows", "6")
 
+    assert "text columns that hold nothing but numbers" in done.stderr
     assert "tried       6 rows of 200" in done.stdout
     assert "measured    on a node of Standard_F4s_v2, 2 workers at the same time" in done.stdout
     assert "The full run: 200 rows, 40 workers, 20 nodes of Standard_F4s_v2" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from hyperscale.control.results_table import MANY_REMOTE_ROWS, Preview, read_preview, read_table
+from hyperscale.control.results_table import MANY_REMOTE_ROWS, TABLES, Preview, read_preview, read_table
 from hyperscale.control.run_folder import RunFolder
 
 TABLE = pyarrow.table({"row_index": [0, 1, 2], "rate": [0.5, 1.5, 2.5]})
@@ -60,3 +61,12 @@ def test_a_table_far_away_is_copied_for_a_look_only_if_it_is_small(run: RunFolde
     previews = [read_preview(far, run.store(), total, 2) for total in (MANY_REMOTE_ROWS, MANY_REMOTE_ROWS + 1)]
 
     assert previews == [Preview(["row_index", "rate"], [(0, 0.5), (1, 1.5)]), None]
+
+
+def test_texts_with_line_breaks_are_read_from_a_csv_of_several_blocks(run: RunFolder, tmp_path: Path):
+    said = [f"{number}\n" * 10_000 for number in range(60)]  # pyarrow reads a megabyte at a time
+    with (tmp_path / "table.csv").open("w", newline="") as text:
+        csv.writer(text).writerows([("row_index", "said"), *enumerate(said)])
+    run.store().upload(TABLES[".csv"], tmp_path / "table.csv")
+
+    assert read_table(run, run.store()).column("said").to_pylist() == said

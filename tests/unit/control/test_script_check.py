@@ -5,30 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from checked_code import loaded, make_folder, problems
 
 from hyperscale.control.reading.activity_check import check_activity
-from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
-from hyperscale.errors import ExperimentError
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of an experiment; it has a name that messages can hold."""
-    made = tmp_path / "digits"
-    (made / "src").mkdir(parents=True)
-    return made
-
-
-def loaded(folder: Path, activity: str, more: str = "") -> LoadedExperiment:
-    file = folder / "experiment.yaml"
-    file.write_text(f"name: digits\ninput: {{csv: grid.csv}}\nactivity: {{{activity}}}\n{more}", encoding="utf-8")
-    return load_experiment(file)
-
-
-def problems(experiment: LoadedExperiment) -> list[str]:
-    with pytest.raises(ExperimentError) as caught:
-        check_activity(experiment)
-    return [str(problem).replace(f"{experiment.folder}/", "") for problem in caught.value.problems]
+    return make_folder(tmp_path)
 
 
 SCRIPTS = [

@@ -1,0 +1,50 @@
+"""Checks options that only go together, and numbers that Python code gives: one place for commands and handles."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+
+from hyperscale.errors import ExperimentError
+
+
+def check_whole_numbers(**given: object) -> None:
+    """See that each value is a whole number from 1 on, or None, which stands for what is not given.
+
+    Raises:
+        ExperimentError: when one is not.
+    """
+    for name, value in given.items():
+        is_whole = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+        if value is not None and not is_whole:
+            raise ExperimentError(f"{name} is {value!r}, a whole number from 1 on was expected")
+
+
+def is_seconds(value: object) -> bool:
+    """Return whether `value` is a number of seconds above 0 that ends."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 < float(value) < math.inf
+
+
+def check_seconds_per_row(seconds: float | None, *, azure: bool) -> None:
+    """See that how long a row takes is given only where Azure is asked, and as a number of seconds above 0.
+
+    Raises:
+        ExperimentError: when it is not.
+    """
+    if seconds is not None and not azure:
+        raise ExperimentError("--seconds-per-row tells time and cost with prices of Azure", hint="add --azure")
+    if seconds is not None and not is_seconds(seconds):
+        raise ExperimentError(f"--seconds-per-row is {seconds!r}, a number of seconds above 0 was expected")
+
+
+def check_workers_here(workers: int | None, nodes: int | None = None, *, azure: bool) -> None:
+    """See that a retry is given workers and nodes only where it runs on this machine.
+
+    Raises:
+        ExperimentError: when it is one on Azure ML.
+    """
+    if azure and (workers or nodes):
+        raise ExperimentError(
+            "--workers and --nodes are for runs of this machine",
+            hint="a run on Azure ML has those of its file: --set parallelism.workers=N",
+        )
