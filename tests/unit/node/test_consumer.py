@@ -179,6 +179,19 @@ def test_a_call_of_several_rows_that_fails_charges_only_the_guilty_row(site, dee
     assert outcomes[12][0]["attempts"] == 1
 
 
+@pytest.mark.parametrize("guilty", [8, 9])
+def test_a_short_last_call_that_fails_charges_only_the_guilty_row(site, guilty):
+    site.seed(10)
+
+    broken = site.run(f"def fit(rows): return [1 / (row['id'] != 'k{guilty}') for row in rows]", rows_per_call=4)
+
+    outcomes = site.outcomes()
+    assert broken is None
+    assert failed(outcomes) == [guilty]
+    assert succeeded(outcomes) == [index for index in range(10) if index != guilty]
+    assert {lines[0]["attempts"] for index, lines in outcomes.items() if index != guilty} == {1}
+
+
 def test_one_row_of_a_call_may_fail_by_an_exception_in_the_list(site):
     site.seed(5)
 
