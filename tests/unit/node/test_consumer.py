@@ -276,6 +276,47 @@ def test_files_of_a_row_are_kept_on_success_and_dropped_on_failure(site):
 
 
 @pytest.mark.parametrize(
+    ("name", "named"), [("b'a\\\\b.txt'", "a\\\\b.txt"), ("b'caf\\xe9'", "caf\\udce9"), ("b'a\\nb'", "a\\nb")]
+)
+def test_a_file_that_no_store_can_keep_fails_its_row_alone_and_is_named(site, name, named):
+    site.seed(3)
+    source = (
+        "import os\n"
+        "def fit(row, context):\n"
+        "    (context.outputs / 'a.txt').touch()\n"
+        f"    if row['id'] == 'k1': open(os.fsencode(context.outputs) + b'/' + {name}, 'w').close()\n"
+        "    return 1"
+    )
+
+    broken = site.run(source)
+
+    outcomes = site.outcomes()
+    failure = outcomes[1][0]["failure"]
+    assert broken is None
+    assert failed(outcomes) == [1]
+    assert succeeded(outcomes) == [0, 2]
+    assert (failure["kind"], outcomes[1][0]["attempts"]) == ("result", 2)
+    assert f"'outputs/k1/{named}' is not a name in a store" in failure["message"]
+    assert site.store.names("outputs/") == ["outputs/k0/a.txt", "outputs/k2/a.txt"]
+    assert [record["row_index"] for record in site.failed_attempts()] == [1, 1]
+
+
+def test_the_files_of_a_row_whose_key_is_too_long_for_a_folder_are_kept(site):
+    site.seed(1)
+    (message,) = site.queue.receive(1, 60.0)
+    body = Body("run", "s0", 0, ("id",), {0: ["深" * 100]})
+    site.queue.update(message.id, message.receipt, body.encode(), 0.0)
+
+    broken = site.run("def fit(row, context): (context.outputs / 'a.txt').touch()")
+
+    (name,) = site.store.names("outputs/")
+    assert broken is None
+    assert succeeded(site.outcomes()) == [0]
+    assert name.startswith("outputs/%E6%B7%B1")
+    assert name.endswith("/a.txt")
+
+
+@pytest.mark.parametrize(
     ("source", "words"),
     [
         ("import nowhere_to_be_found", ["activity_of_test cannot be imported", "No module named 'nowhere_to"]),
