@@ -275,6 +275,21 @@ def test_files_of_a_row_are_kept_on_success_and_dropped_on_failure(site):
     assert site.store.read("outputs/k0/a/note.txt") == b"attempt 2"
 
 
+def test_files_of_a_call_of_several_that_failed_are_not_those_of_its_rows_repeated_alone(site):
+    site.seed(2)
+    source = (
+        "def fit(rows, context):\n"
+        "    for own in context.rows: (own.outputs / f'of-{len(rows)}.txt').touch()\n"
+        "    if len(rows) > 1: raise ValueError('no')\n"
+        "    return [1]"
+    )
+
+    site.run(source, rows_per_call=2, workers=1)
+
+    assert succeeded(site.outcomes()) == [0, 1]
+    assert site.store.names("outputs/") == ["outputs/k0/of-1.txt", "outputs/k1/of-1.txt"]
+
+
 @pytest.mark.parametrize(
     ("name", "named"), [("b'a\\\\b.txt'", "a\\\\b.txt"), ("b'caf\\xe9'", "caf\\udce9"), ("b'a\\nb'", "a\\nb")]
 )
