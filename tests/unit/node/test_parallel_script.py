@@ -90,3 +90,16 @@ def run(mini_batch):
     assert [outcomes[row]["outcome"] for row in range(3)] == ["failed", "succeeded", "succeeded"]
     assert [outcomes[row]["result"] for row in (1, 2)] == [[1, 2], 3]
     assert site.store.names("outputs/") == ["outputs/k1/note.txt"]
+
+
+@pytest.mark.parametrize(
+    ("second", "result"), [("mini_batch_context", 0), ("mini_batch_context=None", 0), ("threshold=0.5", 0.5)]
+)
+def test_a_second_parameter_of_run_gets_the_context_unless_it_has_a_default_of_its_own(site, second, result):
+    name = second.partition("=")[0]
+    source = f"def run(mini_batch, {second}): return [getattr({name}, 'minibatch_index', {name})] * len(mini_batch)"
+    site.seed(1)
+
+    site.run("", parallel_script=write_script(site, source), workers=1)
+
+    assert site.outcome(0)["result"] == result
