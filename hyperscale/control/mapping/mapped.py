@@ -26,7 +26,7 @@ class Mapped:
     def set_up(self, context: Context) -> None:
         """Take the function from its file, and call its own set_up if it has one."""
         with (context.scratch.parent / FUNCTION_FILE).open("rb") as file:
-            for path in reversed(pickle.load(file)):  # noqa: S301 - written by the process that started us
+            for path in pickle.load(file):  # noqa: S301 - written by the process that started us
                 if path not in sys.path:
                     add_to_path(Path(path))
             function = pickle.load(file)  # noqa: S301

@@ -35,7 +35,7 @@ def load_parallel_script(
             AttributeError when the script has no `run`.
     """
     file, outputs = folder / script, context.scratch / _CALL_OUTPUTS
-    for place in dict.fromkeys((folder, file.parent)):  # added last, the script's own folder comes first
+    for place in dict.fromkeys((file.parent, folder)):
         add_to_path(place)
     _prepare(file, folder, outputs, context)
     if not gets_files:

@@ -103,3 +103,14 @@ def test_a_second_parameter_of_run_gets_the_context_unless_it_has_a_default_of_i
     site.run("", parallel_script=write_script(site, source), workers=1)
 
     assert site.outcome(0)["result"] == result
+
+
+def test_a_script_in_a_folder_of_its_own_imports_its_neighbours_first(site):
+    write_script(site, "WHO = 'the folder of the code'", "helper_of_test.py")
+    write_script(site, "WHO = 'the folder of the script'", "jobs/helper_of_test.py")
+    source = "import helper_of_test\ndef run(mini_batch): return [helper_of_test.WHO] * len(mini_batch)"
+    site.seed(1)
+
+    site.run("", parallel_script=write_script(site, source, "jobs/score.py"), workers=1)
+
+    assert site.outcome(0)["result"] == "the folder of the script"
