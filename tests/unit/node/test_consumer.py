@@ -380,6 +380,28 @@ def test_a_consumer_that_is_asked_to_leave_gives_back_its_rows_with_their_outcom
     assert sum(len(body.outcomes) for body in bodies) >= 4
 
 
+def test_the_scratch_folder_is_there_until_workers_have_torn_down(site):
+    site.seed(1_000)
+    source = (
+        "import time\n"
+        "class fit:\n"
+        "    def set_up(self, context): self.context = context\n"
+        "    def run(self, row):\n"
+        "        (self.context.mounts['model'] / 'begun').touch()\n"
+        "        time.sleep(0.01)\n"
+        "    def tear_down(self): (self.context.mounts['model'] / str(self.context.scratch.is_dir())).touch()\n"
+    )
+    thread = in_thread(site.consumer(source))
+    until(lambda: (site.folder / "begun").exists())
+
+    site.stop.set()
+    thread.join(30)
+
+    assert (site.folder / "True").exists()
+    assert not (site.folder / "False").exists()
+    assert list((site.folder / "scratch").iterdir()) == []
+
+
 def test_a_cancelled_run_leaves_its_outcomes_in_the_ledger(site):
     site.seed(1_000, rows_per_message=500)
     thread = in_thread(site.consumer(SLOW))
