@@ -49,12 +49,9 @@ def _value(name: str, row: Mapping[str, Any], context: Context) -> str:
         return str(context.outputs)
     if name == "scratch":
         return str(context.scratch)
-    if name == "row_index":
+    if name == "row_index" or (name == "key" and context.key is None):
         return str(context.row_index)
-    if name == "key":
-        value = context.row_index if context.key is None else context.key
-    else:
-        value = row[name]
+    value = context.key if name == "key" else row[name]
     text = value if isinstance(value, str) else "" if value is None else plain_json.encode(value)
     if "\0" in text:
         raise ValueError(f"the value of {name} holds a NUL character, which no command line can")

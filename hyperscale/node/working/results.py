@@ -71,7 +71,7 @@ def encode_state(value: Any) -> str:
 
 
 def decode_stored(text: str) -> Any:
-    """Return what `encode_result` or `encode_state` made text of, in values of JSON; NaN and infinities are floats again."""
+    """Return the values of JSON that `encode_result` or `encode_state` made text of; NaN and infinities are floats."""
     value = _decode(text)
     return _untagged(value) if _NUMBER in text else value
 
