@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import quote
 
 MANIFEST = "run.json"
@@ -22,6 +23,9 @@ RESULTS_CSV = "results.csv"
 FAILURES_CSV = "failures.csv"
 JOBLOG = "joblog.tsv"
 RUN_RESULTS = "run_results.json"
+#: A folder's name has at most 255 bytes in most file systems, and a blob's whole name 1,024.
+_MAX_ROW_NAME = 200
+_DIGEST = 16
 
 
 def stored_row(seed_id: str, row_index: int) -> str:
@@ -67,7 +71,11 @@ def heartbeat(process: str) -> str:
 def outputs(row: str) -> str:
     """Return the folder of the files that a row's activity kept; `row` is its key or row_index.
 
-    Keys are the user's data: what could leave the folder, or is no name on some systems, is percent-encoded.
+    Keys are the user's data: what could leave the folder, or is no name on some systems, is percent-encoded; what is
+    too long for a name is cut, and a hash of the whole key stands at its end.
     """
-    name = quote(row, safe=" ()+,;=@") or "%"
+    name = quote(row, safe=" ()+,;=@", errors="surrogatepass") or "%"
+    if len(name) > _MAX_ROW_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+        name = f"{name[: _MAX_ROW_NAME - _DIGEST - 1]}-{digest}"
     return f"{OUTPUTS}{name.replace('.', '%2E') if not name.strip('. ') else name}/"

@@ -20,7 +20,7 @@ class Failure:
     Attributes:
         kind: raised (an exception), exited (the worker exited), killed (by a signal), timeout (of the call),
             result (it returned what cannot be stored), poison (it keeps killing its consumers).
-        type: the exception's class, or a word such as "WorkerKilled" where there is none.
+        type: the exception's class, or where there is none a word such as "WorkerExited", or a signal's name.
         message: for people.
         frames: the user's own frames, "file:line function: code", innermost last.
         exit_code, signal: of the worker, if it ended.

@@ -89,6 +89,7 @@ def a_name_shows_from_the_moment_it_is_written(place: StorePlace) -> None:
 def a_name_that_leads_out_of_the_store_is_refused(place: StorePlace) -> None:
     store = place.open()
     names = ["", "..", "../x", "ledger/../../x", "/etc/x", "ledger//x", "ledger/./x", "ledger\\x", "ledger/", "a\0"]
+    names += ["a\n", "a\x81", "\ue000", "\udce9", "a" * 901]
 
     for name in names:
         with refused(ValueError):

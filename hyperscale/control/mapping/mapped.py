@@ -26,7 +26,7 @@ class Mapped:
     def set_up(self, context: Context) -> None:
         """Take the function from its file, and call its own set_up if it has one."""
         with (context.scratch.parent / FUNCTION_FILE).open("rb") as file:
-            for path in reversed(pickle.load(file)):  # noqa: S301 - written by the process that started us
+            for path in pickle.load(file):  # noqa: S301 - written by the process that started us
                 if path not in sys.path:
                     add_to_path(Path(path))
             function = pickle.load(file)  # noqa: S301
@@ -65,19 +65,7 @@ def _result_file(context: Context) -> Path:
 
 
 def _callable_of(function: Any) -> Any:
-    """Return what is called: a class with `run` as it is, all else as a function of a row, or of row and context.
-
-    A second parameter that has a default (`lambda row, factor=factor: ...`, `round`) keeps it, unless it is `context`.
-    """
-    if hasattr(function, "run") if isinstance(function, type) else _takes_context(function):
-        return function
-    return lambda row: function(row)
-
-
-def _takes_context(function: Any) -> bool:
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # of C, without a signature
-        return False
-    places = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    return len(places) > 1 and (places[1].default is inspect.Parameter.empty or places[1].name == "context")
+    """Return what is called; a class without `run` (`int`, a dataclass) is called as a function is."""
+    if isinstance(function, type) and not hasattr(function, "run"):
+        return lambda row: function(row)
+    return function

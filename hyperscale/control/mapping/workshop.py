@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hyperscale.body import Body
@@ -190,7 +190,7 @@ class Workshop:
             if message.is_finished:
                 del self._held[name]
 
-    def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
-        """Finish a row that kept files; the activity of `map_rows` lets none come so far."""
-        del name, folder
-        message.finish([row_index], [line])
+    def keep_files(self, folder: Path, name: str, then: Callable[[str | None], None]) -> None:
+        """Let a row that kept files be finished; the activity of `map_rows` lets none come so far."""
+        del folder, name
+        then(None)

@@ -155,6 +155,8 @@ class Workspace:
             facts = self.facts()
             if facts is None:
                 raise AzureError(f"there is no workspace {self.name.name}")
-            told = self.azure.get(facts.discovery_url) or {}
-            self._api_url = str(told["api"]).rstrip("/")
+            told = (self.azure.get(facts.discovery_url) or {}).get("api")
+            if not told:
+                raise AzureError(f"the workspace {self.name.name} does not tell where its run history is")
+            self._api_url = str(told).rstrip("/")
         return self._api_url

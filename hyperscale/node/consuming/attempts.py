@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from hyperscale.failures import Final, RetryPolicy
+from hyperscale.failures import Failure, Final, RetryPolicy
 from hyperscale.log_lines import fields
 from hyperscale.node.consuming.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.consuming.held import HeldMessage
@@ -24,8 +25,8 @@ class Holder(Protocol):
     def held(self) -> Mapping[str, HeldMessage]:
         """Return them by id."""
 
-    def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
-        """Keep the files of `folder` as those of the row `name`; then note that the row is finished, by `line`."""
+    def keep_files(self, folder: Path, name: str, then: Callable[[str | None], None]) -> None:
+        """Keep the files of `folder` as those of the row `name`; then call `then` with None, or with why not."""
 
 
 class Attempts:
@@ -60,7 +61,7 @@ class Attempts:
         if isinstance(event, RowsSucceeded):
             message.finish(event.row_indices, event.lines)
         elif isinstance(event, RowKeepsFiles):
-            self._keep_files(event)
+            self._keep_files(event, now)
         elif isinstance(event, AttemptFailed):
             self._attempt_failed(event, now)
         elif isinstance(event, CallFailed):
@@ -68,10 +69,18 @@ class Attempts:
         elif isinstance(event, NotBegun):
             message.give_back(event.row_indices)
 
-    def _keep_files(self, event: RowKeepsFiles) -> None:
+    def _keep_files(self, event: RowKeepsFiles, now: float) -> None:
+        """Let the files of a row be kept; only then is it finished, and if they cannot be, it has failed."""
         message, row_index = event.message, event.row_index
         name = str(row_index if self._key is None else message.value_of(row_index, self._key))
-        self._holder.keep_files(message, row_index, name, event.files, event.line)
+
+        def then(why_not: str | None) -> None:
+            if why_not is None:
+                message.finish([row_index], [event.line])
+            else:
+                self.note(_attempt_without_files(event, why_not), now)
+
+        self._holder.keep_files(event.files, name, then)
 
     def _attempt_failed(self, event: AttemptFailed, now: float) -> None:
         message, row_index = event.message, event.row_index
@@ -92,6 +101,12 @@ class Attempts:
             message.finish([row_index], [event.line(attempts, self._consumer)])
         else:
             message.delay(row_index, now + decision.delay_seconds)
+
+
+def _attempt_without_files(event: RowKeepsFiles, why_not: str) -> AttemptFailed:
+    """Return what an attempt is whose files cannot be kept: its result does not stand without them."""
+    failure, line = Failure("result", "ResultError", why_not), json.loads(event.line)
+    return AttemptFailed(event.message, event.row_index, failure, line["seconds"], line["started_at"], line["worker"])
 
 
 def _record(event: AttemptFailed, attempt: int) -> str:

@@ -104,6 +104,8 @@ class Consumer:
             self._crew.stop()
             state = "broken" if self._crew.broken else "left"
             self._heartbeat.last(state, self._crew.broken or "", self._counts(idle_workers=0))
+            if told:
+                shutil.rmtree(self._settings.scratch, ignore_errors=True)
             return self._crew.broken
         finally:
             self._crew.kill()
@@ -225,4 +227,3 @@ class Consumer:
         while not self._custody.is_idle:
             self._custody.release(flush=told.flush)
             self._wait(time.monotonic())
-        shutil.rmtree(self._settings.scratch, ignore_errors=True)

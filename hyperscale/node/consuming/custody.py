@@ -152,14 +152,11 @@ class Custody:
 
         self._background.ask(lambda: self._queue.put_all(bodies), then)
 
-    def keep_files(self, message: HeldMessage, row_index: int, name: str, folder: Path, line: str) -> None:
-        """Move the files of `folder` into the store as those of the row `name`; only then is the row finished."""
-
-        def then(answer: Callable[[], None]) -> None:
-            answer()
-            message.finish([row_index], [line])
-
-        self._background.ask(lambda: keep_files(self._store, folder, blobs.outputs(name)), then)
+    def keep_files(self, folder: Path, name: str, then: Callable[[str | None], None]) -> None:
+        """Move the files of `folder` into the store as those of the row `name`; `then` gets None, or why not."""
+        self._background.ask(
+            lambda: keep_files(self._store, folder, blobs.outputs(name)), lambda answer: then(answer())
+        )
 
     def _received(self, answer: Callable[[], Received]) -> None:
         self.is_receiving = False

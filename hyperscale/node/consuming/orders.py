@@ -33,9 +33,9 @@ class GivenOrder:
         return len(self.row_indices) - self.answered
 
     def take(self, rows: int) -> Sequence[int]:
-        """Note the answers of the next `rows` rows, and return which ones these are."""
+        """Note the answers of the next `rows` rows, or of those that are left, and return which ones these are."""
         taken = self.row_indices[self.answered : self.answered + rows]
-        self.answered += rows
+        self.answered += len(taken)
         return taken
 
     def take_call(self) -> Sequence[int]:

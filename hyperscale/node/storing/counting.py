@@ -11,7 +11,7 @@ from hyperscale import blobs
 from hyperscale.node.storing.queues import Message, Queue
 from hyperscale.node.storing.stores import Scalar, Store
 
-_KIND_OF_FOLDER = {blobs.LEDGER: "ledger", "logs/": "logs", blobs.CONSUMERS: "heartbeat"}
+_KIND_OF_FOLDER = {blobs.LEDGER: "ledger", blobs.LOGS: "logs", blobs.CONSUMERS: "heartbeat"}
 
 
 class RequestCounts:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The folder of attempts' files, in a worker's scratch folder.
 OUTPUTS = "outputs"
+#: How the parameter for the context is called, in an activity and in the script of a parallel job.
+_CONTEXT_NAMES = ("context", "mini_batch_context")
 
 
 class NodeRunner:
@@ -205,9 +207,21 @@ def nothing(*_: Any) -> None:
 
 
 def with_context(call: Callable[..., Any], others: int) -> Callable[..., Any]:
-    """Return `call` with a context behind `others` arguments, which `call` may do without."""
+    """Return `call` with a context behind `others` arguments, which `call` may do without.
+
+    A parameter in its place that has a default (`def fit(row, seed=7)`, `round`) keeps it, unless it is `context`.
+    """
+    if _takes_context(call, others):
+        return call
+    return (lambda row, _: call(row)) if others else (lambda _: call())
+
+
+def _takes_context(call: Callable[..., Any], others: int) -> bool:
     try:
-        inspect.signature(call).bind(*range(others + 1))
-    except (TypeError, ValueError):  # ValueError: a callable of C without a signature
-        return (lambda row, _: call(row)) if others else (lambda _: call())
-    return call
+        parameters = list(inspect.signature(call).parameters.values())
+    except (TypeError, ValueError):  # of C, without a signature
+        return False
+    place = next((one for at, one in enumerate(parameters) if at == others or one.kind is one.VAR_POSITIONAL), None)
+    if place is None or place.kind in (place.KEYWORD_ONLY, place.VAR_KEYWORD):
+        return False
+    return place.default is place.empty or place.name in _CONTEXT_NAMES

@@ -9,7 +9,7 @@ from types import CoroutineType
 from typing import Any
 
 from hyperscale.node.working import wire
-from hyperscale.node.working.activity import Activity, Context
+from hyperscale.node.working.activity import Activity, Context, drop_outputs
 from hyperscale.node.working.answering import Answering, now, timer
 from hyperscale.node.working.between_rows import BetweenRows
 from hyperscale.node.working.results import ResultError
@@ -84,10 +84,7 @@ class CallsInTurn:
             answers = self._answers(contexts, results, printed, timer() - began, started_at)
         except BaseException as error:
             printed = self._between.printed() if self._between.restore(timer() - began) else ""
-            kind, text = wire.CALL_FAILED, ""
-            if len(rows) == 1:
-                kind, text = self._answering.failed(contexts[0], error, printed, timer() - began, started_at)
-            answers = [(kind, text)]
+            answers = [self._call_failed(contexts, error, printed, timer() - began, started_at)]
         self._between.end_forked_child()
         self._between.forget_printed()
         kinds = [kind for kind, _ in answers]
@@ -95,6 +92,16 @@ class CallsInTurn:
         self._answering.send(record + b"".join(wire.pack_line(kind, text) for kind, text in answers))
         if self._answering.is_unfit:
             self._answering.leave()
+
+    def _call_failed(
+        self, contexts: list[Context], error: BaseException, printed: str, seconds: float, started_at: float
+    ) -> tuple[str, str]:
+        """Return the answer for a call that failed as a whole; of several rows none is charged."""
+        if len(contexts) == 1:
+            return self._answering.failed(contexts[0], error, printed, seconds, started_at)
+        for context in contexts:  # repeated alone, each is the same attempt, and has the same folder
+            drop_outputs(context)
+        return wire.CALL_FAILED, ""
 
     def _answers(
         self, contexts: list[Context], results: list[Any], printed: str, seconds: float, started_at: float

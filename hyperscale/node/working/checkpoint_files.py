@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hyperscale.node.working.results import decode_state, encode_state
+from hyperscale.node.working.results import decode_stored, encode_state
 
 #: The folder of the files, beside the scratch folders of the workers.
 CHECKPOINTS = "checkpoints"
@@ -30,7 +30,7 @@ def write_state(scratch: Path, row_index: int, state: Any) -> None:
 def read_state(scratch: Path, row_index: int) -> Any:
     """Return the newest state of the row, None if it has none; `scratch` is the folder of its worker."""
     data = state_bytes(scratch.parent, row_index)
-    return None if data is None else decode_state(data.decode())
+    return None if data is None else decode_stored(data.decode())
 
 
 def put_state(folder: Path, row_index: int, data: bytes) -> None:

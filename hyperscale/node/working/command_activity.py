@@ -16,19 +16,20 @@ from hyperscale.failures import Failure
 from hyperscale.node.working import plain_json
 from hyperscale.node.working.activity import Activity, Context, nothing
 from hyperscale.node.working.command_failure import CommandFailedError
+from hyperscale.node.working.hidden_values import HiddenValues
+from hyperscale.node.working.printed import ending
 from hyperscale.node.working.results import MAX_RESULT_BYTES
 
 SHELL = "/bin/sh"
 #: What a failure shows of the end of standard error.
 LAST_LINES = 10
-#: What the row's log gets of the end of each stream.
-_LAST_BYTES = 16 * 1024
 
 
-def load_command(text: str) -> Activity:
+def load_command(text: str, hidden: HiddenValues) -> Activity:
     """Return the activity that fills the command `text` with each row and runs it in the activity's folder.
 
-    What it writes to standard output is the result if it is JSON, and goes into the row's log if it is not.
+    What it writes to standard output is the result if it is JSON, and goes into the row's log if it is not; the end of
+    what is long does, without `hidden` values.
     """
     templates: dict[tuple[str, ...], CommandTemplate] = {}
     environment = {**os.environ, "PATH": _path()}
@@ -38,7 +39,7 @@ def load_command(text: str) -> Activity:
         template = templates.get(columns)
         if template is None:
             template = templates[columns] = parse_command(text, columns)
-        return _run(template, [_value(name, row, context) for name in template.names], context, environment)
+        return _run(template, [_value(name, row, context) for name in template.names], context, environment, hidden)
 
     return Activity(nothing, run, nothing)
 
@@ -48,14 +49,12 @@ def _value(name: str, row: Mapping[str, Any], context: Context) -> str:
         return str(context.outputs)
     if name == "scratch":
         return str(context.scratch)
-    if name == "row_index":
+    if name == "row_index" or (name == "key" and context.key is None):
         return str(context.row_index)
-    if name == "key":
-        return str(context.row_index) if context.key is None else context.key
-    value = row[name]
+    value = context.key if name == "key" else row[name]
     text = value if isinstance(value, str) else "" if value is None else plain_json.encode(value)
     if "\0" in text:
-        raise ValueError(f"the column {name} holds a NUL character, which no command line can")
+        raise ValueError(f"the value of {name} holds a NUL character, which no command line can")
     return text
 
 
@@ -65,19 +64,26 @@ def _path() -> str:
     return os.pathsep.join(filter(None, [own, os.environ.get("PATH", os.defpath)]))
 
 
-def _run(template: CommandTemplate, values: list[str], context: Context, environment: Mapping[str, str]) -> Any:
+def _run(
+    template: CommandTemplate,
+    values: list[str],
+    context: Context,
+    environment: Mapping[str, str],
+    hidden: HiddenValues,
+) -> Any:
     with tempfile.TemporaryFile(dir=context.scratch) as said, tempfile.TemporaryFile(dir=context.scratch) as told:
         # In no session of its own: whatever ends the worker ends the program.
         code = subprocess.call(
             [SHELL, "-c", template.script, "sh", *values],
             env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=told,
         )  # fmt: skip
-        _repeat(told)
+        last_told = ending(told.fileno(), hidden)
+        _repeat(last_told)
         result, is_result = _json(said) if code == 0 else (None, False)
         if not is_result:
-            _repeat(said)
+            _repeat(ending(said.fileno(), hidden))
         if code:
-            raise CommandFailedError(_failure(code, _tail(told)))
+            raise CommandFailedError(_failure(code, last_told))
     return result
 
 
@@ -107,19 +113,12 @@ def _json(file: IO[bytes]) -> tuple[Any, bool]:
     file.seek(0)
     try:
         return json.loads(file.read()), True
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets in brackets, more than Python reads
         return None, False
 
 
-def _repeat(file: IO[bytes]) -> None:
-    """Print the end of `file` where the prints of the activity go."""
-    text = _tail(file)
+def _repeat(text: str) -> None:
+    """Print the end of a stream where the prints of the activity go."""
     if text:
         sys.stderr.write(text if text.endswith("\n") else f"{text}\n")
         sys.stderr.flush()
-
-
-def _tail(file: IO[bytes]) -> str:
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _LAST_BYTES))
-    return file.read().decode(errors="replace")

@@ -18,8 +18,9 @@ class EntryScript:
     Attributes:
         logger: what it logs goes where the worker's prints go.
         log_dir: a folder of the worker for logs of the script's own; it is gone after the run.
-        output_dir: what a call leaves in it is kept with the first row of the call.
-        working_dir, entry_script_dir: the folder of the code.
+        output_dir: what a call leaves in it is kept with the first row of the call that succeeded.
+        working_dir: the folder of the code.
+        entry_script_dir: the script's own folder, in it.
         agent_name: which process of its node this is: process000, process001, ...
     """
 

@@ -37,7 +37,7 @@ def import_file(file: Path) -> Any:
 
 
 def add_to_path(folder: Path) -> None:
-    """Let modules of `folder` be imported: after the standard ones, before installed ones."""
+    """Let modules of `folder` be imported: after standard ones and folders added before, and before installed ones."""
     at = next(
         (n for n, path in enumerate(sys.path) if "site-packages" in path or "dist-packages" in path),
         len(sys.path),

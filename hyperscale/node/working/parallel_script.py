@@ -13,6 +13,7 @@ from hyperscale.node.working.activity import Activity, Context, nothing, with_co
 from hyperscale.node.working.entry_script import EntryScript, offer_entry_script
 from hyperscale.node.working.importing import add_to_path, import_file
 from hyperscale.node.working.mini_batch import MiniBatchContext, check_pandas, file_paths, frame_of
+from hyperscale.node.working.results import decode_stored, encode_result
 from hyperscale.node.working.returned import read_returned, result_of_group, results_of_rows
 from hyperscale.program_arguments import OUTPUTS, mount_place, program_arguments
 
@@ -34,7 +35,7 @@ def load_parallel_script(
             AttributeError when the script has no `run`.
     """
     file, outputs = folder / script, context.scratch / _CALL_OUTPUTS
-    for place in dict.fromkeys((folder, file.parent)):  # added last, the script's own folder comes first
+    for place in dict.fromkeys((file.parent, folder)):
         add_to_path(place)
     _prepare(file, folder, outputs, context)
     if not gets_files:
@@ -93,15 +94,29 @@ class _Calls:
             self._keep_outputs(context)
             return result
         results = results_of_rows(returned, len(rows), error_on_missing=self._error_on_missing)
-        good = (own for own, result in zip(context.rows, results, strict=True) if not isinstance(result, Exception))
-        self._keep_outputs(next(good, first))
-        return results
+        return self._keep_outputs_of_one(context.rows, results)
 
     def _drop_outputs(self) -> None:
         for left in self._outputs.iterdir():
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
+    def _keep_outputs_of_one(self, rows: Sequence[Context], results: list[Any]) -> list[Any]:
+        """Keep what the call left with the first row that succeeds, and return the results as far as they were read.
+
+        Whether a row succeeds is known when its result is encoded: a generator in it then gives its values, once.
+        """
+        if any(self._outputs.iterdir()):
+            for place, own in enumerate(rows):
+                try:
+                    results[place] = decode_stored(encode_result(results[place]))
+                except Exception as error:
+                    results[place] = error
+                    continue
+                self._keep_outputs(own)
+                break
+        return results
+
     def _keep_outputs(self, owner: Context) -> None:
-        """Move what the call left in the folder for files to those of the first row that succeeded."""
+        """Move what the call left in the folder for files to those of a row."""
         for made in list(self._outputs.iterdir()):
             shutil.move(made, owner.outputs / made.name)

@@ -29,11 +29,16 @@ def excerpt(descriptor: int, start: int = 0, hidden: HiddenValues = NOTHING_HIDD
     if size <= 2 * KEPT_BYTES:
         return hidden.hide(_text(_pread(descriptor, max(size, 0), start)))
     # Where it is cut, a part of a hidden value may stand, which nobody would know again: so much goes as well.
-    cut = hidden.longest
     head = hidden.hide(_text(_pread(descriptor, KEPT_BYTES, start)))
-    head = head[: max(len(head) - cut, 0)]
-    tail = hidden.hide(_text(_pread(descriptor, KEPT_BYTES, start + size - KEPT_BYTES)))[cut:]
-    return f"{head}\n... {size - 2 * KEPT_BYTES:,} bytes left out ...\n{tail}"
+    head = head[: max(len(head) - hidden.longest, 0)]
+    return f"{head}\n... {size - 2 * KEPT_BYTES:,} bytes left out ...\n{ending(descriptor, hidden)}"
+
+
+def ending(descriptor: int, hidden: HiddenValues = NOTHING_HIDDEN) -> str:
+    """Return the tail of a file, or all of it if it is short, without hidden values."""
+    start = max(_lseek(descriptor, 0, os.SEEK_END) - KEPT_BYTES, 0)
+    text = hidden.hide(_text(_pread(descriptor, KEPT_BYTES, start)))
+    return text[hidden.longest :] if start else text
 
 
 def _text(data: bytes) -> str:

@@ -62,7 +62,7 @@ def encode_result(value: Any, what: str = _RESULT) -> str:
 
 
 def encode_state(value: Any) -> str:
-    """Return what `context.checkpoint` is given as JSON text of one line, for `decode_state`.
+    """Return what `context.checkpoint` is given as JSON text of one line, for `decode_stored`.
 
     Raises:
         ResultError: when it holds what JSON cannot, or is longer than 1 MiB.
@@ -70,8 +70,8 @@ def encode_state(value: Any) -> str:
     return encode_result(value, _STATE)
 
 
-def decode_state(text: str) -> Any:
-    """Return what `encode_state` made text of, in values of JSON; NaN and infinities are floats again."""
+def decode_stored(text: str) -> Any:
+    """Return the values of JSON that `encode_result` or `encode_state` made text of; NaN and infinities are floats."""
     value = _decode(text)
     return _untagged(value) if _NUMBER in text else value
 

@@ -26,6 +26,7 @@ from hyperscale.node.working.activity import Activity, Context, load_activity
 from hyperscale.node.working.answering import Answering
 from hyperscale.node.working.between_rows import BetweenRows
 from hyperscale.node.working.calls_in_turn import CallsInTurn
+from hyperscale.node.working.hidden_values import HiddenValues
 from hyperscale.node.working.row_contexts import RowContexts
 
 #: A worker asked for its frames writes them at once, even while code of C does not return (faulthandler).
@@ -141,7 +142,7 @@ def _set_up(
     activity = None
     try:
         os.chdir(folder)
-        activity = _load(start, folder, context)
+        activity = _load(start, folder, context, answering.hidden)
         activity.wait_for(activity.set_up(context))
     except BaseException as error:
         between.end_forked_child()
@@ -151,13 +152,13 @@ def _set_up(
     return activity
 
 
-def _load(start: dict[str, Any], folder: Path, context: Context) -> Activity:
+def _load(start: dict[str, Any], folder: Path, context: Context, hidden: HiddenValues) -> Activity:
     if start["entry"]:
         return load_activity(start["entry"], folder)
     if start["command"]:
         from hyperscale.node.working.command_activity import load_command
 
-        return load_command(start["command"])
+        return load_command(start["command"], hidden)
     from hyperscale.node.working.parallel_script import load_parallel_script
 
     return load_parallel_script(

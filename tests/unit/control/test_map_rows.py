@@ -424,6 +424,22 @@ def test_the_function_works_where_its_caller_works(tmp_path: Path, monkeypatch: 
     assert outcome.result == 42
 
 
+def test_modules_are_looked_for_in_the_order_of_its_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for folder in ("second", "first"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "place_of_test.py").write_text(f"NAME = '{folder}'")
+        monkeypatch.syspath_prepend(tmp_path / folder)
+
+    def place(row: int) -> str:
+        import place_of_test
+
+        return str(place_of_test.NAME)
+
+    (outcome,) = map_rows(place, [1], workers=1)
+
+    assert outcome.result == "first"
+
+
 def test_a_function_that_cannot_be_set_up_is_told_once():
     class Broken(NodeRunner):
         def set_up(self, context: Context) -> None:

@@ -179,6 +179,19 @@ def test_a_call_of_several_rows_that_fails_charges_only_the_guilty_row(site, dee
     assert outcomes[12][0]["attempts"] == 1
 
 
+@pytest.mark.parametrize("guilty", [8, 9])
+def test_a_short_last_call_that_fails_charges_only_the_guilty_row(site, guilty):
+    site.seed(10)
+
+    broken = site.run(f"def fit(rows): return [1 / (row['id'] != 'k{guilty}') for row in rows]", rows_per_call=4)
+
+    outcomes = site.outcomes()
+    assert broken is None
+    assert failed(outcomes) == [guilty]
+    assert succeeded(outcomes) == [index for index in range(10) if index != guilty]
+    assert {lines[0]["attempts"] for index, lines in outcomes.items() if index != guilty} == {1}
+
+
 def test_one_row_of_a_call_may_fail_by_an_exception_in_the_list(site):
     site.seed(5)
 
@@ -262,6 +275,62 @@ def test_files_of_a_row_are_kept_on_success_and_dropped_on_failure(site):
     assert site.store.read("outputs/k0/a/note.txt") == b"attempt 2"
 
 
+def test_files_of_a_call_of_several_that_failed_are_not_those_of_its_rows_repeated_alone(site):
+    site.seed(2)
+    source = (
+        "def fit(rows, context):\n"
+        "    for own in context.rows: (own.outputs / f'of-{len(rows)}.txt').touch()\n"
+        "    if len(rows) > 1: raise ValueError('no')\n"
+        "    return [1]"
+    )
+
+    site.run(source, rows_per_call=2, workers=1)
+
+    assert succeeded(site.outcomes()) == [0, 1]
+    assert site.store.names("outputs/") == ["outputs/k0/of-1.txt", "outputs/k1/of-1.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "named"), [("b'a\\\\b.txt'", "a\\\\b.txt"), ("b'caf\\xe9'", "caf\\udce9"), ("b'a\\nb'", "a\\nb")]
+)
+def test_a_file_that_no_store_can_keep_fails_its_row_alone_and_is_named(site, name, named):
+    site.seed(3)
+    source = (
+        "import os\n"
+        "def fit(row, context):\n"
+        "    (context.outputs / 'a.txt').touch()\n"
+        f"    if row['id'] == 'k1': open(os.fsencode(context.outputs) + b'/' + {name}, 'w').close()\n"
+        "    return 1"
+    )
+
+    broken = site.run(source)
+
+    outcomes = site.outcomes()
+    failure = outcomes[1][0]["failure"]
+    assert broken is None
+    assert failed(outcomes) == [1]
+    assert succeeded(outcomes) == [0, 2]
+    assert (failure["kind"], outcomes[1][0]["attempts"]) == ("result", 2)
+    assert f"'outputs/k1/{named}' is not a name in a store" in failure["message"]
+    assert site.store.names("outputs/") == ["outputs/k0/a.txt", "outputs/k2/a.txt"]
+    assert [record["row_index"] for record in site.failed_attempts()] == [1, 1]
+
+
+def test_the_files_of_a_row_whose_key_is_too_long_for_a_folder_are_kept(site):
+    site.seed(1)
+    (message,) = site.queue.receive(1, 60.0)
+    body = Body("run", "s0", 0, ("id",), {0: ["深" * 100]})
+    site.queue.update(message.id, message.receipt, body.encode(), 0.0)
+
+    broken = site.run("def fit(row, context): (context.outputs / 'a.txt').touch()")
+
+    (name,) = site.store.names("outputs/")
+    assert broken is None
+    assert succeeded(site.outcomes()) == [0]
+    assert name.startswith("outputs/%E6%B7%B1")
+    assert name.endswith("/a.txt")
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -309,6 +378,28 @@ def test_a_consumer_that_is_asked_to_leave_gives_back_its_rows_with_their_outcom
         if row not in {json.loads(line)["row_index"] for body in bodies for line in body.outcomes}
     ]
     assert sum(len(body.outcomes) for body in bodies) >= 4
+
+
+def test_the_scratch_folder_is_there_until_workers_have_torn_down(site):
+    site.seed(1_000)
+    source = (
+        "import time\n"
+        "class fit:\n"
+        "    def set_up(self, context): self.context = context\n"
+        "    def run(self, row):\n"
+        "        (self.context.mounts['model'] / 'begun').touch()\n"
+        "        time.sleep(0.01)\n"
+        "    def tear_down(self): (self.context.mounts['model'] / str(self.context.scratch.is_dir())).touch()\n"
+    )
+    thread = in_thread(site.consumer(source))
+    until(lambda: (site.folder / "begun").exists())
+
+    site.stop.set()
+    thread.join(30)
+
+    assert (site.folder / "True").exists()
+    assert not (site.folder / "False").exists()
+    assert list((site.folder / "scratch").iterdir()) == []
 
 
 def test_a_cancelled_run_leaves_its_outcomes_in_the_ledger(site):

@@ -52,6 +52,16 @@ def test_what_else_lies_in_the_folder_of_a_run_cannot_be_written(name: str, stor
         store.create(name, b"")
 
 
+def test_a_name_that_is_too_long_for_the_file_system_is_no_fault_of_the_store(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ValueError, match="too long a name"):
+        store.upload(f"outputs/{'a' * 256}", tmp_path / "file")
+    assert store.create("run.json", b"{}")
+
+
 def test_a_removal_spares_what_is_not_the_stores(store: FolderStore, folder: Path) -> None:
     place_neighbours(folder)
     store.create("ledger/a", b"")

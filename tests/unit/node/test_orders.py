@@ -58,6 +58,15 @@ def test_a_call_that_failed_takes_its_rows_and_not_those_of_the_next_call(orders
     assert orders.rows == 1
 
 
+def test_a_short_last_call_that_failed_takes_the_rows_that_are_left(orders):
+    said(orders, *map(done, (10, 11, 12, 20, 21, 22)))
+    orders.add(FIRST, wire.Order([30, 31], [[]] * 2, {}, rows_per_call=4))
+
+    assert said(orders, "C", "C") == [("C", SECOND, [23], 1), ("C", FIRST, [30, 31], 1)]
+    assert orders.rows == 0
+    assert not orders
+
+
 def test_what_was_printed_stands_before_an_answer_and_takes_no_row(orders):
     assert said(orders, done(10), "Px", done(11)) == [("S", FIRST, [10], 1), ("P", FIRST, [], 1), ("S", FIRST, [11], 1)]
 

@@ -72,3 +72,45 @@ def run(mini_batch):
     assert sorted(name for name in site.store.names("outputs/")) == [
         f"outputs/{name}/1.txt" for name in ("k0", "k1", "k3")
     ]
+
+
+@pytest.mark.parametrize("first", ["object()", "ValueError('no')", "'x' * 2_000_000"])
+def test_files_of_a_call_are_kept_with_the_first_row_whose_result_can_be_stored(site, first):
+    source = f"""
+from azureml_user.parallel_run import EntryScript
+def run(mini_batch):
+    open(f"{{EntryScript().output_dir}}/note.txt", "w").close()
+    return [{first}, (number for number in [1, 2]), 3]
+"""
+    site.seed(3)
+
+    site.run("", parallel_script=write_script(site, source), rows_per_call=3, workers=1, max_attempts=1)
+
+    outcomes = {row: lines[0] for row, lines in site.outcomes().items()}
+    assert [outcomes[row]["outcome"] for row in range(3)] == ["failed", "succeeded", "succeeded"]
+    assert [outcomes[row]["result"] for row in (1, 2)] == [[1, 2], 3]
+    assert site.store.names("outputs/") == ["outputs/k1/note.txt"]
+
+
+@pytest.mark.parametrize(
+    ("second", "result"), [("mini_batch_context", 0), ("mini_batch_context=None", 0), ("threshold=0.5", 0.5)]
+)
+def test_a_second_parameter_of_run_gets_the_context_unless_it_has_a_default_of_its_own(site, second, result):
+    name = second.partition("=")[0]
+    source = f"def run(mini_batch, {second}): return [getattr({name}, 'minibatch_index', {name})] * len(mini_batch)"
+    site.seed(1)
+
+    site.run("", parallel_script=write_script(site, source), workers=1)
+
+    assert site.outcome(0)["result"] == result
+
+
+def test_a_script_in_a_folder_of_its_own_imports_its_neighbours_first(site):
+    write_script(site, "WHO = 'the folder of the code'", "helper_of_test.py")
+    write_script(site, "WHO = 'the folder of the script'", "jobs/helper_of_test.py")
+    source = "import helper_of_test\ndef run(mini_batch): return [helper_of_test.WHO] * len(mini_batch)"
+    site.seed(1)
+
+    site.run("", parallel_script=write_script(site, source, "jobs/score.py"), workers=1)
+
+    assert site.outcome(0)["result"] == "the folder of the script"

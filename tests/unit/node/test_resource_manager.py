@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from azure.core.exceptions import ClientAuthenticationError
 from azurite.certificates import make_certificate
 
 from hyperscale.errors import AzureError
+from hyperscale.node.azure import resource_manager
 from hyperscale.node.azure.refusals import RefusedError, missing_part, plain, refusal
 from hyperscale.node.azure.resource_manager import ResourceManager
+from hyperscale.node.azure.workspace import Workspace, WorkspaceName
+from hyperscale.node.ending.step_sight import StepSight
 
 SECRET_TOKEN = "TOKEN-OF-TESTS"
 
@@ -203,6 +207,21 @@ def test_an_answer_that_is_no_json_is_of_somebody_else(service: Service, azure: 
 
     with pytest.raises(AzureError, match="none of Azure Resource Manager"):
         azure.get(service.url("/w"))
+
+
+@pytest.mark.parametrize("told", [{}, {"api": None}, {"discovery": "https://elsewhere.invalid"}])
+def test_a_workspace_that_does_not_tell_where_its_run_history_is_has_no_steps_to_show(
+    service: Service, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any]
+):
+    monkeypatch.setattr(resource_manager, "URL", service.url(""))
+    service.answer(200, {"name": "lab", "properties": {"discoveryUrl": service.url("/discovery")}})
+    service.answer(200, told)
+
+    with closing(ResourceManager(Login(), who="the test")) as azure:
+        sight = StepSight(Workspace(azure, WorkspaceName("s", "g", "lab")), lambda: ["job"])
+
+        assert sight.look() == ()
+    assert service.asked[1:] == ["GET /discovery"]
 
 
 def test_who_may_not_is_told_what(service: Service, azure: ResourceManager):

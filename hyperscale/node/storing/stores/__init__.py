@@ -6,6 +6,7 @@ The semantics are those of Azure Storage blobs. Every adapter passes tests/contr
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 #: What a heartbeat may hold: it travels as text.
 Scalar = str | int | float | bool | None
 
+#: A blob's name has at most 1,024 characters; the folder of the run stands in front of this.
+_MAX_NAME_LENGTH = 900
+#: Beside the backslash: what Azure allows in no name (Naming and referencing containers, blobs, and metadata) are
+#: control characters and code points for private use; halves of characters have no UTF-8.
+_IN_NO_NAME = re.compile(r"[\\\x00-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff\ufffe\uffff]")
+
 
 class MissingBlobError(HyperscaleError):
     """There is nothing of that name in the store."""
@@ -27,7 +34,8 @@ class Store(Protocol):
     """A store of one run; safe for several processes and threads.
 
     Names are relative, with `/` between folders; a name with an empty part, `.`, `..` or a backslash raises
-    ValueError, and so do names that the adapter keeps for itself.
+    ValueError, and so do those that are too long or not in all stores allowed, and those that the adapter keeps for
+    itself.
     """
 
     #: How long who watches a whole run waits between two looks, in seconds: short where a look is free.
@@ -81,8 +89,11 @@ def check_name(name: str) -> None:
     Raises:
         ValueError: when it is not.
     """
-    if "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
-        raise ValueError(f"{name!r} is not a name in a store")
+    if len(name) > _MAX_NAME_LENGTH or _IN_NO_NAME.search(name) or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise ValueError(
+            f"{name!r} is not a name in a store: it has at most {_MAX_NAME_LENGTH} characters of UTF-8, no backslash "
+            "and no control character"
+        )
 
 
 def open_store(url: str, run_id: str, patience: Patience | None = None) -> Store:

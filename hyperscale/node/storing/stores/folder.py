@@ -185,6 +185,8 @@ class FolderStore(Store):
         try:
             yield
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise ValueError(f"{name!r} is too long a name for the store {self._folder}") from error
             if reading and isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
                 raise _missing(name, self._folder) from error
             if self._made and not (self._folder / _TEMPORARY).is_dir():
