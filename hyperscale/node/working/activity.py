@@ -209,7 +209,8 @@ def nothing(*_: Any) -> None:
 def with_context(call: Callable[..., Any], others: int) -> Callable[..., Any]:
     """Return `call` with a context behind `others` arguments, which `call` may do without.
 
-    A parameter in its place that has a default (`def fit(row, seed=7)`, `round`) keeps it, unless it is `context`.
+    A parameter in its place that has a default (`def fit(row, seed=7)`, `round`) keeps it, unless it is `context`; one
+    of any number (`print`) is not in its place.
     """
     if _takes_context(call, others):
         return call
@@ -221,7 +222,7 @@ def _takes_context(call: Callable[..., Any], others: int) -> bool:
         parameters = list(inspect.signature(call).parameters.values())
     except (TypeError, ValueError):  # of C, without a signature
         return False
-    place = next((one for at, one in enumerate(parameters) if at == others or one.kind is one.VAR_POSITIONAL), None)
-    if place is None or place.kind in (place.KEYWORD_ONLY, place.VAR_KEYWORD):
+    named = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    if len(named) <= others:
         return False
-    return place.default is place.empty or place.name in _CONTEXT_NAMES
+    return named[others].default is inspect.Parameter.empty or named[others].name in _CONTEXT_NAMES

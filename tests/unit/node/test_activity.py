@@ -35,7 +35,7 @@ def write(folder, name, text):
         "def fit(row, scale=1): return row['x'] * scale",
         "def fit(row, scale=1, *others, **more): return row['x'] * scale",
         "def fit(row, context=None): return row['x'] if context.arguments['seed'] == 7 else None",
-        "def fit(*args): return args[0]['x'] if args[1].arguments['seed'] == 7 else None",
+        "def fit(*args): return args[0]['x'] if len(args) == 1 else None",
         "class fit:\n    def set_up(self, scale=1): self.scale = scale\n"
         "    def run(self, row, scale=1): return row['x'] * scale * self.scale",
         "class fit:\n    def run(self, row): return row['x']",
