@@ -167,5 +167,5 @@ def test_a_certificate_that_is_not_trusted_is_no_outage(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     untrusted = azure_queue(azurite_with_tokens.queue_url, run_id, None)
-    with closing(untrusted), pytest.raises(HyperscaleError, match="is not trusted here: .*certificate"):
+    with closing(untrusted), pytest.raises(HyperscaleError, match=r"is not trusted here: .*certificate"):
         untrusted.depth()

@@ -58,7 +58,7 @@ def tear_down_here(
 ) -> list[str]:
     """Prove the count and collect, if that was not done; delete clusters and queue. Safe to repeat.
 
-    What fails does not keep it from the rest.
+    What fails does not keep it from the rest; but data stays while a cluster may be left, as it tells whose that is.
 
     Args:
         found: a run that is over.
@@ -81,10 +81,11 @@ def tear_down_here(
     is_collected, deleted = not problems, Deleted()
     with _kept(problems):
         deleted = _delete_clusters(found, say, clock, wait)
+    deletes_data = with_data and not problems and not deleted.left
     if is_collected:  # else its queue is kept: messages may hold outcomes that are in no part yet
         with _kept(problems), closing(found.folder.queue()) as queue:
             queue.remove()
-    if with_data:
+    if deletes_data:
         with _kept(problems):
             remove_event_queues(found.folder.queue_url, found.experiment)
         with _kept(problems):
@@ -97,6 +98,8 @@ def tear_down_here(
         problems.insert(0, error)  # what still costs money is what the exit code tells of
     for problem in problems[1:]:
         say(f"error: {problem}")
+    if with_data and not deletes_data:
+        say(f"the data of run {found.run_id} is kept until its clusters are gone")
     if problems:
         raise problems[0]
     if with_data:

@@ -59,7 +59,9 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 @pytest.mark.parametrize("with_data", [False, True])
-def test_a_cluster_that_stays_is_named_though_the_queue_cannot_be_removed(folder: RunFolder, with_data: bool) -> None:
+def test_a_cluster_that_stays_is_named_whatever_else_fails_and_data_is_kept_to_find_it(
+    folder: RunFolder, with_data: bool
+) -> None:
     told: list[str] = []
     found = found_run(folder, Cloud(may_delete=False))
 
@@ -69,7 +71,8 @@ def test_a_cluster_that_stays_is_named_though_the_queue_cannot_be_removed(folder
         )
 
     assert [line for line in told if line.startswith("error: the queue ")]
-    assert with_data != (folder.path / blobs.RUN_RESULTS).exists()
+    assert (folder.path / blobs.RUN_RESULTS).exists()
+    assert with_data == any("is kept until its clusters are gone" in line for line in told)
 
 
 def test_a_queue_that_cannot_be_removed_is_an_error_when_the_clusters_are_gone(folder: RunFolder) -> None:
