@@ -15,6 +15,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 
 from hyperscale.errors import EXIT_BUG, ExperimentError, HyperscaleError
 from hyperscale.log_lines import fields
@@ -54,6 +55,8 @@ def _step(values: argparse.Namespace, stop: threading.Event) -> int:
         from hyperscale.node.install import install
 
         install(values.install_at_start)
+    if values.step != "consume":
+        sys.meta_path.insert(0, _WithoutPandas())
     if values.step == "seed":
         from hyperscale.node.seed_step import run_seed
 
@@ -67,6 +70,14 @@ def _step(values: argparse.Namespace, stop: threading.Event) -> int:
     from hyperscale.node.teardown_step import run_teardown
 
     return run_teardown(values, stop)
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Lets pyarrow find no pandas: it would import it, for half a second, to see that a list is no series of it."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is not used here", name=name)
 
 
 def _parser() -> argparse.ArgumentParser:

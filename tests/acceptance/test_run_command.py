@@ -356,6 +356,21 @@ def test_a_run_is_found_from_another_folder_by_its_path(hyperscale: Command, fol
     assert looked.stdout.splitlines()[-1] == ran.stdout.splitlines()[-1]
 
 
+def test_no_step_imports_pandas_which_takes_longer_than_many_a_run(
+    hyperscale: Command, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "pandas.py").write_text("import os, sys\nos.write(2, b'pandas is imported')\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+    ran = hyperscale("run", folder=folder)
+
+    said = [log.read_text() for log in (the_run(folder) / "steps").glob("*.log")]
+    assert ran.returncode == 0, ran.stderr
+    assert len(said) == 3
+    assert "pandas is imported" not in "".join([ran.stderr, *said])
+
+
 def test_queue_and_store_may_lie_elsewhere(hyperscale: Command, folder: Path) -> None:
     ran = hyperscale("run", "--rows", "2", "--store", "elsewhere", "--queue", "queues", folder=folder)
 
