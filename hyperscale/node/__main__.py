@@ -55,8 +55,7 @@ def _step(values: argparse.Namespace, stop: threading.Event) -> int:
         from hyperscale.node.install import install
 
         install(values.install_at_start)
-    if values.step != "consume":
-        sys.meta_path.insert(0, _WithoutPandas())
+    hide_heavy_modules()
     if values.step == "seed":
         from hyperscale.node.seed_step import run_seed
 
@@ -72,12 +71,19 @@ def _step(values: argparse.Namespace, stop: threading.Event) -> int:
     return run_teardown(values, stop)
 
 
-class _WithoutPandas(MetaPathFinder):
-    """Lets pyarrow find no pandas: it would import it, for half a second, to see that a list is no series of it."""
+def hide_heavy_modules() -> None:
+    """Hide what libraries import where it is installed, and no step uses: that takes longer than many a run.
 
+    pyarrow imports pandas to see that a list is no series of it; the SDK of storage imports aiohttp for its async
+    clients. Workers, which have processes of their own, find both.
+    """
+    sys.meta_path.insert(0, _WithoutHeavyModules())
+
+
+class _WithoutHeavyModules(MetaPathFinder):
     def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is not used here", name=name)
+        if name in ("pandas", "aiohttp"):
+            raise ModuleNotFoundError(f"no step uses {name}", name=name)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -327,8 +327,8 @@ class Every:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait for `condition`, which is looked at some fifty times a second."""
+    """Wait for `condition`, which is looked at ten times a second: a look is a request to the storage."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"it did not happen within {PATIENCE_SECONDS:.0f} s"
-        time.sleep(0.02)
+        time.sleep(0.1)

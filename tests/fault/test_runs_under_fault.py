@@ -41,7 +41,7 @@ def test_consumers_killed_every_second_and_started_again_lose_no_row(
 ) -> None:
     chance = random.Random(1)
     with Fleet(
-        tmp_path, azurite, rows=20_000, rows_per_message=200, lease_seconds=3, consumers=4, workers=2, row_seconds=0.003
+        tmp_path, azurite, rows=10_000, rows_per_message=100, lease_seconds=3, consumers=4, workers=2, row_seconds=0.003
     ) as fleet:
         fleet.seed()
         fleet.start()
@@ -162,7 +162,7 @@ def test_a_consumer_frozen_beyond_its_lease_changes_nothing_when_it_goes_on(
 
 
 def test_rows_that_kill_their_node_fail_alone(tmp_path: Path, azurite: Azurite, figures: Figures) -> None:
-    rows, every = 10_000, 500
+    rows, every = 4_000, 500
     with Fleet(
         tmp_path,
         azurite,
@@ -190,7 +190,7 @@ def test_a_seed_killed_at_ten_points_and_run_again_seeds_each_row_once(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
     chance, points = random.Random(7), 10
-    with Fleet(tmp_path, azurite, rows=200_000, rows_per_message=2_000, lease_seconds=10) as fleet:
+    with Fleet(tmp_path, azurite, rows=100_000, rows_per_message=1_000, lease_seconds=10) as fleet:
         for _ in range(points):
             target = fleet.depth() + chance.randrange(100)
             fleet.start_seed()

@@ -100,3 +100,12 @@ def test_what_everyone_imports_loads_nothing_heavy(statement: str):
     loaded = loaded_by(statement)
 
     assert loaded & set(HEAVY) == set()
+
+
+def test_steps_do_without_what_libraries_import_for_themselves():
+    libraries = "import azure.storage.blob, azure.storage.queue, azure.identity, pyarrow; pyarrow.array([1])"
+
+    loaded = loaded_by(f"from hyperscale.node.__main__ import hide_heavy_modules; hide_heavy_modules(); {libraries}")
+
+    assert not loaded & {"aiohttp", "pandas"}
+    assert {"aiohttp", "pandas"} <= loaded_by(libraries)
