@@ -40,14 +40,12 @@ def test_a_test_may_talk_to_a_server_on_this_machine():
 
 @pytest.mark.parametrize(("ci", "exit_code"), [("", 0), ("true", 1)])
 def test_a_skipped_test_fails_in_ci_alone(repository: Path, tmp_path: Path, ci: str, exit_code: int):
-    for name in ("conftest.py", "command_line.py"):
-        (tmp_path / name).write_text((repository / "tests" / name).read_text())
     (tmp_path / "test_skipping.py").write_text(SKIPPING_TEST)
 
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", tmp_path],
         cwd=tmp_path,
-        env={**os.environ, "CI": ci},
+        env={**os.environ, "CI": ci, "PYTHONPATH": str(repository / "tests")},
         capture_output=True,
         check=False,
     )

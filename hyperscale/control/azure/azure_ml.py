@@ -12,7 +12,6 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,8 +28,6 @@ T = TypeVar("T")
 COMPONENTS = ("seed", "teardown", "consume")
 #: How long the SDK waits between two looks at a cluster that is being made, where Azure does not say.
 POLL_SECONDS = 2
-#: The SDK's client keeps ten connections.
-REQUESTS_AT_ONCE = 8
 _MAX_SAID = 600
 _BUILDS_SCHEMA = "_create_schema_for_validation"
 #: Addresses may hold a signature, and what begins like this is a token.
@@ -82,7 +79,9 @@ class AzureMl:
             known |= {f"code {name}": made.code, f"environment {name}": made.environment}
 
     def begin_clusters(self, files: Iterable[Path]) -> dict[str, Any | AzureError]:
-        """Ask for the cluster of each file, all at once.
+        """Ask for the cluster of each file; Azure makes them at the same time.
+
+        One request follows the other: the SDK makes up its classes at their first use, and not for several threads.
 
         Returns:
             By the name of the cluster, what is waited for (`wait(seconds)`, `done()`), or why Azure refused.
@@ -94,15 +93,13 @@ class AzureMl:
 
         def begin(cluster: Any) -> Any | AzureError:
             try:
-                return _translated(
+                return self._ask(
                     f"make the cluster {cluster.name}", lambda: self._client.compute.begin_create_or_update(cluster)
                 )
             except AzureError as error:
                 return error
 
-        # What is printed is kept back around all threads: Python has one stderr, not one for each.
-        with _quiet(), ThreadPoolExecutor(REQUESTS_AT_ONCE, thread_name_prefix="cluster") as threads:
-            return dict(zip([cluster.name for cluster in clusters], threads.map(begin, clusters), strict=True))
+        return {cluster.name: begin(cluster) for cluster in clusters}
 
     def finished_cluster(self, name: str, poller: Any) -> None:
         """See that the cluster `name`, which `poller` has waited for, is there.
