@@ -28,6 +28,9 @@ def pytest_configure() -> None:
     sys.addaudithook(refuse_the_network)
     # Ctrl-C is ignored in what a shell starts in the background, and so in every program that tests would interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Else each of some thousand processes compiles what it imports: images of CI often forbid to write bytecode.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     # An example that takes long on a busy machine is no failure: tests measure no time.
     settings.register_profile("busy machine", deadline=None)
     settings.load_profile("busy machine")
