@@ -111,5 +111,6 @@ def _ask(question: str, understand: Callable[[str], T | None]) -> T:
 def _about(function: FoundFunction) -> list[str]:
     """Return what there is to know of a folder for a function that exists."""
     guessed = [each.name for each in function.columns if each.is_guess]
-    guess = f"warning: nothing says of which type {', '.join(guessed)} is: rows.csv has numbers" if guessed else ""
+    verb = "is" if len(guessed) == 1 else "are"
+    guess = f"warning: nothing says of which type {', '.join(guessed)} {verb}: rows.csv has numbers" if guessed else ""
     return [about_code(function).replace("`", ""), *filter(None, [guess])]
