@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import os
 import sys
@@ -12,13 +11,11 @@ from typing import NoReturn
 
 from hyperscale import __version__
 from hyperscale.commands import COMMANDS, add_loudness, load_command
-from hyperscale.errors import EXIT_BUG, EXIT_INTERRUPTED, ExperimentError, HyperscaleError
+from hyperscale.errors import EXIT_BUG, EXIT_INTERRUPTED, ExperimentError, HyperscaleError, is_about_a_file
 from hyperscale.talk import TALK
 
 #: As a shell reports a program that wrote to a closed pipe: 128 + SIGPIPE.
 EXIT_BROKEN_PIPE = 141
-#: A write that fails for these does not name its file.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except Exception as error:
-        if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
+        if isinstance(error, OSError) and is_about_a_file(error):
             _tell(_refused(error))
             return HyperscaleError.exit_code
         _tell_bug()

@@ -11,6 +11,7 @@ HyperscaleError          1   base
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,13 @@ from dataclasses import dataclass
 EXIT_SUCCESS = 0
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+#: A write that fails for these does not name its file.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_about_a_file(error: OSError) -> bool:
+    """Return whether `error` is about a file of this machine, or a disk that takes no more."""
+    return error.filename is not None or error.errno in _FULL
 
 
 class HyperscaleError(Exception):

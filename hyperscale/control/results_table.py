@@ -72,6 +72,17 @@ def table_file(run: RunFolder, store: Store, name: str) -> Iterator[Path | None]
         yield copy
 
 
+@contextmanager
+def any_table(run: RunFolder, store: Store) -> Iterator[Path | None]:
+    """Give the table of the results of `run`, in parquet if there is one, else in CSV; None: no table."""
+    for name in TABLES.values():
+        with table_file(run, store, name) as file:
+            if file is not None:
+                yield file
+                return
+    yield None
+
+
 def read_preview(run: RunFolder, store: Store, total: int, rows: int) -> Preview | None:
     """Return the first `rows` of the results of a run of `total` rows.
 
@@ -79,11 +90,10 @@ def read_preview(run: RunFolder, store: Store, total: int, rows: int) -> Preview
     """
     if is_too_far(run, total):
         return None
-    for suffix, read in ((".parquet", _parquet_rows), (".csv", _csv_rows)):
-        with table_file(run, store, TABLES[suffix]) as file:
-            if file is not None:
-                return read(file, rows)
-    return None
+    with any_table(run, store) as file:
+        if file is None:
+            return None
+        return _csv_rows(file, rows) if file.suffix == ".csv" else _parquet_rows(file, rows)
 
 
 def copy_results(store: Store, target: Path) -> None:
@@ -119,11 +129,10 @@ def read_table(run: RunFolder, store: Store) -> Table:
     """
     import pyarrow.parquet
 
-    for suffix, read in ((".parquet", pyarrow.parquet.read_table), (".csv", _csv_table)):
-        with table_file(run, store, TABLES[suffix]) as file:
-            if file is not None:
-                return read(file)
-    raise RunStateError("the run has no table of results", hint="no row of it was ever put into its queue")
+    with any_table(run, store) as file:
+        if file is None:
+            raise RunStateError("the run has no table of results", hint="no row of it was ever put into its queue")
+        return _csv_table(file) if file.suffix == ".csv" else pyarrow.parquet.read_table(file)
 
 
 def _csv_table(file: Path) -> Table:

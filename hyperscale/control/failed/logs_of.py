@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ from hyperscale.control.failed.row_attempts import Record, RowLog, row_log
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.run_input import input_here
 from hyperscale.control.read_ahead import read_ahead
-from hyperscale.control.results_table import TABLES, find_keys
+from hyperscale.control.results_table import any_table, find_keys
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.experiment import Input, NodeExperiment
 from hyperscale.node.collecting.run_tables import key_of
 from hyperscale.node.control import SeedRecord, read_seed, rows_of_run
 from hyperscale.node.reading.readers import open_rows
 from hyperscale.node.seeding.packing import numbered
-from hyperscale.node.storing.stores import MissingBlobError, Store
+from hyperscale.node.storing.stores import Store
 
 _BATCH_ROWS = 2_000
 
@@ -143,7 +142,7 @@ def _rows_with(keys: Sequence[str], found: FoundRun, store: Store, seed: SeedRec
         raise ExperimentError("--key: the rows have no keys", hint="give their indices: --row N")
     source = experiment_of(found).input
     path = input_here(found, source, seed)
-    rows = _in_input(source, path, set(keys)) if path else _in_table(store, keys)
+    rows = _in_input(source, path, set(keys)) if path else _in_table(found, store, keys)
     by_key = {key: row for row, key in rows.items()}
     for key in keys:
         if key not in by_key:
@@ -163,14 +162,7 @@ def _in_input(source: Input, path: Path, keys: Collection[str]) -> dict[int, str
     return {row_index: key for row_index, key in named if key is not None and key in keys}
 
 
-def _in_table(store: Store, keys: Collection[str]) -> dict[int, str]:
+def _in_table(found: FoundRun, store: Store, keys: Collection[str]) -> dict[int, str]:
     """Return the rows with `keys` in the table of results; none while there is no table."""
-    with tempfile.TemporaryDirectory(prefix="hyperscale-") as folder:
-        for suffix, name in TABLES.items():
-            copy = Path(folder) / f"results{suffix}"
-            try:
-                store.download(name, copy)
-            except MissingBlobError:
-                continue
-            return find_keys(copy, keys)
-    return {}
+    with any_table(found.folder, store) as table:
+        return {} if table is None else find_keys(table, keys)

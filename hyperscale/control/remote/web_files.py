@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from fsspec.implementations.http import HTTPFileSystem
 
 from hyperscale.causes import TRUST_HINT, causes, distrust, said_by_the_system, why_unanswered
 from hyperscale.control.remote.remote_files import Entry, RemoteError, Waiting, trusted_authorities
+from hyperscale.errors import is_about_a_file
 from hyperscale.uris import Uri
 
 T = TypeVar("T")
@@ -23,8 +23,6 @@ T = TypeVar("T")
 #: Nothing is said of the whole: a large file on a slow line takes hours.
 CONNECT_SECONDS = 15
 SILENCE_SECONDS = 60
-#: What a disk answers that takes no more; Python gives these no file's name where it writes on.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class WebFiles:
@@ -123,9 +121,7 @@ def _new_session(**options: Any) -> aiohttp.ClientSession:
 
 def _is_of_this_disk(error: Exception) -> bool:
     """Return whether `error` is about a file here, not about the server; what is not there is never a file of ours."""
-    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
-        return False
-    return error.errno in _FULL or error.filename is not None
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and is_about_a_file(error)
 
 
 def _problem(uri: Uri, error: Exception) -> RemoteError:
