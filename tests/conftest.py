@@ -18,7 +18,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from azurite import Azurite
-    from emulator import Emulator
+    from emulator import Emulator, StorageService
 
 ROOT = Path(__file__).resolve().parent.parent
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")
@@ -113,15 +113,24 @@ def new_azurite(folder: Path, *, with_tokens: bool) -> Azurite:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
-@pytest.fixture
-def azure(tmp_path: Path) -> Iterator[Emulator]:
-    """An Azure of the test's own; the test fails if the product breaks a rule of it."""
+@pytest.fixture(scope="session")
+def storage_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageService]:
+    """Where the emulators of this process have their storage accounts, each its own."""
     from azurite import NotInstalledError
-    from emulator import Emulator
+    from emulator import StorageService
 
     try:
-        emulated = Emulator(tmp_path / "azure")
+        service = StorageService(tmp_path_factory.mktemp("storage"))
     except NotInstalledError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-    with emulated as running:
+    with service as running:
+        yield running
+
+
+@pytest.fixture
+def azure(tmp_path: Path, storage_service: StorageService) -> Iterator[Emulator]:
+    """An Azure of the test's own; the test fails if the product breaks a rule of it."""
+    from emulator import Emulator
+
+    with Emulator(tmp_path / "azure", storage_service) as running:
         yield running

@@ -61,6 +61,7 @@ def test_each_role_that_is_taken_away_is_missed(azure: Emulator, tmp_path: Path)
     site = site_of(azure, tmp_path)
     directory = azure.world.directory
     person, run = directory.person, directory.run_identity
+    queues, container = f"queues of {azure.storage_account}", f"container hyperscale of {azure.storage_account}"
     vault = "secrets: {KEY: 'https://lab-vault.vault.azure.net/secrets/key'}"
     with_secret = site_of(azure, tmp_path / "secret", activity=vault)
     directory.remove(person)
@@ -72,12 +73,8 @@ def test_each_role_that_is_taken_away_is_missed(azure: Emulator, tmp_path: Path)
         (person, "AzureML Data Scientist", [("you", "submits jobs")]),
         (person, "AzureML Compute Operator", [("you", "makes and deletes clusters")]),
         (person, "Managed Identity Operator", [("you", "gives the identity to clusters")]),
-        (person, "Storage Queue Data Contributor", [("you", "uses queues"), ("storage", "queues of labstore")]),
-        (
-            person,
-            "Storage Blob Data Contributor",
-            [("you", "uses the store"), ("storage", "container hyperscale of labstore")],
-        ),
+        (person, "Storage Queue Data Contributor", [("you", "uses queues"), ("storage", queues)]),
+        (person, "Storage Blob Data Contributor", [("you", "uses the store"), ("storage", container)]),
         (run, "AzureML Data Scientist", [("the run's identity", "finds the storage account and the state of jobs")]),
         (run, "AzureML Compute Operator", [("the run's identity", "deletes the run's clusters")]),
         (run, "Storage Queue Data Contributor", [("the run's identity", "uses queues")]),
@@ -106,8 +103,8 @@ def test_who_may_not_read_roles_is_told_that_they_are_unknown(azure: Emulator, t
 
     assert find(checks, "submits jobs").state == "unknown"
     assert find(checks, "identity").state == "unknown"
-    assert find(checks, "container hyperscale of labstore").state == "ok", "what was tried is known"
-    assert missing(checks) == [("storage", "queues of labstore")]
+    assert find(checks, f"container hyperscale of {azure.storage_account}").state == "ok", "what was tried is known"
+    assert missing(checks) == [("storage", f"queues of {azure.storage_account}")]
 
 
 def test_a_role_of_the_subscription_counts_and_owner_has_no_data(azure: Emulator, tmp_path: Path):
@@ -208,7 +205,7 @@ def test_storage_accounts_are_looked_at(azure: Emulator, tmp_path: Path):
     site = site_of(azure, tmp_path)
 
     not_there = look(azure, site, "azure.storage_account=nosuchstore")
-    other = look(azure, site, "azure.storage_account=otherstore")
+    other = look(azure, site, f"azure.storage_account={azure.other_account}")
     azure.disable_shared_keys()
     keyless = look(azure, site)
 
@@ -220,8 +217,8 @@ def test_storage_accounts_are_looked_at(azure: Emulator, tmp_path: Path):
     assert "there is no storage account nosuchstore" in find(not_there, "queues of nosuchstore").found
     assert "azure.storage_account" in find(not_there, "queues of nosuchstore").todo
     assert missing(other) == []
-    assert find(other, "uses the store", "you").found.startswith("container hyperscale of otherstore: by ")
-    assert "shared keys disabled (none are used)" in find(keyless, "account labstore").found
+    assert find(other, "uses the store", "you").found.startswith(f"container hyperscale of {azure.other_account}: by ")
+    assert "shared keys disabled (none are used)" in find(keyless, f"account {azure.storage_account}").found
     assert missing(keyless) == []
 
 
@@ -233,7 +230,7 @@ def test_submit_says_what_is_wrong_with_the_storage_before_it_makes_anything(azu
     refused = site.run("submit", "--yes", code=5)
 
     assert "there is no storage account nosuchstore" in absent.stderr
-    assert "have the role Storage Queue Data Contributor on labstore assigned to you" in refused.stderr
+    assert f"have the role Storage Queue Data Contributor on {azure.storage_account} assigned to you" in refused.stderr
     assert not (site.folder / ".hyperscale").exists()
     assert {request.method for request in azure.requests} == {"GET"}
 

@@ -102,18 +102,22 @@ class Azurite:
         """Where its queues are, without a slash at the end."""
         return self._url(self._queue_port)
 
-    def _url(self, port: int) -> str:
-        return f"http{'s' if self._certificate else ''}://{HOST}:{port}/{self.account}"
+    def _url(self, port: int, account: str | None = None) -> str:
+        return f"http{'s' if self._certificate else ''}://{HOST}:{port}/{account or self.account}"
 
     @property
     def connection_string(self) -> str:
         """What AZURE_STORAGE_CONNECTION_STRING is set to. It holds the key."""
+        return self.connection_string_of(self.account)
+
+    def connection_string_of(self, account: str) -> str:
+        """Return the connection string of one of its accounts."""
         parts = {
             "DefaultEndpointsProtocol": self.blob_url.partition(":")[0],
-            "AccountName": self.account,
+            "AccountName": account,
             "AccountKey": self.key,
-            "BlobEndpoint": self.blob_url,
-            "QueueEndpoint": self.queue_url,
+            "BlobEndpoint": self._url(self._blob_port, account),
+            "QueueEndpoint": self._url(self._queue_port, account),
         }
         return ";".join(f"{name}={value}" for name, value in parts.items())
 

@@ -2,5 +2,6 @@
 
 from emulator.emulator import Emulator, EmulatorError
 from emulator.resources import Failure
+from emulator.storage import StorageService
 
-__all__ = ["Emulator", "EmulatorError", "Failure"]
+__all__ = ["Emulator", "EmulatorError", "Failure", "StorageService"]

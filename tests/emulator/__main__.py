@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from emulator.emulator import Emulator, EmulatorError
+from emulator.storage import StorageService
 
 #: By hand one wants to see the phases that take minutes in Azure.
 PROVISION_SECONDS = 5
@@ -41,7 +42,11 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        with tempfile.TemporaryDirectory(prefix="emulated-azure-") as folder, Emulator(Path(folder)) as azure:
+        with (
+            tempfile.TemporaryDirectory(prefix="emulated-azure-") as folder,
+            StorageService(Path(folder) / "storage", pairs=1) as service,
+            Emulator(Path(folder) / "azure", service) as azure,
+        ):
             run(azure, stop)
     except EmulatorError as problems:
         sys.stderr.write(f"Azure would not have taken this:\n{problems}\n")

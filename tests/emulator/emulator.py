@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from azurite.certificates import make_certificate
-
 from emulator.bystander import Bystander
 from emulator.connections import Connections
 from emulator.execution import Execution
@@ -21,16 +19,12 @@ from emulator.principals import Principal
 from emulator.resources import Failure, Job, Step
 from emulator.routes_jobs import begin_cancel
 from emulator.routes_workspace import datastore_container
-from emulator.routing import API_HOST, ARM_HOST, LOGIN_HOST
 from emulator.server import Server
 from emulator.service import Recorded, Service
-from emulator.storage import Storage
+from emulator.storage import Storage, StorageService
 from emulator.tokens import Tokens
 from emulator.world import World
 from hyperscale.node.storing.credentials import login
-
-#: A second account, for experiments that name one.
-_OTHER_ACCOUNT = "otherstore"
 
 
 class EmulatorError(AssertionError):
@@ -49,14 +43,19 @@ class Emulator(Bystander):
         folder: all files of it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Remember to keep everything in `folder`; nothing is started before the `with` block."""
+    def __init__(self, folder: Path, service: StorageService) -> None:
+        """Remember to keep everything in `folder`; nothing is started before the `with` block.
+
+        Args:
+            folder: for all of its files.
+            service: holds its storage accounts; whoever made it ends it.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.storage = Storage(service)
         self.world = World()
-        hosts = [ARM_HOST, LOGIN_HOST, API_HOST, "*.blob.core.windows.net", "*.queue.core.windows.net"]
-        self._certificate = make_certificate(folder / "certificate", hosts)
-        accounts = (self.world.workspace.storage_account, _OTHER_ACCOUNT)
-        self.storage = Storage(folder / "storage", self._certificate, accounts)
+        self.world.workspace.storage_account = self.storage.account
+        self._certificate = service.certificate
         self._service = Service(self.world, self.storage)
         self._end = contextlib.ExitStack()
         self._refused_seen = 0
@@ -103,6 +102,11 @@ class Emulator(Bystander):
     @property
     def storage_account(self) -> str:
         return self.world.workspace.storage_account
+
+    @property
+    def other_account(self) -> str:
+        """A second account, for experiments that name one."""
+        return self.storage.other_account
 
     @property
     def tenant_id(self) -> str:

@@ -1,42 +1,52 @@
-"""The storage account of the emulated workspace: Azurite under Azure's names, as the service itself uses it."""
+"""The storage account of an emulated workspace: Azurite under Azure's names, as the service itself uses it."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from azurite import Azurite
-from azurite.certificates import Certificate
+from azurite.certificates import make_certificate
+
+from emulator.routing import API_HOST, ARM_HOST, LOGIN_HOST
 
 #: How long a signature is good that is given away for an upload or a download.
 _SIGNED = datetime.timedelta(hours=8)
+#: More emulators than one process of tests starts. Azurite reads the names of all accounts when it starts.
+_PAIRS = 250
 
 
-class Storage:
-    """Azurite, with the clients that the service itself has: with the account's key, which nobody else gets.
+class StorageService:
+    """One Azurite for all emulators of a process: each takes a pair of accounts that no other one has.
 
-    It is started when somebody needs it for the first time: many tests never do.
+    It is started when somebody needs it for the first time: many tests never do. To start one for each emulator would
+    cost 1.7 s of processor time each.
 
     Attributes:
-        account: its name.
-        accounts: all accounts that there are.
+        azurite: what answers for all of the accounts, with one key.
+        certificate: what it shows: of every name of Azure.
     """
 
-    def __init__(self, folder: Path, certificate: Certificate, accounts: Sequence[str]) -> None:
-        self.account = accounts[0]
-        self.accounts = tuple(accounts)
-        self._certificate = certificate
+    def __init__(self, folder: Path, pairs: int = _PAIRS) -> None:
+        hosts = [ARM_HOST, LOGIN_HOST, API_HOST, "*.blob.core.windows.net", "*.queue.core.windows.net"]
+        self.certificate = make_certificate(folder / "certificate", hosts)
+        names = [(f"labstore{number or ''}", f"otherstore{number or ''}") for number in range(pairs)]
+        first, *others = (name for pair in names for name in pair)
         self.azurite = Azurite(
-            folder, account=self.account, certificate=certificate, other_accounts=tuple(accounts[1:])
+            folder / "data", account=first, certificate=self.certificate, other_accounts=tuple(others)
         )
-        self._client: Any = None
+        self._free = iter(names)
+        self._lock = threading.Lock()
         self._is_started = False
-        self._containers: set[str] = set()
-        self._lock = threading.RLock()
+
+    def __enter__(self) -> StorageService:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.azurite.close()
 
     def start(self) -> None:
         """Start it, if it was never started."""
@@ -45,12 +55,43 @@ class Storage:
                 self.azurite.start()
                 self._is_started = True
 
+    def take(self) -> tuple[str, str]:
+        """Return the names of two accounts that nobody has had."""
+        with self._lock:
+            return next(self._free)
+
+
+class Storage:
+    """Two accounts, with the clients that the service itself has: with the account's key, which nobody else gets.
+
+    Attributes:
+        account: the name of the workspace's.
+        other_account: a second one, for experiments that name it.
+        azurite: what answers.
+    """
+
+    def __init__(self, service: StorageService) -> None:
+        self.account, self.other_account = service.take()
+        self.azurite = service.azurite
+        self._service = service
+        self._client: Any = None
+        self._containers: set[str] = set()
+        self._lock = threading.RLock()
+
+    @property
+    def accounts(self) -> tuple[str, str]:
+        """Return the names of all accounts that there are."""
+        return self.account, self.other_account
+
+    def start(self) -> None:
+        """Start the service, if it was never started."""
+        self._service.start()
+
     def close(self) -> None:
         with self._lock:
             if self._client is not None:
                 self._client.close()
                 self._client = None
-        self.azurite.close()
 
     @property
     def ports(self) -> dict[str, int]:
@@ -77,7 +118,7 @@ class Storage:
         from azure.storage.blob import BlobServiceClient  # a quarter of a second: only who needs it
 
         return BlobServiceClient.from_connection_string(
-            self.azurite.connection_string, connection_verify=str(self._certificate.authority)
+            self.azurite.connection_string_of(self.account), connection_verify=str(self._service.certificate.authority)
         )
 
     def container(self, name: str) -> Any:

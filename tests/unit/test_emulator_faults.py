@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from azure_asker import Asker
-from emulator import Emulator, EmulatorError
+from emulator import Emulator, EmulatorError, StorageService
 from emulator.principals import Principal
 
 from hyperscale.node.azure.resource_manager import ResourceManager
@@ -276,8 +276,8 @@ def test_a_foreign_host_is_refused_and_fails_the_test(azure: Emulator):
     assert azure.problems == []
 
 
-def test_a_foreign_host_that_nobody_expects_fails_the_test(tmp_path: Path):
-    azure = Emulator(tmp_path / "own")
+def test_a_foreign_host_that_nobody_expects_fails_the_test(tmp_path: Path, storage_service: StorageService):
+    azure = Emulator(tmp_path / "own", storage_service)
     with pytest.raises(EmulatorError, match=r"example\.org:443"), azure:
         run_python(azure, "import socket; socket.create_connection(('example.org', 443))")
 
@@ -308,9 +308,9 @@ def test_in_this_process_ends_with_its_block(azure: Emulator):
 # --- its end
 
 
-def test_it_ends_with_its_block_whatever_is_still_open(tmp_path: Path):
+def test_it_ends_with_its_block_whatever_is_still_open(tmp_path: Path, storage_service: StorageService):
     before = set(threading.enumerate())
-    azure = Emulator(tmp_path / "own")
+    azure = Emulator(tmp_path / "own", storage_service)
     with azure:
         azure.faults.add(path="/jobs", delay_seconds=600)
         ask = Asker(azure)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from azure_asker import Asker, cluster, pipeline
-from emulator import Emulator
+from emulator import Emulator, StorageService
 from emulator.tokens import STORAGE
 
 LONG_AGO_SECONDS = -10
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def lab(tmp_path_factory: pytest.TempPathFactory, storage_service: StorageService) -> Iterator[Emulator]:
     """An Azure for all tests of this module: each uses names of its own."""
-    with Emulator(tmp_path_factory.mktemp("lab")) as running:
+    with Emulator(tmp_path_factory.mktemp("lab"), storage_service) as running:
         running.world.add_compute("there", max_nodes=1)
         yield running
 
@@ -69,10 +70,10 @@ def test_a_token_that_is_not_good_is_a_problem(lab: Emulator, ask: Asker, token:
     assert lab.problems == []
 
 
-def test_a_problem_that_nobody_expects_fails_the_test(tmp_path_factory: pytest.TempPathFactory):
+def test_a_problem_that_nobody_expects_fails_the_test(tmp_path: Path, storage_service: StorageService):
     from emulator import EmulatorError
 
-    azure = Emulator(tmp_path_factory.mktemp("own"))
+    azure = Emulator(tmp_path / "own", storage_service)
     with pytest.raises(EmulatorError, match="knows no such request"), azure:
         Asker(azure)("GET", "nonsense")
 
@@ -279,7 +280,7 @@ def test_roles_are_listed_by_principal(lab: Emulator, ask: Asker):
 @pytest.mark.parametrize(
     ("path", "version", "key"),
     [
-        ("providers/Microsoft.Storage/storageAccounts/labstore", "2023-01-01", "allowSharedKeyAccess"),
+        ("providers/Microsoft.Storage/storageAccounts/{account}", "2023-01-01", "allowSharedKeyAccess"),
         ("providers/Microsoft.ContainerRegistry/registries/labimages", "2023-07-01", "loginServer"),
         ("providers/Microsoft.KeyVault/vaults/lab-vault", "2023-07-01", "vaultUri"),
         ("providers/Microsoft.ManagedIdentity/userAssignedIdentities/hyperscale-run", "2023-01-31", "principalId"),
@@ -287,8 +288,9 @@ def test_roles_are_listed_by_principal(lab: Emulator, ask: Asker):
 )
 def test_the_neighbours_of_the_workspace_are_there(lab: Emulator, ask: Asker, path: str, version: str, key: str):
     group = lab.world.workspace.group_path
+    known = path.format(account=lab.storage_account)
 
-    assert key in ask("GET", f"{group}/{path}", version=version).document["properties"]
+    assert key in ask("GET", f"{group}/{known}", version=version).document["properties"]
     missing = ask("GET", f"{group}/{path.rpartition('/')[0]}/missing", version=version)
     assert (missing.status, missing.code) == (404, "ResourceNotFound")
 

@@ -13,7 +13,7 @@ from hyperscale.control.remote.remote_data import Reads
 from hyperscale.errors import ExperimentError
 
 if TYPE_CHECKING:
-    from emulator import Emulator
+    from emulator import Emulator, StorageService
 
 ROWS = b"id,depth\n1,10\n2,20\n3,30\n"
 
@@ -65,11 +65,11 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def shared(tmp_path_factory: pytest.TempPathFactory, storage_service: StorageService) -> Iterator[Emulator]:
     """An Azure for all tests here that change nothing but blobs and assets."""
     from emulator import Emulator
 
-    with Emulator(tmp_path_factory.mktemp("azure")) as running:
+    with Emulator(tmp_path_factory.mktemp("azure"), storage_service) as running:
         yield running
 
 
