@@ -8,13 +8,16 @@ BIN := $(VENV)/bin
 SITE = -m sphinx -c docs -W --keep-going -n -q
 # Most tests wait, for leases that end, processes that start, looks once in a while: twice as many keep the cores busy.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+# Which of them: tests/tiers.py says what is left out.
+TESTS ?= not long and not tools
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test lint bench render reference docs docs-links pictures azure-emulator azure-smoke
+.PHONY: help run test test-all lint bench render reference docs docs-links pictures azure-emulator azure-smoke
 
 help:
 	@echo 'make run        run experiment.yaml on this machine'
-	@echo 'make test       run all tests'
+	@echo 'make test       run the tests that a change needs'
+	@echo 'make test-all   run every test, more rounds of those that try chance, and each Python that is there'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make bench      measure hyperscale beside its peers: ten minutes on an idle machine'
 	@echo 'make render     write components/, pipelines/ and compute/ from experiment.yaml'
@@ -29,7 +32,11 @@ run: $(VENV)/.has-examples
 	$(BIN)/python -m hyperscale run
 
 test: $(VENV)/.has-test $(VENV)/.has-azurite $(VENV)/.has-editor
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal -m '$(TESTS)'
+
+test-all: $(VENV)/.has-test $(VENV)/.has-azurite $(VENV)/.has-editor
+	TEST_PROFILE=nightly $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
+	$(BIN)/python tests/every_python.py
 
 lint: $(VENV)/.has-lint
 	$(BIN)/python -m ruff check .

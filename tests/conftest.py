@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from command_line import Command
 from forked_commands import run_command
-from hypothesis import settings
+from profiles import load_profile
 
 if TYPE_CHECKING:
     from azurite import Azurite
@@ -31,9 +31,7 @@ def pytest_configure() -> None:
     # Else each of some thousand processes compiles what it imports: images of CI often forbid to write bytecode.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
-    # An example that takes long on a busy machine is no failure: tests measure no time.
-    settings.register_profile("busy machine", deadline=None)
-    settings.load_profile("busy machine")
+    load_profile()
 
 
 def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.tools
+
 IGNORED = shutil.ignore_patterns(
     ".git", ".venv", ".*_cache", ".hyperscale", ".hypothesis", "__pycache__", "dist", "code"
 )

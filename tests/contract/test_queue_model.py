@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from places import Clock, refused
+from profiles import examples
 
 from hyperscale.node.storing.queues import LeaseLostError
 from hyperscale.node.storing.queues.sqlite import SqliteQueue
@@ -141,5 +142,5 @@ class QueueModel(RuleBasedStateMachine):
         self.tickets.append(Ticket(known.number, message_id, receipt))
 
 
-QueueModel.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+QueueModel.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=40)
 TestQueueModel = QueueModel.TestCase

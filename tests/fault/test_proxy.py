@@ -16,6 +16,8 @@ from azure.storage.queue import QueueClient
 from azurite import Azurite
 from proxy import Answer, Copy, Delay, Drop, Fault, LoseAnswer, Proxy
 
+pytestmark = pytest.mark.tools
+
 #: Every fault must be told to the test: the clients repeat nothing.
 NO_RETRIES = {"retry_total": 0}
 MESSAGES = "/messages"

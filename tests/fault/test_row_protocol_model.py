@@ -19,6 +19,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from profiles import examples
 
 from hyperscale import blobs
 from hyperscale.body import Body
@@ -311,5 +312,5 @@ class RowProtocol(RuleBasedStateMachine):
             consumer.custody.tend()
 
 
-RowProtocol.TestCase.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
+RowProtocol.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=20)
 TestRowProtocol = RowProtocol.TestCase

@@ -20,6 +20,8 @@ from azurite import Azurite, NotInstalledError, Request
 from azurite.install import node_of_this_machine
 from azurite.tokens import FakeCredential
 
+pytestmark = pytest.mark.tools
+
 TESTS = Path(__file__).parent.parent
 
 

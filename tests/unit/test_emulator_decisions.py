@@ -12,6 +12,8 @@ from emulator.execution.ordering import Decision, decide
 from emulator.execution.submitted import Data, compute_name, seconds_of, steps_of
 from emulator.world import World
 
+pytestmark = pytest.mark.tools
+
 NEEDS = {"seed": (), "consume": ("seed",), "teardown": ()}
 
 

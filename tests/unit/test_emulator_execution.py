@@ -19,6 +19,8 @@ from emulator.execution import Execution
 from emulator.resources import Asset, Failure, Job
 from emulator.world import World
 
+pytestmark = pytest.mark.tools
+
 IDENTITY = "hyperscale-run"
 #: A command that ends when nobody has stopped it, long after its test.
 FOREVER = "sleep 600"

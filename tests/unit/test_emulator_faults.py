@@ -19,6 +19,8 @@ from emulator.principals import Principal
 from hyperscale.node.azure.resource_manager import ResourceManager
 from hyperscale.node.azure.workspace import Workspace, WorkspaceName
 
+pytestmark = pytest.mark.tools
+
 
 @pytest.fixture
 def ask(azure: Emulator) -> Asker:

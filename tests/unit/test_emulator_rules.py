@@ -10,6 +10,8 @@ from azure_asker import Asker, cluster, pipeline
 from emulator import Emulator, StorageService
 from emulator.tokens import STORAGE
 
+pytestmark = pytest.mark.tools
+
 LONG_AGO_SECONDS = -10
 
 

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     from azure.core.exceptions import HttpResponseError
     from azure.identity import DefaultAzureCredential
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.tools, pytest.mark.filterwarnings("ignore")]
 
 
 def client_of(azure: Emulator) -> MLClient:

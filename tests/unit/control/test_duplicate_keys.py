@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperscale.control.reading.duplicate_keys import KeyIndex
@@ -8,7 +8,6 @@ from hyperscale.control.reading.duplicate_keys import KeyIndex
 KEYS = st.lists(st.lists(st.sampled_from("abcdefgh") | st.integers(0, 30), max_size=6), max_size=6)
 
 
-@settings(deadline=None)
 @given(KEYS)
 def test_the_first_repeats_are_those_that_a_plain_search_finds(batches: list[list[object]]):
     with KeyIndex() as index:

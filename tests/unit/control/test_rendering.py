@@ -10,6 +10,7 @@ import yaml
 from experiments import WORKSPACE, make_experiment, make_facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from hyperscale.control.rendered.data_inputs import fixed_folder
 from hyperscale.control.rendered.rendering import HEADER, RunInputs, azure_inputs, render
@@ -216,7 +217,7 @@ def test_mounts_are_data_inputs_with_their_mode(tmp_path: Path):
     }
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     st.text(),
     st.dictionaries(st.text(min_size=1, max_size=100), st.text(), max_size=3),  # as long as the schema allows

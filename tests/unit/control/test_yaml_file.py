@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperscale.control.reading.positions import Position
@@ -57,7 +57,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(TEXTS, VALUES, max_size=3))
 def test_json_is_read_as_what_it_says(document: dict[str, object]):
     text = json.dumps(document, indent=1, ensure_ascii=False)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from hyperscale.documents import build
 from hyperscale.experiment import Input
@@ -57,7 +58,7 @@ def test_all_records_that_agree_are_one_row_and_groups_come_as_their_first_recor
     assert rows.records.columns == ("store", "week", "sold")
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(records=RECORDS, group_by=st.sampled_from([("store",), ("store", "brand"), ("brand", "place")]))
 def test_every_record_arrives_once_in_the_group_of_its_own_values(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], group_by: tuple[str, ...]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from hyperscale.body import FILL_BODY_BYTES, Body
 from hyperscale.errors import ExperimentError
@@ -56,7 +57,7 @@ def test_a_message_keeps_room_for_the_bookkeeping_of_renewals() -> None:
     assert [len(body.rows) for body in bodies] == [1, 1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.lists(st.lists(st.integers(0, 50_000), min_size=1, max_size=6), max_size=4))
 def test_every_row_is_packed_once_whatever_the_sizes(sizes: list[list[int]]) -> None:
     batches = [[[index, noise(size, index)] for index, size in enumerate(batch)] for batch in sizes]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperscale.documents import build
@@ -91,7 +91,6 @@ def test_all_dialects_of_csv_are_read(tmp_path: Path, content: str, rows: list[l
     assert all_rows(file) == rows
 
 
-@settings(deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=8), size=st.integers(1, 9), ends=st.sampled_from(["\n", "\r\n"]))
 def test_what_a_csv_writer_writes_is_read_back_and_each_row_knows_its_line(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], size: int, ends: str

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from hyperscale.body import FILL_BODY_BYTES, Body, BodyError
 from hyperscale.node.seeding.packing import numbered, pack
@@ -43,7 +44,7 @@ def seeded(store: Store, batches: list[list[list[Any]]]) -> list[Body]:
     return bodies
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.lists(st.lists(SIZES, min_size=1, max_size=5), max_size=4))
 def test_whatever_the_sizes_each_row_comes_back_from_its_message_and_the_store(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[list[int]]

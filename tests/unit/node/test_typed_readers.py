@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from profiles import examples
 
 from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, Problem
@@ -51,7 +52,7 @@ def written(path: Path, text: str) -> Path:
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["id", "depth", "path name"]), VALUES), min_size=1, max_size=7))
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_objects_are_read_back_as_they_were_written(tmp_path_factory, objects):
     file = written(tmp_path_factory.mktemp("x") / "rows.jsonl", "".join(f"{json.dumps(row)}\n" for row in objects))
 
