@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from forked_commands import run_command
 
+from hyperscale import tempo
+
 if TYPE_CHECKING:
     from emulator import Emulator
 
@@ -61,7 +63,8 @@ class AzureSite:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the variables of a person's shell: logged in, and no key of any account."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+        names = ("PATH", "HOME", "TMPDIR", "LANG", tempo.VARIABLE)
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         variables = {**kept, **self.azure.environment(), **more}
         paths = [variables.get("PYTHONPATH", ""), str(ROOT)]
         return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "NO_COLOR": "1"}

@@ -16,11 +16,15 @@ from command_line import Command
 from forked_commands import run_command
 from profiles import load_profile
 
+from hyperscale import tempo
+
 if TYPE_CHECKING:
     from azurite import Azurite
     from emulator import Emulator, StorageService
 
 ROOT = Path(__file__).resolve().parent.parent
+#: How many times as fast as by default the product looks and tries again, where it is started as a whole.
+TEMPO = "10"
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")
 
 
@@ -69,6 +73,13 @@ def failed_in_ci(report: Any) -> Any:
     if os.environ.get("CI") and report.outcome == "skipped":
         report.outcome, report.longrepr = "failed", f"skipped in CI: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tests of whole commands and runs wait for a tenth of the time; units have the product's own defaults."""
+    if request.path.is_relative_to(ROOT / "tests" / "acceptance"):
+        monkeypatch.setenv(tempo.VARIABLE, TEMPO)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from emulator.principals import Principal
 from emulator.routing import API_HOST, ARM_HOST, LOGIN_HOST
 from emulator.storage import Storage
 from emulator.world import World
+from hyperscale import tempo
 
 _HOSTS = Path(shim.__file__).parent
 #: Every machine of Azure is asked for its identity here; the machine of a person does not answer.
@@ -75,6 +76,7 @@ class Connections:
     def _connected(self, principals: Sequence[Principal]) -> dict[str, str]:
         """Return the variables that let a process of somebody reach the emulator, and nothing else."""
         return {
+            **{name: os.environ[name] for name in (tempo.VARIABLE,) if name in os.environ},
             "PYTHONPATH": str(_HOSTS),
             shim.VARIABLE: str(self._write_map(principals)),
             "REQUESTS_CA_BUNDLE": str(self._authority),

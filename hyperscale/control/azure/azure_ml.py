@@ -21,6 +21,7 @@ from hyperscale.errors import AzureError
 from hyperscale.node.azure.refusals import refusal
 from hyperscale.node.storing.credentials import PERSON
 from hyperscale.node.storing.sign_in import no_token
+from hyperscale.tempo import at_tempo
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class AzureMl:
                 name.name,
                 show_progress=False,
                 enable_telemetry=False,
-                polling_interval=POLL_SECONDS,
+                polling_interval=at_tempo(POLL_SECONDS),
             )
         # It asks for the workspace's id once more, to name an entry of a cache that is switched off.
         self._client.components._client_key = f"workspace/{session.facts.workspace_id}"

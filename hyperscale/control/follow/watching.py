@@ -16,6 +16,7 @@ from hyperscale.control.progress import Pace, open_display
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.resource_manager import RefusedError
 from hyperscale.talk import Say
+from hyperscale.tempo import at_tempo
 
 #: Between two looks at a run on Azure ML: its heartbeats are 20 seconds apart.
 REFRESH_SECONDS = 10.0
@@ -127,7 +128,7 @@ def follow(
             display.say,
             clock=time.monotonic,
             wait=time.sleep,
-            refresh_seconds=REFRESH_SECONDS if found.azure else LOCAL_REFRESH_SECONDS,
+            refresh_seconds=at_tempo(REFRESH_SECONDS if found.azure else LOCAL_REFRESH_SECONDS),
         )
     finally:
         store.close()

@@ -27,6 +27,7 @@ from hyperscale.log_lines import fields
 from hyperscale.node.control import read_manifest, read_resumes, read_seed, write_cancel
 from hyperscale.node.storing.patience import StorageUnavailableError
 from hyperscale.node.storing.queues import QueueGoneError
+from hyperscale.tempo import at_tempo
 
 #: How often steps are looked at.
 TICK_SECONDS = 0.05
@@ -180,7 +181,7 @@ class LocalRun:
             request()
         except StorageUnavailableError:
             # The steps say so, in their logs, and wait.
-            self._next_try = now + RETRY_SECONDS
+            self._next_try = now + at_tempo(RETRY_SECONDS)
             return False
         return True
 

@@ -11,6 +11,7 @@ from hyperscale.control.azure.azure_ml import AzureMl
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.talk import Say
+from hyperscale.tempo import at_tempo
 
 #: How long one look at a cluster that is being made may wait: Ctrl-C is heard between two of them.
 LOOK_SECONDS = 1.0
@@ -54,7 +55,7 @@ def make_clusters(
             waiting[name] = begun
     for name, poller in waiting.items():
         while not poller.done():
-            poller.wait(LOOK_SECONDS)
+            poller.wait(at_tempo(LOOK_SECONDS))
         try:
             azure_ml.finished_cluster(name, poller)
         except AzureError as error:

@@ -16,6 +16,7 @@ from hyperscale.causes import TRUST_HINT, distrust, why_unanswered
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.refusals import RefusedError, refusal
 from hyperscale.node.storing.sign_in import LOG_IN, no_token
+from hyperscale.tempo import at_tempo
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ SCOPE = f"{URL}/.default"
 #: How often a request that was refused for the moment (408, 429, 5xx) or not answered is made again.
 RETRIES = 6
 LONGEST_WAIT_SECONDS = 60
+#: The first one, as the SDK has it.
+FIRST_WAIT_SECONDS = 0.8
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 #: Every request of ours may be made twice; the SDK would not repeat a POST, which cancels jobs.
@@ -66,7 +69,8 @@ class ResourceManager:
         # Of one kind the SDK repeats 3, whatever the total says.
         kinds = dict.fromkeys(("retry_total", "retry_connect", "retry_read", "retry_status"), retries)
         first = (policies.RequestIdPolicy(), policies.UserAgentPolicy("hyperscale"))
-        repeat = policies.RetryPolicy(retry_backoff_max=LONGEST_WAIT_SECONDS, **kinds)
+        waits = {"retry_backoff_factor": FIRST_WAIT_SECONDS, "retry_backoff_max": LONGEST_WAIT_SECONDS}
+        repeat = policies.RetryPolicy(**kinds, **{name: at_tempo(seconds) for name, seconds in waits.items()})
         return PipelineClient(
             URL,
             policies=[*first, repeat, *more],

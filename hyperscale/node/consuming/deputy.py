@@ -11,6 +11,7 @@ from hyperscale.experiment import Limits
 from hyperscale.node.control import azure_run_of, read_manifest, read_seed, write_cancel
 from hyperscale.node.ending.limits import cost_usd, passed_limit
 from hyperscale.node.storing.stores import Store
+from hyperscale.tempo import at_tempo
 
 #: A teardown beats three times a minute; one that was silent for so long is lost.
 SILENCE_SECONDS = 300.0
@@ -62,14 +63,14 @@ class Deputy:
         """Look after the `life`-th life of the run in `store`; `clock` returns seconds."""
         self._store, self._life, self._limits, self._clock = store, life, limits, clock
         self._began_at = clock()
-        self._next_at = self._began_at + LOOK_SECONDS
+        self._next_at = self._began_at + at_tempo(LOOK_SECONDS)
 
     def tend(self) -> None:
         """Write the cancel marker if teardown is lost and a limit is passed; looks at most once a minute."""
         now = self._clock()
         if now < self._next_at:
             return
-        self._next_at = now + LOOK_SECONDS
+        self._next_at = now + at_tempo(LOOK_SECONDS)
         ages = [age for _, age, fields in self._store.beats(_TEARDOWNS) if fields.get("life") == self._life]
         if not is_lost(ages, now - self._began_at):
             return

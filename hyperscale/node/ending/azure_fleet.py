@@ -16,6 +16,7 @@ from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.ending.clusters import Deleted, Deletions
 from hyperscale.node.ending.joins import Join, with_joins
 from hyperscale.node.ending.step_sight import StepSight
+from hyperscale.tempo import at_tempo
 
 #: Consumers may take so long to leave and until Azure ML has their logs; then their steps are cancelled.
 SETTLE_SECONDS = 60.0
@@ -129,9 +130,9 @@ class AzureFleet:
         Spare ones that waited for a node get one now, see that the run is over and leave: a step that is cancelled
         would turn the whole job red. A cluster that is deleted while a step is on it takes the step's logs along.
         """
-        until = self._clock() + SETTLE_SECONDS
+        until = self._clock() + at_tempo(SETTLE_SECONDS)
         while (left := self._open_consumers()) and self._clock() < until:
-            wait(LOOK_SECONDS)
+            wait(at_tempo(LOOK_SECONDS))
         self._cancel(left)
 
     def _cancel(self, steps: list[StepFacts]) -> None:

@@ -12,6 +12,7 @@ from hyperscale.azure_run import AzureRun
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.node.azure.refusals import RefusedError
 from hyperscale.node.azure.workspace_facts import ComputeFacts
+from hyperscale.tempo import at_tempo
 
 #: How long the clusters of a run may take to go: Azure ML needs about five minutes for one.
 TOTAL_SECONDS = 20 * 60.0
@@ -98,7 +99,7 @@ def is_to_be_asked(deletion: Deletion, state: str, now: float) -> bool:
 def after_asking(deletion: Deletion, now: float) -> Deletion:
     """Return the deletion after Azure was asked, whatever it has answered; the next time is later each time."""
     wait_seconds = min(FIRST_WAIT_SECONDS * 2**deletion.asked, LONGEST_WAIT_SECONDS)
-    return replace(deletion, asked=deletion.asked + 1, ask_at=now + wait_seconds)
+    return replace(deletion, asked=deletion.asked + 1, ask_at=now + at_tempo(wait_seconds))
 
 
 def after_refusal(deletion: Deletion, problem: str, status: int | None) -> Deletion:
@@ -132,7 +133,7 @@ class Deletions:
         until, look_seconds = clock() + total_seconds, FIRST_LOOK_SECONDS
         self.ask(clock())
         while any(deletion.state == "open" for deletion in self._deletions) and clock() < until:
-            wait(look_seconds)
+            wait(at_tempo(look_seconds))
             look_seconds = min(look_seconds * 1.5, LONGEST_LOOK_SECONDS)
             self.ask(clock())
         return self._result()

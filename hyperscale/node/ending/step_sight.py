@@ -9,6 +9,7 @@ from typing import Protocol
 
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.azure.workspace_facts import StepFacts
+from hyperscale.tempo import at_tempo
 
 LOOK_SECONDS = 15.0
 CLOSE_SECONDS = 5.0
@@ -67,4 +68,4 @@ class StepSight:
             except Exception:
                 if not self._closed.is_set():  # else: what it asks was closed meanwhile
                     raise
-            self._closed.wait(self._look_seconds)
+            self._closed.wait(at_tempo(self._look_seconds))

@@ -18,6 +18,7 @@ from typing import TypeVar
 from hyperscale.errors import AzureError
 from hyperscale.node.storing.queues import Message, Queue
 from hyperscale.node.storing.stores import Scalar, Store
+from hyperscale.tempo import at_tempo
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ def seconds_until_next(
     if seconds_left is not None and seconds_left <= 0:
         return None
     longest = min(FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 30), LONGEST_WAIT_SECONDS)
-    wait = longest * (1 + chance) / 2
+    wait = at_tempo(longest) * (1 + chance) / 2
     if retry_after_seconds is not None:
         # Never sooner than asked, and not all at the same moment.
         wait = max(wait, min(retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS) * (1 + chance / 4))

@@ -18,6 +18,7 @@ from hyperscale.node.storing.credentials import Access
 from hyperscale.node.storing.patience import StorageUnavailableError
 from hyperscale.node.storing.places import AccountPlace
 from hyperscale.node.storing.queues import LeaseLostError, Message, Queue, QueueGoneError
+from hyperscale.tempo import at_tempo
 
 #: Get Messages, numofmessages and visibilitytimeout (7 days; whole seconds).
 MAX_RECEIVE = 32
@@ -25,6 +26,8 @@ MAX_LEASE_SECONDS = 7 * 24 * 3600
 #: How long a queue takes to go away before its name can be used again: at least 30 seconds (Delete Queue).
 BEING_DELETED_SECONDS = 30.0
 NEVER_EXPIRES = -1
+#: The longest wait between two looks of who has nothing to do: each is a request that costs money.
+POLL_SECONDS = 30.0
 
 #: What no XML can hold, or what a reader of XML changes (a carriage return). Bodies of ours have none of it.
 _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -38,8 +41,6 @@ class AzureQueue(Queue):
     `visibility` in the SDK is what a lease is here.
     """
 
-    poll_seconds = 30.0
-
     def __init__(self, place: AccountPlace, run_id: str, access: Access) -> None:
         """Use the queue of the run `run_id` at `place`, which need not exist.
 
@@ -52,6 +53,7 @@ class AzureQueue(Queue):
         Raises:
             HyperscaleError: when no queue can have that name.
         """
+        self.poll_seconds = at_tempo(POLL_SECONDS)
         self.name = QUEUE.check("-".join((*place.names, run_id)))
         where = f"{place.url}/{self.name}"
 

@@ -21,6 +21,7 @@ from hyperscale.node.storing.azure_requests import AzureRequests
 from hyperscale.node.storing.credentials import Access
 from hyperscale.node.storing.places import DEFAULT_CONTAINER, AccountPlace
 from hyperscale.node.storing.stores import MissingBlobError, Scalar, Store, check_name
+from hyperscale.tempo import at_tempo
 
 T = TypeVar("T")
 
@@ -35,6 +36,8 @@ _FIELDS = "fields"
 #: Metadata takes 8 KiB altogether (Setting and retrieving properties and metadata for Blob resources).
 MAX_FIELDS_BYTES = 7 * 1024
 _SHORT = 500
+#: Between two looks at what may change.
+POLL_SECONDS = 2.0
 
 
 class _ContainerMissingError(HyperscaleError):
@@ -48,8 +51,6 @@ class _BlobExistsError(HyperscaleError):
 class AzureBlobStore(Store):
     """A store in a container that several runs share; the first write makes it, and nothing ever removes it."""
 
-    poll_seconds = 2.0
-
     def __init__(self, place: AccountPlace, run_id: str, access: Access) -> None:
         """Use what the run `run_id` has at `place`.
 
@@ -61,6 +62,7 @@ class AzureBlobStore(Store):
         Raises:
             HyperscaleError: when no container can have that name.
         """
+        self.poll_seconds = at_tempo(POLL_SECONDS)
         container = CONTAINER.check(place.names[0] if place.names else DEFAULT_CONTAINER)
         self._folder = "".join(f"{name}/" for name in (*place.names[1:], run_id))
         self._where = f"{place.url}/{container}/{self._folder}"
