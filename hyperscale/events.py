@@ -32,18 +32,18 @@ class _Ended(NamedTuple):
 
     row_index: int
     seconds: float
-    key: Any
+    key: str | None
     failure: Mapping[str, str] | None
 
 
-def event_texts(lines: Iterable[str], *, run_id: str, part: str, keys: Mapping[int, Any]) -> Iterator[tuple[str, str]]:
+def event_texts(lines: Iterable[str], *, run_id: str, part: str, keys: Mapping[int, str]) -> Iterator[tuple[str, str]]:
     """Yield the outcome ("succeeded" or "failed") and the text of each event that tells of `lines`.
 
     Args:
         lines: of the ledger.
         run_id: of the run.
         part: the name of the ledger part that holds them.
-        keys: row_index to key, as far as they are known.
+        keys: row_index to the text of its key, as far as they are known.
 
     Raises:
         ValueError, KeyError, TypeError: when a line is none of a ledger.
@@ -76,7 +76,7 @@ def _texts(head: Mapping[str, Any], rows: Sequence[_Ended]) -> Iterator[str]:
     yield from _texts(head, rows[middle:])
 
 
-def _ended(line: str, keys: Mapping[int, Any]) -> _Ended:
+def _ended(line: str, keys: Mapping[int, str]) -> _Ended:
     found = _SUCCESS.match(line)
     if found:
         row_index = int(found[1])
@@ -88,5 +88,5 @@ def _ended(line: str, keys: Mapping[int, Any]) -> _Ended:
     return _Ended(row_index, document["seconds"], _short(keys.get(row_index)), failure)
 
 
-def _short(value: Any) -> Any:
-    return shorten(value, MAX_TEXT) if isinstance(value, str) else value
+def _short(text: str | None) -> str | None:
+    return None if text is None else shorten(text, MAX_TEXT)

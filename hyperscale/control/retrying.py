@@ -25,13 +25,13 @@ from hyperscale.node.collecting.chain import Chain
 from hyperscale.node.collecting.failure_groups import FailureGroups
 from hyperscale.node.collecting.kept_parts import PartKeepingStore
 from hyperscale.node.collecting.lineage import Generation, all_rows, ancestors, failed_so, unsucceeded
-from hyperscale.node.collecting.result_columns import text_of
 from hyperscale.node.control import SeedRecord, Selection, read_seed, rows_of_run
 from hyperscale.node.reading.readers import content_hash
 from hyperscale.node.seeding.packing import numbered
 from hyperscale.node.storing.counting import RequestCounts
 from hyperscale.node.storing.places import is_remote
 from hyperscale.node.storing.stores import Store
+from hyperscale.row_key import key_text
 from hyperscale.row_set import RowSet
 from hyperscale.talk import Say
 from hyperscale.where import Where, read_where
@@ -206,10 +206,10 @@ def _with_keys(where: Where, checked: CheckedExperiment) -> RowSet:
     rows = open_input(checked.loaded)
     column = rows.columns.index(source.key_column)
     found = {
-        text_of(values[column]): row_index
+        key: row_index
         for batch in numbered(rows.batches(_BATCH_ROWS))
         for row_index, values in batch.items()
-        if text_of(values[column]) in where.keys
+        if (key := key_text(values[column])) in where.keys
     }
     for key in sorted(where.keys - found.keys()):
         raise ExperimentError(f"--where key={key}: no row of the input has that {source.key_column}")

@@ -33,7 +33,7 @@ def unpacked(text: str) -> dict[str, Any]:
     return json.loads(plain)
 
 
-def events_of(lines: list[str], keys: dict[int, Any] | None = None) -> list[tuple[str, dict[str, Any]]]:
+def events_of(lines: list[str], keys: dict[int, str] | None = None) -> list[tuple[str, dict[str, Any]]]:
     found = list(event_texts(lines, run_id="run", part=PART, keys=keys or {}))
     assert all(len(text.encode()) <= MAX_BODY_BYTES for _, text in found)
     return [(outcome, unpacked(text)) for outcome, text in found]
@@ -46,11 +46,11 @@ def rows_of(event: dict[str, Any]) -> list[int]:
 def test_an_event_names_the_rows_of_a_batch_with_keys_and_seconds() -> None:
     lines = [line(7), line(3, seconds=0.5), line(4)]
 
-    events = events_of(lines, {3: "c", 4: "d", 7: 70})
+    events = events_of(lines, {3: "c", 4: "d", 7: "70"})
 
     document = {
         "version": 1, "run_id": "run", "part": PART, "outcome": "succeeded",
-        "rows": [[3, 2], [7, 1]], "keys": ["c", "d", 70], "seconds": [0.5, 0.25, 0.25],
+        "rows": [[3, 2], [7, 1]], "keys": ["c", "d", "70"], "seconds": [0.5, 0.25, 0.25],
     }  # fmt: skip
     assert events == [("succeeded", document)]
 

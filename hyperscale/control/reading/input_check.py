@@ -127,6 +127,9 @@ def placed(loaded: LoadedExperiment, problem: Problem) -> Problem:
         path: ValuePath = tuple(problem.path.split(".", 2))
         if path[1] == "group_by":
             return loaded.positions.problem((*path[:2], int(path[2])), problem.message)
+        if path[1] == "sweep":
+            column, _, number = problem.path.removeprefix("input.sweep.").rpartition(".")
+            return loaded.positions.problem((*path[:2], column, int(number)), problem.message)
         return loaded.positions.problem(path, problem.message, at_key=len(path) > 2)
     if problem.line == 0 and loaded.experiment.input.form == "files":
         return loaded.positions.problem(("input", "files"), problem.message)

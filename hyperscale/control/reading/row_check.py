@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hyperscale.control.reading.duplicate_keys import KeyIndex
 from hyperscale.control.reading.positions import dotted
 from hyperscale.control.reading.schema_check import RowSchema
-from hyperscale.control.reading.schema_messages import shown
 from hyperscale.errors import Problem
 from hyperscale.experiment import Input
 from hyperscale.node.reading.cells import numeric_type
+from hyperscale.node.reading.duplicate_keys import KeyIndex, repeat_problems
 from hyperscale.node.reading.grouped_rows import GroupBytes
 from hyperscale.node.reading.rows import Batch, Rows
 
@@ -73,9 +72,9 @@ def check_rows(rows: Rows, source: Input, row_schema: RowSchema | None) -> RowCh
                 keys.add([row[key] for row in batch.rows])
         count += bad.waiting_rows
         bad.close_batch()
-        if key is not None:
+        if source.key is not None:
             repeats, first = keys.duplicates(MAX_SHOWN_ROWS)
-            bad.add_all(_repeat_problems(rows, key, first, file))
+            bad.add_all(repeat_problems(rows, source.key, first, file))
             bad.close_batch(others=repeats - len(first))
     if count == 0 and not bad.count:
         bad.add(Problem(file, 0, 0, "", "has a header but no rows" if source.form == "csv" else "has no rows"))
@@ -166,21 +165,3 @@ def _schema_problems(batch: Batch, columns: Sequence[str], row_schema: RowSchema
     for row, line in zip(batch.rows, batch.lines, strict=True):
         for complaint in row_schema.complaints(dict(zip(columns, row, strict=True))):
             yield Problem(file, line, 0, dotted(complaint.path), complaint.message)
-
-
-def _repeat_problems(rows: Rows, key: int, repeats: list[tuple[int, int]], file: str) -> Iterator[Problem]:
-    """Yield a problem for each (row, earlier row) that indeed have one key; reads the input again to see them."""
-    wanted = {number for pair in repeats for number in pair}
-    found: dict[int, tuple[Any, int]] = {}
-    start = 0
-    for batch in rows.checked_batches(_BATCH_ROWS, lambda _: None) if wanted else ():
-        for number in wanted.intersection(range(start, start + len(batch.rows))):
-            found[number] = (batch.rows[number - start][key], batch.lines[number - start])
-        start += len(batch.rows)
-        if len(found) == len(wanted):
-            break
-    for number, earlier in repeats:
-        value, line = found[number]
-        if value == found[earlier][0]:
-            message = f"{shown(value)} is the key of line {found[earlier][1]} too"
-            yield Problem(file, line, 0, rows.columns[key], message)

@@ -12,10 +12,11 @@ from hyperscale.ledger import SUCCEEDED
 from hyperscale.node.collecting import failure_table
 from hyperscale.node.collecting.failure_groups import FailureGroups
 from hyperscale.node.collecting.joblog import JobLog
-from hyperscale.node.collecting.result_columns import Column, cell, placed, rows_of, text_of
+from hyperscale.node.collecting.result_columns import Column, cell, placed, rows_of
 from hyperscale.node.collecting.result_files import CsvFile, ParquetFile, TableFile
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.reading.grouped_rows import group_key
+from hyperscale.row_key import key_text
 
 RESERVED = (
     Column("row_index", "integer"),
@@ -137,7 +138,7 @@ def key_of(source: Input, columns: Sequence[str]) -> Callable[[Sequence[Any]], s
     if source.key is None:
         return lambda _: None
     column = columns.index(source.key)
-    return lambda values: text_of(values[column])
+    return lambda values: key_text(values[column])
 
 
 def _activity_name(experiment: NodeExperiment) -> str:

@@ -14,6 +14,7 @@ from hyperscale.log_lines import fields
 from hyperscale.node.consuming.crew import AttemptFailed, CallFailed, Event, NotBegun, RowKeepsFiles, RowsSucceeded
 from hyperscale.node.consuming.held import HeldMessage
 from hyperscale.node.consuming.row_logs import Logs, attempt_record
+from hyperscale.row_key import key_text
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Attempts:
             holder: of their messages.
             policy: how often a row is tried.
             consumer: whom ledger lines name.
-            key: the column under whose value files are kept; None: the row_index.
+            key: the column that names rows: files are kept under the text of its value; None: under the row_index.
             logs: take each attempt that fails; None: nobody wants to know.
         """
         self.rows_failed = 0
@@ -72,7 +73,7 @@ class Attempts:
     def _keep_files(self, event: RowKeepsFiles, now: float) -> None:
         """Let the files of a row be kept; only then is it finished, and if they cannot be, it has failed."""
         message, row_index = event.message, event.row_index
-        name = str(row_index if self._key is None else message.value_of(row_index, self._key))
+        name = str(row_index) if self._key is None else key_text(message.value_of(row_index, self._key))
 
         def then(why_not: str | None) -> None:
             if why_not is None:

@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hyperscale.errors import HyperscaleError
 from hyperscale.events import event_texts
@@ -42,7 +42,7 @@ class _Committed(NamedTuple):
 
     part: str
     lines: Sequence[str]
-    keys: Mapping[int, Any]
+    keys: Mapping[int, str]
     size_bytes: int
 
 
@@ -68,7 +68,7 @@ class Events:
         self._thread = threading.Thread(target=self._send_all, name="events", daemon=True)
         self._thread.start()
 
-    def tell(self, part: str, lines: Sequence[str], keys: Mapping[int, Any]) -> None:
+    def tell(self, part: str, lines: Sequence[str], keys: Mapping[int, str]) -> None:
         """Send in the background that the ledger part `part` holds `lines`; `keys` names rows, as far as known."""
         size_bytes = sum(map(len, lines))
         with self._lock:

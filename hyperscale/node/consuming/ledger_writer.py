@@ -10,6 +10,7 @@ from hyperscale.node.consuming.event_queues import Events
 from hyperscale.node.consuming.held import HeldMessage
 from hyperscale.node.storing.background import Background
 from hyperscale.node.storing.stores import Store
+from hyperscale.row_key import key_text
 
 
 class LedgerWriter:
@@ -53,4 +54,5 @@ class LedgerWriter:
     def _tell(self, part: str, message: HeldMessage, outcomes: list[str]) -> None:
         if self._events:
             key = self._events.key
-            self._events.tell(part, outcomes, {} if key is None else message.column(key))
+            values = {} if key is None else message.column(key)
+            self._events.tell(part, outcomes, {row_index: key_text(value) for row_index, value in values.items()})

@@ -14,7 +14,7 @@ from hyperscale.experiment import Input
 from hyperscale.node.collecting.result_columns import kind_of, widest
 from hyperscale.node.reading.cells import CellError
 from hyperscale.node.reading.compressed import open_bytes, why_unreadable
-from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
+from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, with_good_keys
 
 #: Longer lines are refused: most often the file is one large document, and has no lines.
 MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -35,7 +35,7 @@ class JsonRows(Rows):
         Raises:
             ExperimentError: when there is no such file.
         """
-        self._path, self._file, self._limit = path, str(source.jsonl), source.limit
+        self._path, self._file, self._limit, self._key = path, str(source.jsonl), source.limit, source.key
         self.columns, self.types = self._read_columns()
         problems = column_problems(source, self.columns, self._file) if self.columns else []
         if problems:
@@ -49,10 +49,10 @@ class JsonRows(Rows):
             rows.append([found.get(column) for column in self.columns])
             lines.append(number)
             if len(rows) == size:
-                yield Batch(rows, lines)
+                yield with_good_keys(Batch(rows, lines), self.columns, self._key, self._file, report)
                 rows, lines = [], []
         if rows:
-            yield Batch(rows, lines)
+            yield with_good_keys(Batch(rows, lines), self.columns, self._key, self._file, report)
 
     def _read_columns(self) -> tuple[tuple[str, ...], dict[str, str]]:
         kinds: dict[str, set[str]] = {}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.reading.parquet_values import holds_bytes, reader_of, type_of
-from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, duplicate_problems
+from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, duplicate_problems, with_good_keys
 
 
 class ParquetRows(Rows):
@@ -28,7 +28,7 @@ class ParquetRows(Rows):
         Raises:
             ExperimentError: when there is no such file, it is no Parquet file, or has columns that no row can.
         """
-        self._path, self._file, self._limit = path, str(source.parquet), source.limit
+        self._path, self._file, self._limit, self._key = path, str(source.parquet), source.limit, source.key
         schema = self._read_schema()
         self.columns = tuple(schema.names)
         self.types = {field.name: type_of(field.type) for field in schema}
@@ -50,7 +50,8 @@ class ParquetRows(Rows):
                 for batch in file.iter_batches(batch_size=size):
                     wanted = batch if left is None else batch[:left]
                     if len(wanted):
-                        yield self._good_rows(wanted, number, report)
+                        batch_rows = self._good_rows(wanted, number, report)
+                        yield with_good_keys(batch_rows, self.columns, self._key, self._file, report)
                     number += len(wanted)
                     left = None if left is None else left - len(wanted)
                     if left == 0:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
+from hyperscale.row_key import key_problem
 from hyperscale.suggestions import did_you_mean
 
 #: Called with each problem of a row; reading goes on behind it unless it raises.
@@ -66,6 +67,24 @@ class Rows(ABC):
 
         The problems of a batch come before it, in the order of its rows; a batch of bad rows only is empty.
         """
+
+
+def with_good_keys(batch: Batch, columns: Sequence[str], key: str | None, file: str, report: Report) -> Batch:
+    """Return `batch` without the rows whose `key` cannot name them; each is reported.
+
+    Readers whose values may be lists or objects call it; those whose values never are need not.
+    """
+    if key is None:
+        return batch
+    place = columns.index(key)
+    problems = [key_problem(row[place]) for row in batch.rows]
+    if not any(problems):
+        return batch
+    for line, problem in zip(batch.lines, problems, strict=True):
+        if problem:
+            report(Problem(file, line, 0, key, problem))
+    good = [number for number, problem in enumerate(problems) if not problem]
+    return Batch([batch.rows[number] for number in good], [batch.lines[number] for number in good])
 
 
 def column_problems(source: Input, columns: Sequence[str], file: str) -> list[Problem]:

@@ -9,7 +9,9 @@ from typing import Any
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.collecting.result_columns import kind_of, widest
+from hyperscale.node.reading.duplicate_keys import same_key
 from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
+from hyperscale.row_key import key_text
 from hyperscale.sweep import columns_of, count_of
 
 #: Of a column with more values, about so many tell how large they are.
@@ -68,10 +70,15 @@ class SweepRows(Rows):
         column = self.columns.index(source.key)
         values, stride = self._values[column], self._strides()[column]
         seen = min(len(values), -(-self.count // stride))  # with a limit, the rows may not come to all of them
-        named = len(set(map(json.dumps, values[:seen]))) if isinstance(values, (list, tuple)) else seen
-        if named < self.count:
-            shown = f"the {named:,} values" if named > 1 else "the one value"
-            verb = "name" if named > 1 else "names"
+        first: dict[str, int] = {}
+        for number, value in enumerate(values[:seen]) if isinstance(values, (list, tuple)) else ():
+            earlier = first.setdefault(key_text(value), number)
+            if earlier != number:
+                message = same_key(value, values[earlier], f"[{earlier}]")
+                yield Problem(source.place, 0, 0, f"input.sweep.{source.key}.{number}", message)
+        if seen < self.count:
+            shown = f"the {seen:,} values" if seen > 1 else "the one value"
+            verb = "name" if seen > 1 else "names"
             message = f"{shown} of {source.key!r} {verb} {self.count:,} rows; leave the key out"
             yield Problem(source.place, 0, 0, "input.key", message)
 

@@ -26,6 +26,7 @@ from hyperscale.node.control import (
     write_manifest,
     write_seed,
 )
+from hyperscale.node.reading.duplicate_keys import batches_of_unique_keys
 from hyperscale.node.reading.readers import Rows, input_hash, open_rows
 from hyperscale.node.seeding.packing import NumberedRows, Packed, chosen, numbered, pack
 from hyperscale.node.storing.counting import RequestCounts
@@ -70,7 +71,7 @@ def seed_rows(
 
     Raises:
         RunStateError: when the input is another than the one that was seeded, or that rows were selected from.
-        ExperimentError: when the input cannot be read, or a row is too large.
+        ExperimentError: when the input cannot be read, a row is too large, or two rows have one key.
         QueueGoneError: when the queue was removed while it was being filled: the run is over.
     """
     write_manifest(store, dict(manifest))
@@ -83,7 +84,7 @@ def seed_rows(
         digest = input_hash(source, path)
         record = read_seed(store)
         if record is None:
-            record = _seed_all(job, seed_id, source.key_column, digest, clock, selection)
+            record = _seed_all(job, seed_id, source, digest, clock, selection)
         else:
             _check_same_input(record, digest)
             if resumes and resumes[-1].seed_id is not None:
@@ -111,14 +112,14 @@ class _Job:
 def _seed_all(
     job: _Job,
     seed_id: str,
-    key: str | None,
+    source: Input,
     digest: str,
     clock: Callable[[], float],
     selection: Selection | None,
 ) -> SeedRecord:
     """Put all rows of the run under `seed_id`, then seal; return what is sealed, by whichever seed was first."""
     started_at = clock()
-    batches: Iterable[NumberedRows] = numbered(job.rows.batches(job.rows_per_message))
+    batches: Iterable[NumberedRows] = numbered(batches_of_unique_keys(job.rows, source, job.rows_per_message))
     if selection is not None:
         _check_selected_input(selection, digest)
         selected = read_selected_rows(job.store, selection)
@@ -138,7 +139,7 @@ def _seed_all(
         batches=batch_count,
         columns=tuple(in_tables.columns),
         types=dict(in_tables.types),
-        key=key,
+        key=source.key_column,
         input_hash=digest,
         seconds=clock() - started_at,
         selection=selection,

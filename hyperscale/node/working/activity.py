@@ -58,7 +58,7 @@ class Context:
     Attributes:
         run_id: the run.
         row_index: the row's place in the input, from 0; None in set_up.
-        key: the row's value in the key column, or None; of a group its values, as a line of CSV.
+        key: the text of the row's value in the key column; None without one; of a group its values, as a line of CSV.
         attempt: which try of the row this is, from 1.
         worker_index: which worker of its node this is, from 0.
         arguments: `activity.arguments`.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hyperscale.node.working.activity import Context
+from hyperscale.row_key import key_text
 
 _join = os.path.join
 
@@ -37,10 +38,10 @@ class RowContexts:
                 yield _records(group, folder), Context(*common, row_index, name, attempt, (), group["group"])
                 continue
             row = dict(zip(columns, values))  # noqa: B905 - strict costs a tenth of a microsecond a row
+            name = key_text(row[key]) if key else None
             if folder is not None:
-                row["path"] = _join(folder, row["path"])
-            name = row.get(key) if key else None
-            yield row, Context(*common, row_index, None if name is None else str(name), attempt)
+                row["path"] = _join(folder, row["path"])  # a place on this machine; a key is the same on all of them
+            yield row, Context(*common, row_index, name, attempt)
 
 
 def _records(group: dict[str, Any], folder: str | None) -> list[dict[str, Any]]:

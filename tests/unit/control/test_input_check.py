@@ -118,6 +118,58 @@ def test_every_row_is_checked_against_the_row_schema(tmp_path: Path):
     assert [problem.line for problem in caught.value.problems] == list(range(52, 72))
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (['"7"', "7"], ["grid.jsonl:2", "7 is the key of line 1 too", "'7' there"]),
+        (["0.5", '"a"', '"0.5"'], ["grid.jsonl:3", "'0.5' is the key of line 1 too", "0.5 there"]),
+        (['"false"', "false"], ["grid.jsonl:2", "false is the key of line 1 too"]),
+        (['""', "null"], ["grid.jsonl:2", "null is the key of line 1 too"]),
+        (["null", "null"], ["grid.jsonl:2", "null is the key of line 1 too"]),
+        (["-1", "-2", "-2"], ["grid.jsonl:3", "-2 is the key of line 2 too"]),
+        (["[1]"], ["grid.jsonl:1", "a list cannot name a row"]),
+    ],
+)
+def test_keys_of_one_text_are_duplicates_and_both_places_are_told(tmp_path: Path, keys: list[str], said: list[str]):
+    (tmp_path / "grid.jsonl").write_text("".join(f'{{"k": {key}}}\n' for key in keys))
+
+    with pytest.raises(ExperimentError) as caught:
+        check_input(loaded(tmp_path, "jsonl: grid.jsonl, key: k"))
+
+    (problem,) = caught.value.problems
+    assert [words for words in said if words not in str(problem)] == []
+
+
+def test_keys_of_different_texts_are_different(tmp_path: Path):
+    keys = ["1", "true", "1.0", '"01"', "null", '"null"', "9007199254740993", "9007199254740992", '" "', '"A"', '"a"']
+    (tmp_path / "grid.jsonl").write_text("".join(f'{{"k": {key}}}\n' for key in keys))
+
+    facts, _ = check_input(loaded(tmp_path, "jsonl: grid.jsonl, key: k"))
+
+    assert facts.rows == len(keys)
+
+
+def test_files_of_one_name_are_told_by_their_rows(tmp_path: Path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.png").touch()
+
+    with pytest.raises(ExperimentError) as caught:
+        check_input(loaded(tmp_path, "files: '*/*.png', key: name"))
+
+    (problem,) = caught.value.problems
+    assert "row 1 (from 0): 'x' is the key of row 0 (from 0) too" in str(problem)
+
+
+def test_values_of_a_sweep_with_one_text_are_told_where_they_stand(tmp_path: Path):
+    with pytest.raises(ExperimentError) as caught:
+        check_input(loaded(tmp_path, "sweep: {a.b: [7, '7'], c: [1, 2]}, mode: zip, key: a.b"))
+
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("experiment.yaml:2:") or f"{tmp_path}/experiment.yaml:2:" in str(problem)
+    assert "'7' is the key of [0] too" in problem.message
+
+
 def test_bad_rows_of_all_kinds_come_in_the_order_of_the_file(tmp_path: Path):
     (tmp_path / "grid.csv").write_text("id,depth\na,1\na,2\nb,x\nc,20\nd\nb,3\na,4\n")
     (tmp_path / "row.json").write_text(json.dumps({"properties": {"depth": {"maximum": 10}}}))

@@ -6,6 +6,7 @@ from itertools import chain
 import pytest
 from consumer_site import failed, in_thread, succeeded, until
 
+from hyperscale import blobs
 from hyperscale.body import Body
 from hyperscale.node.control import read_cancel, write_cancel, write_resume
 
@@ -329,6 +330,22 @@ def test_the_files_of_a_row_whose_key_is_too_long_for_a_folder_are_kept(site):
     assert succeeded(site.outcomes()) == [0]
     assert name.startswith("outputs/%E6%B7%B1")
     assert name.endswith("/a.txt")
+
+
+def test_context_and_folder_have_the_same_text_of_a_key(site):
+    keys = {0: 17, 1: True, 2: None, 3: 2.5, 4: 2.0, 5: 2**53 + 1, 6: "a/b"}
+    site.seed(1)
+    (message,) = site.queue.receive(1, 60.0)
+    site.queue.update(
+        message.id, message.receipt, Body("run", "s0", 0, ("id",), {i: [keys[i]] for i in keys}).encode(), 0.0
+    )
+
+    site.run("def fit(row, context): (context.outputs / 'key').write_text(context.key)")
+
+    texts = ["17", "true", "", "2.5", "2.0", "9007199254740993", "a/b"]
+    assert {name: site.store.read(name).decode() for name in site.store.names("outputs/")} == {
+        f"{blobs.outputs(text)}key": text for text in texts
+    }
 
 
 @pytest.mark.parametrize(

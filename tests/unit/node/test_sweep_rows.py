@@ -75,14 +75,17 @@ def test_records_of_a_sweep_can_be_grouped():
     [
         ("id", None, None),
         ("one", None, "input.key: the one value of 'one' names 3 rows; leave the key out"),
+        ("id", "zip", None),
+        ("mixed", "zip", "input.sweep.mixed.2: 1 is the key of [0] too: it is '1' there, and the text of both is '1'"),
         ("two", None, "input.key: sweep has no column 'two', expected one of id, one"),
     ],
 )
 def test_a_key_names_each_row(key: str, mode: str | None, message: str | None):
-    given_source = source({"id": ["a", "b", "c"], "one": [1]}, key=key, mode=mode)
+    columns = {"id": ["a", "b", "c"], "one": [1]} if mode is None else {"id": [1, 1.0, True], "mixed": ["1", "2", 1]}
+    given_source = source(columns, key=key, mode=mode)
 
     if message is None:
-        assert open_rows(given_source, NOWHERE).columns == ("id", "one")
+        assert open_rows(given_source, NOWHERE).columns == tuple(columns)
         return
     with pytest.raises(ExperimentError) as caught:
         open_rows(given_source, NOWHERE)

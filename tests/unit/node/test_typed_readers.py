@@ -104,6 +104,28 @@ def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path):
     assert [rows for batch in rows.checked_batches(9, lambda _: None) for rows in batch.rows] == [["😀"], [1e308]]
 
 
+def test_keys_that_cannot_name_a_row_are_refused_with_their_lines(tmp_path):
+    values = ["[1]", '"a"', '{"b": []}', "null", "[]", "-0.0"]
+    lines = written(tmp_path / "rows.jsonl", "\n".join(f'{{"k": {value}}}' for value in values))
+    kind = pa.struct([("b", pa.int64())])
+    pq.write_table(pa.table({"k": pa.array([None, {"b": 1}], kind)}), tmp_path / "boxes.parquet")
+    pq.write_table(pa.table({"k": pa.array([[1], None, []])}), tmp_path / "lists.parquet")
+
+    def places(rows):
+        return [problem.rpartition(" cannot name a row")[0].split(",")[0] for problem in problems_of(rows)]
+
+    rows = rows_of(lines, key="k")
+    assert places(rows) == ["rows.jsonl:1: k: a list", "rows.jsonl:3: k: an object", "rows.jsonl:5: k: a list"]
+    with pytest.raises(ExperimentError, match=r"rows\.jsonl:1: k: a list cannot name a row"):
+        listed(rows)
+    assert places(rows_of(tmp_path / "boxes.parquet", key="k")) == ["boxes.parquet:2: k: an object"]
+    assert places(rows_of(tmp_path / "lists.parquet", key="k")) == [
+        "lists.parquet:1: k: a list",
+        "lists.parquet:3: k: a list",
+    ]
+    assert listed(rows_of(tmp_path / "lists.parquet")) == [[[1]], [None], [[]]]
+
+
 def test_a_limit_counts_objects(tmp_path):
     rows = rows_of(written(tmp_path / "rows.jsonl", '{"id": 1}\n\n{"id": 2}\n{"id": 3}\n'), limit=2)
 
