@@ -29,6 +29,7 @@ class Grouping:
     """Which group a record belongs to.
 
     Two values are the same if they are the same in a column of their type: 1 and 1.0 are; null is a value like others.
+    An integer that no float is equal to stays one beside floats: 9007199254740993 is not 9007199254740992.
     """
 
     def __init__(self, records: Rows, group_by: Sequence[str]) -> None:
@@ -37,7 +38,12 @@ class Grouping:
 
     def of(self, record: Sequence[Any]) -> GroupValues:
         """Return the values that all records of the group of `record` have."""
-        return tuple(cell(record[index], kind) for index, kind in self._columns)
+        return tuple(_exact_cell(record[index], kind) for index, kind in self._columns)
+
+
+def _exact_cell(value: Any, kind: str) -> Any:
+    found = cell(value, kind)
+    return value if kind == "number" and type(value) is int and found != value else found
 
 
 class GroupedRows(Rows):

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,6 +60,34 @@ def test_all_records_that_agree_are_one_row_and_groups_come_as_their_first_recor
     assert rows.records.columns == ("store", "week", "sold")
 
 
+def test_integers_beside_floats_are_grouped_by_all_their_digits(tmp_path: Path):
+    near = [2**60, 2**60 + 1, float(2**60), -(2**53) - 1, -float(2**53), 3, 3.0, None]
+
+    rows = open_records(tmp_path, [{"a": value} for value in near], "a")
+
+    assert [(key, len(members)) for key, _, members in groups_of(rows)] == [
+        ("1.152921504606847e+18", 2),
+        ("1152921504606846977", 1),
+        ("-9007199254740993", 1),
+        ("-9007199254740992.0", 1),
+        ("3.0", 2),
+        ("", 1),
+    ]
+    assert [count for batch in rows.in_tables.batches(9) for _, count in batch] == [2, 1, 1, 1, 2, 1]
+
+
+def test_integers_of_parquet_beside_nulls_are_grouped_by_all_their_digits(tmp_path: Path):
+    whole = pa.array([2**60, 2**60 + 1, None, 2**60 + 1], pa.int64())
+    unsigned = pa.array([2**64 - 1, 2**64 - 2, None, 2**64 - 1], pa.uint64())
+    pq.write_table(pa.table({"whole": whole, "unsigned": unsigned}), tmp_path / "rows.parquet")
+
+    def keys(column: str) -> list[str]:
+        return [key for key, _, _ in groups_of(open_rows(source("rows.parquet", column), tmp_path / "rows.parquet"))]
+
+    assert keys("whole") == ["1152921504606846976", "1152921504606846977", ""]
+    assert keys("unsigned") == ["18446744073709551615", "18446744073709551614", ""]
+
+
 @settings(max_examples=examples(40))
 @given(records=RECORDS, group_by=st.sampled_from([("store",), ("store", "brand"), ("brand", "place")]))
 def test_every_record_arrives_once_in_the_group_of_its_own_values(
@@ -68,7 +98,8 @@ def test_every_record_arrives_once_in_the_group_of_its_own_values(
     groups = groups_of(rows)
 
     def own_values(record: dict[str, Any]) -> dict[str, Any]:
-        return {name: cell(record[name], rows.records.types[name]) for name in group_by}
+        kinds = rows.records.types  # numbers are compared as they are: 1 == 1.0, to all digits
+        return {name: record[name] if kinds[name] == "number" else cell(record[name], kinds[name]) for name in group_by}
 
     for _, group, members in groups:
         assert [own_values(record) for record in members] == [group] * len(members)
