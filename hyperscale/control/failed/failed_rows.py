@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hyperscale.errors import HyperscaleError
+from hyperscale.ledger import DamagedPartError
 from hyperscale.node.collecting.failure_table import COLUMNS
 from hyperscale.node.collecting.ledger_reader import part_lines
 from hyperscale.node.collecting.spreadsheet_text import raw_text
 from hyperscale.node.reading.cells import CONVERSIONS, CellError
 from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
-from hyperscale.node.storing.stores import Store
+from hyperscale.node.storing.stores import MissingBlobError, Store
 
 _OURS = len(COLUMNS)
 
@@ -86,7 +86,11 @@ class FailuresInLedger:
     parts: Sequence[str]
 
     def __iter__(self) -> Iterator[FailedRow]:
-        """Yield them, in the order of parts."""
+        """Yield them, in the order of parts.
+
+        Raises:
+            AzureError, HyperscaleError: when the store cannot be asked: an outage is not a part without failures.
+        """
         seen = bytearray()
         for name in self.parts:
             for row_index, line in _failed_lines(self.store, name):
@@ -100,7 +104,7 @@ class FailuresInLedger:
 def _failed_lines(store: Store, name: str) -> Iterable[tuple[int, bytes]]:
     try:
         return [(row_index, line) for row_index, succeeded, line in part_lines(store, name) if not succeeded]
-    except HyperscaleError:
+    except (DamagedPartError, MissingBlobError):
         return ()  # teardown will say what is wrong with it: a look must not end because of one part
 
 

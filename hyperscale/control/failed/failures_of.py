@@ -17,7 +17,7 @@ from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.run_input import input_here
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import missing_lines
-from hyperscale.errors import ExperimentError, HyperscaleError
+from hyperscale.errors import ExperimentError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.collecting.kept_parts import PartKeepingStore
 from hyperscale.node.collecting.run_tables import key_of
@@ -170,7 +170,7 @@ def _named_values(
     known: dict[int, tuple[str | None, dict[str, Any] | None]] = {}
     if source is None or path is None:
         return known
-    with suppress(HyperscaleError):  # it has changed since it was hashed: what failed is worth telling without it
+    with suppress(ExperimentError):  # it has changed since it was hashed: what failed is worth telling without it
         rows = open_rows(source, path).in_tables
         key = key_of(source, rows.columns)
         for batch in numbered(rows.batches(_BATCH_ROWS)):

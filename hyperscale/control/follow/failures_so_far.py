@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.errors import HyperscaleError
+from hyperscale.ledger import DamagedPartError
 from hyperscale.node.collecting.failure_groups import FailureGroup, FailureGroups
 from hyperscale.node.collecting.ledger_reader import part_lines
-from hyperscale.node.storing.stores import Store
+from hyperscale.node.storing.stores import MissingBlobError, Store
 
 #: So many parts are read in one look: with their listing, three requests at most.
 PARTS_A_LOOK = 2
@@ -34,7 +34,11 @@ class FailuresSoFar:
         return self._groups.largest()
 
     def look(self, beats: Iterable[tuple[str, float, Mapping[str, Any]]]) -> None:
-        """Read some parts of the consumer whose failures have grown most since its parts were read."""
+        """Read some parts of the consumer whose failures have grown most since its parts were read.
+
+        Raises:
+            AzureError, HyperscaleError: when the store cannot be asked; the next look reads these parts again.
+        """
         failed = {
             name.removeprefix(blobs.CONSUMERS): int(fields.get("rows_failed") or 0)
             for name, _, fields in beats
@@ -46,8 +50,8 @@ class FailuresSoFar:
             return
         unread = [part for part in self._store.names(f"{blobs.LEDGER}{name}-") if part not in self._read]
         for part in reversed(unread[-self._parts_a_look :]):
-            self._read.add(part)
             self._add(part)
+            self._read.add(part)
         # A heartbeat may run ahead of the parts, or parts be left for the next look: then it is this one's turn again.
         if len(unread) <= self._parts_a_look:
             self._failed[name] = failed[name]
@@ -57,5 +61,5 @@ class FailuresSoFar:
             for row_index, succeeded, line in part_lines(self._store, part):
                 if not succeeded:
                     self._groups.add(row_index, json.loads(line).get("failure") or {})
-        except HyperscaleError:
+        except (DamagedPartError, MissingBlobError):
             return  # teardown will say what is wrong with it: a look must not end because of one part

@@ -14,7 +14,7 @@ from hyperscale.control.reading.loading import LoadedExperiment, load_experiment
 from hyperscale.control.remote.fetching import copies_of_input, with_remote
 from hyperscale.control.run_folder import store_at
 from hyperscale.control.submit.local_data import UPLOADS
-from hyperscale.errors import HyperscaleError, RunStateError
+from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
 from hyperscale.experiment import Input
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.reading.readers import content_hash, input_hash
@@ -31,15 +31,21 @@ def input_of(found: FoundRun, source: Input, seed: SeedRecord) -> Iterator[Path]
         seed: of the run; knows the hash.
 
     Raises:
-        RunStateError: when it is not there any more, or is another.
+        RunStateError: when it is not there any more, or is another, or its address does not answer.
     """
-    here = input_here(found, source, seed) or _seeded(_fetched(found), source, seed)
+    problems: list[str] = []
+    here = input_here(found, source, seed) or _seeded(_fetched(found, problems), source, seed)
     if here is not None:
         yield here
         return
     with tempfile.TemporaryDirectory(prefix="hyperscale-input-") as folder:
         path = Path(folder) / "input"
         if source.form == "files" or not _download(found, content_hash(seed.input_hash), path):
+            if problems:
+                raise RunStateError(
+                    f"the input of run {found.run_id} cannot be fetched again: {'; '.join(problems)}",
+                    hint="repeat this when its address answers; no row that is done is lost",
+                )
             raise RunStateError(
                 f"the input of run {found.run_id} is not there any more as it was seeded: its outcomes cannot be put "
                 "beside their rows",
@@ -71,14 +77,18 @@ def _on_this_machine(found: FoundRun, source: Input) -> Iterator[Path]:
         yield from copies_of_input(loaded) or [input_path(loaded)]
 
 
-def _fetched(found: FoundRun) -> Iterator[Path]:
-    """Yield what the address of a remote input holds now, in a copy."""
+def _fetched(found: FoundRun, problems: list[str]) -> Iterator[Path]:
+    """Yield what the address of a remote input holds now, in a copy; why it cannot be had is added to `problems`."""
     for loaded in _experiments(found):
         alone = replace(loaded, experiment=replace(loaded.experiment, mounts={}))
-        with suppress(HyperscaleError):
+        try:
             remote = with_remote(alone, "run", lambda _: None)
-            if remote.remote:
-                yield input_path(remote)
+        except HyperscaleError as error:
+            told = error.problems if isinstance(error, ExperimentError) else ()
+            problems.extend(map(str, told or [error]))
+            continue
+        if remote.remote:
+            yield input_path(remote)
 
 
 def _experiments(found: FoundRun) -> Iterator[LoadedExperiment]:

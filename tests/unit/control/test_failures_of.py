@@ -25,6 +25,7 @@ from hyperscale.node.collecting.result_columns import Column
 from hyperscale.node.collecting.result_files import CsvFile
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
 from hyperscale.node.reading.readers import input_hash
+from hyperscale.node.storing.patience import StorageUnavailableError
 from hyperscale.node.storing.stores.folder import FolderStore
 from hyperscale.where import Where, read_where
 
@@ -66,6 +67,18 @@ def test_of_the_ledger_each_failed_row_is_told_once_and_a_damaged_part_not_at_al
 
     assert [row.row_index for row in rows] == [4, 2]
     assert [row.row_index for row in rows] == [4, 2], "they can be read once more"
+
+
+def test_an_outage_is_not_a_run_without_failures(tmp_path: Path) -> None:
+    class Unreachable(FolderStore):
+        def read(self, name: str) -> bytes:
+            raise StorageUnavailableError("the service does not answer")
+
+    store = Unreachable(tmp_path)
+    store.create(blobs.part("c-1", 0), write_part([line(4, "no")]))
+
+    with pytest.raises(StorageUnavailableError):
+        list(FailuresInLedger(store, store.names(blobs.LEDGER)))
 
 
 def test_groups_have_three_rows_as_samples_and_what_is_not_shown_is_counted() -> None:

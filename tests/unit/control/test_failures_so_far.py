@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hyperscale import blobs
 from hyperscale.control.follow.failures_so_far import PARTS_A_LOOK, FailuresSoFar
 from hyperscale.ledger import failed_line, write_part
 from hyperscale.node.storing.counting import CountingStore, RequestCounts
+from hyperscale.node.storing.patience import StorageUnavailableError
 from hyperscale.node.storing.stores.folder import FolderStore
 
 
@@ -57,6 +60,32 @@ def test_nothing_is_asked_while_nothing_new_has_failed(tmp_path: Path) -> None:
         so_far.look([beat("c-1", 0)])
 
     assert counts.as_fields() == {}
+
+
+class Unreachable(FolderStore):
+    """A store whose service does not answer while `is_down`."""
+
+    is_down = True
+
+    def read(self, name: str) -> bytes:
+        if self.is_down:
+            raise StorageUnavailableError("the service does not answer")
+        return super().read(name)
+
+
+def test_a_part_that_could_not_be_read_in_an_outage_is_read_by_the_next_look(tmp_path: Path) -> None:
+    store = Unreachable(tmp_path)
+    store.create(blobs.part("c-1", 0), part(0))
+    so_far = FailuresSoFar(store)
+
+    with pytest.raises(StorageUnavailableError):
+        so_far.look([beat("c-1", 1)])
+    during = so_far.largest
+    store.is_down = False
+    so_far.look([beat("c-1", 1)])
+
+    assert during == ()
+    assert [group.rows for group in so_far.largest] == [1]
 
 
 def test_a_damaged_part_does_not_end_a_look(tmp_path: Path) -> None:

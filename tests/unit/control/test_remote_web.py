@@ -254,6 +254,10 @@ def test_who_collects_later_finds_the_seeded_input_by_its_address(tmp_path: Path
     shutil.rmtree(tmp_path / ".hyperscale")
     with pytest.raises(RunStateError, match="is not there any more as it was seeded"), input_of(found, source, seed):
         pass
+    del site.files["/grid.csv"]
+    shutil.rmtree(tmp_path / ".hyperscale")
+    with pytest.raises(RunStateError, match=r"cannot be fetched again: .*/grid\.csv"), input_of(found, source, seed):
+        pass
 
     assert read == ROWS
 
