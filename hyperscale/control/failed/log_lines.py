@@ -56,13 +56,16 @@ def _row_lines(row: RowLog, logs: LogsOfRows) -> Iterator[str]:
         return
     last = max(attempt.number for attempt in row.attempts)
     yield f"{name}: {row.outcome or 'no outcome yet'}, {counted(last, 'attempt')}"
-    known = {attempt.number for attempt in row.attempts}
+    attempts = [attempt for attempt in row.attempts if not attempt.is_given_up]
+    known = {attempt.number for attempt in attempts}
     for number in range(1, last + 1):
         if number not in known:
             yield f"  attempt {number}: failed; nothing of it was kept (output.logs: {logs.kept})"
-        for attempt in row.attempts:
+        for attempt in attempts:
             if attempt.number == number:
                 yield from (f"  {line}".rstrip() for line in _attempt_lines(attempt, logs))
+    for given_up in (attempt for attempt in row.attempts if attempt.is_given_up):
+        yield from (f"  {line}".rstrip() for line in _given_up_lines(given_up, logs))
 
 
 def _why_nothing(logs: LogsOfRows) -> str:
@@ -80,6 +83,14 @@ def _attempt_lines(attempt: Attempt, logs: LogsOfRows) -> Iterator[str]:
         why = {**attempt.failure, "last_output": None if attempt.output else attempt.failure.get("last_output")}
         yield from (f"  {line}" for line in failure_text(why))
     yield from (f"  {line}" for line in _output_lines(attempt, logs.kept))
+
+
+def _given_up_lines(attempt: Attempt, logs: LogsOfRows) -> Iterator[str]:
+    when = "" if attempt.started_at is None else f", {time_text(attempt.started_at)}"
+    yield f"given up{when}"
+    yield f"  {', '.join(_places(attempt, logs))}"
+    if attempt.failure is not None:
+        yield from (f"  {line}" for line in failure_text(attempt.failure))
 
 
 def _places(attempt: Attempt, logs: LogsOfRows) -> Iterator[str]:

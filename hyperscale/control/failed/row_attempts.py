@@ -14,11 +14,11 @@ Record = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a row.
+    """One attempt of a row; or, of poison, that a consumer gave the row up without one.
 
     Attributes:
-        number: from 1.
-        consumer, worker: which had it; -1: no worker, as for poison.
+        number: from 1; of a row that was given up, how many attempts of it had failed before.
+        consumer, worker: which had it; worker is -1 when no worker had: the row was given up.
         outcome: succeeded or failed; empty when nobody has written one down.
         started_at: Unix seconds; None when nobody knows.
         seconds: that it took; None when nobody knows.
@@ -39,6 +39,11 @@ class Attempt:
     rows_of_call: int = 1
     decides: bool = False
 
+    @property
+    def is_given_up(self) -> bool:
+        """Return whether this is no attempt: a consumer gave the row up."""
+        return self.worker < 0
+
 
 @dataclass(frozen=True)
 class RowLog:
@@ -46,7 +51,7 @@ class RowLog:
 
     Attributes:
         row_index, key: of the row; key is None when it has none, or nobody knows it here.
-        attempts: in order.
+        attempts: in order; that the row was given up comes last.
     """
 
     row_index: int
@@ -68,10 +73,10 @@ def row_log(row_index: int, key: str | None, records: Iterable[Record], lines: I
         records: of `logs/` that speak of it; those of a call of several rows speak of all of them.
         lines: of the ledger; of several, the one that succeeded decides, else the first.
     """
-    found: dict[tuple[int, str], Attempt] = {}
+    found: dict[tuple[int, str, bool], Attempt] = {}
 
     def attempt_of(consumer: str, number: int, worker: int) -> Attempt:
-        return found.get((number, consumer)) or Attempt(number, consumer, worker)
+        return found.get((number, consumer, worker < 0)) or Attempt(number, consumer, worker)
 
     for consumer, record in records:
         number, rows = _number(record, row_index)
@@ -81,11 +86,11 @@ def row_log(row_index: int, key: str | None, records: Iterable[Record], lines: I
             attempt = replace(attempt, outcome="failed", failure=record["failure"], **times)
         else:
             attempt = replace(attempt, output=record["output"], rows_of_call=rows)
-        found[number, consumer] = attempt
+        found[number, consumer, attempt.is_given_up] = attempt
     deciding = sorted(lines, key=lambda line: line[1]["outcome"] != SUCCEEDED)
     for consumer, line in deciding:
         attempt = attempt_of(consumer, line["attempts"], line["worker"])
-        found[line["attempts"], consumer] = replace(
+        found[line["attempts"], consumer, attempt.is_given_up] = replace(
             attempt,
             outcome=line["outcome"],
             started_at=line["started_at"],
@@ -93,7 +98,9 @@ def row_log(row_index: int, key: str | None, records: Iterable[Record], lines: I
             failure=line.get("failure"),
             decides=line is deciding[0][1],
         )
-    ordered = sorted(found.values(), key=lambda attempt: (attempt.number, attempt.started_at or 0.0))
+    ordered = sorted(
+        found.values(), key=lambda attempt: (attempt.is_given_up, attempt.number, attempt.started_at or 0.0)
+    )
     return RowLog(row_index, key, tuple(ordered))
 
 
