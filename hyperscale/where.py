@@ -11,12 +11,13 @@ from hyperscale.errors import ExperimentError
 from hyperscale.row_set import RowSet
 from hyperscale.signature import ID_LENGTH
 from hyperscale.suggestions import did_you_mean
+from hyperscale.whole_numbers import MAX_DIGITS, whole_number
 
 _NAMES = ("signature", "type", "kind", "rows", "key")
 #: Of `failures.py`: what a failure may be.
 KINDS = ("raised", "exited", "killed", "timeout", "result", "poison")
 _SIGNATURE = re.compile(rf"[0-9a-f]{{1,{ID_LENGTH}}}", re.ASCII)
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?", re.ASCII)
+_MAX_SHOWN = 60
 _HINT = "such as signature=ab12cd34, type=ValueError, kind=timeout, rows=100-200,300 or key=a7"
 
 
@@ -74,13 +75,14 @@ def read_where(conditions: Sequence[str]) -> Where:
     """
     found: dict[str, list[str]] = {name: [] for name in _NAMES}
     for condition in conditions:
-        name, equals, value = (part.strip() for part in condition.partition("="))
+        name, equals, value = condition.partition("=")
+        name = name.strip()
+        value = value if name == "key" else value.strip()  # spaces belong to a key, as commas do
         if name not in found:
             guess = did_you_mean(name, _NAMES) or f", expected {', '.join(_NAMES[:-1])} or {_NAMES[-1]}"
             raise ExperimentError(f"--where {condition}: {name!r} is no condition{guess}", hint=_HINT)
         if not equals or not value:
             raise ExperimentError(f"--where {condition}: a value is missing, expected {name}=VALUE", hint=_HINT)
-        # A key may hold a comma.
         found[name] += [value] if name == "key" else [part.strip() for part in value.split(",")]
     for kind in found["kind"]:
         if kind not in KINDS:
@@ -102,11 +104,13 @@ def read_where(conditions: Sequence[str]) -> Where:
 
 
 def _range(text: str) -> tuple[int, int]:
-    match = _RANGE.fullmatch(text)
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-    if first > last:
+    start, hyphen, end = text.partition("-")
+    first, last = whole_number(start), whole_number(end if hyphen else start)
+    if first is None or last is None or first > last:
+        shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
         raise ExperimentError(
-            f"--where rows: {text!r} is no row_index and no range of them",
-            hint="row indices are whole numbers from 0, ranges run upwards and hold both ends: rows=100-200,300",
+            f"--where rows: {shown!r} is no row_index and no range of them",
+            hint=f"row indices are whole numbers from 0 of at most {MAX_DIGITS} digits, "
+            "ranges run upwards and hold both ends: rows=100-200,300",
         )
     return first, last

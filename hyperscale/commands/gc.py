@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import time
@@ -15,12 +16,13 @@ from hyperscale.control.follow.left_behind import left_behind, older_than
 from hyperscale.control.follow.left_lines import left_lines
 from hyperscale.control.follow.left_queues import left_queues
 from hyperscale.control.run_list import runs_of
+from hyperscale.control.terminal_text import in_one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_file_of_workspace(parser)
-    parser.add_argument("--older-than", metavar="HOURS", type=float, help="only what is at least so old")
+    parser.add_argument("--older-than", metavar="HOURS", type=_hours, help="only what is at least so old")
     parser.add_argument("--yes", action="store_true", help="delete it without asking")
     add_json(parser)
 
@@ -46,3 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         say("nothing was deleted; with --yes it is")
     return 0
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = math.nan
+    if not 0 <= hours < math.inf:
+        raise argparse.ArgumentTypeError(f"{in_one_line(text, 60)!r} is not a number of hours from 0 on")
+    return hours

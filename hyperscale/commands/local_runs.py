@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from hyperscale import whole_numbers
 from hyperscale.commands import print_json, program, say
 from hyperscale.control import summary
 from hyperscale.control.local.drill import Drill
@@ -16,6 +17,7 @@ from hyperscale.control.local.local_run import Ending
 from hyperscale.control.report.writing import report_line
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import name_of
+from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import EXIT_INTERRUPTED
 
 
@@ -32,9 +34,12 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 def whole_number(text: str) -> int:
     """Return the number, from 1 on, that an option was given."""
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    number = whole_numbers.whole_number(text)
+    if not number:
+        shown = in_one_line(text, 60)
+        raise argparse.ArgumentTypeError(
+            f"{shown!r} is not a whole number from 1 on, of at most {whole_numbers.MAX_DIGITS} digits"
+        )
     return number
 
 

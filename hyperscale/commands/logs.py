@@ -15,8 +15,10 @@ from hyperscale.control.failed.logs_of import logs_of
 from hyperscale.control.failed.run_logs import run_log_lines, run_logs
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
 from hyperscale.control.follow.verdicts import name_in_commands
+from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import ExperimentError
 from hyperscale.where import Where
+from hyperscale.whole_numbers import whole_number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +76,8 @@ def _show_run(found: FoundRun, *, as_json: bool) -> int:
 
 
 def _row_index(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no row_index, which is a whole number from 0 on")
-    return int(text)
+    row_index = whole_number(text)
+    if row_index is None:
+        shown = in_one_line(text, 60)
+        raise argparse.ArgumentTypeError(f"{shown!r} is no row_index, which is a whole number from 0 on")
+    return row_index

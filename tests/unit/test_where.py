@@ -69,8 +69,8 @@ def test_failures_meet_any_of_one_name_and_all_of_different_names(
     assert read_where(conditions).takes_failure(failure, "ab12cd34") is is_meant
 
 
-def test_a_key_may_hold_a_comma_and_an_equals_sign() -> None:
-    assert read_where(["key=a,b=c"]).keys == {"a,b=c"}
+def test_a_key_may_hold_a_comma_an_equals_sign_and_spaces() -> None:
+    assert read_where(["key=a,b=c", " key = x "]).keys == {"a,b=c", " x "}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,11 @@ def test_a_key_may_hold_a_comma_and_an_equals_sign() -> None:
         ("rows=9-3", "'9-3' is no row_index"),
         ("rows=-3", "'-3' is no row_index"),
         ("rows=1,,2", "'' is no row_index"),
+        ("rows=1-2-3", "'1-2-3' is no row_index"),
+        ("rows=1-", "'1-' is no row_index"),
+        ("rows=\u0661", "is no row_index"),
+        ("rows=1-" + "7" * 5_000, "...' is no row_index"),
+        ("rows=" + "0" * 6_000, "...' is no row_index"),
     ],
 )
 def test_a_condition_that_cannot_be_read_says_what_was_expected(condition: str, said: str) -> None:

@@ -19,7 +19,9 @@ from typing import Literal, TypeVar
 
 from hyperscale.control.figures import counted
 from hyperscale.control.local.steps import Step
+from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import ExperimentError
+from hyperscale.whole_numbers import MAX_DIGITS, whole_number
 
 T = TypeVar("T")
 #: With more, consumers live so shortly that a run may never end.
@@ -188,14 +190,15 @@ def _share(given: Mapping[str, str], name: str) -> float:
     found = _SHARE.fullmatch(given[name])
     percent = float(found[1]) if found else 0.0
     if not 0 < percent <= MAX_PERCENT:
-        raise _wrong(f"{name}={given[name]} is not a share above 0% and up to {MAX_PERCENT}%")
+        raise _wrong(f"{name}={in_one_line(given[name], 60)} is not a share above 0% and up to {MAX_PERCENT}%")
     return percent / 100
 
 
 def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise _wrong(f"seed={text} is not a whole number from 0 on")
-    return int(text)
+    seed = whole_number(text)
+    if seed is None:
+        raise _wrong(f"seed={in_one_line(text, 60)} is not a whole number from 0 on, of at most {MAX_DIGITS} digits")
+    return seed
 
 
 def _wrong(what: str) -> ExperimentError:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from hyperscale.whole_numbers import whole_number
+
 #: Each example, and what it shows; `templates/init/` has a folder for each.
 EXAMPLES: Mapping[str, str] = MappingProxyType(
     {
@@ -95,7 +97,7 @@ def picked(answer: str, choice: Choice) -> str | None:
         return answers[0]
     if answer in answers:
         return answer
-    number = int(answer) if answer.isascii() and answer.isdigit() else 0
+    number = whole_number(answer) or 0
     return answers[number - 1] if 1 <= number <= len(answers) else None
 
 
@@ -103,5 +105,5 @@ def worker_count(answer: str) -> int | None:
     """Return the number of workers that somebody has typed, nothing for the usual number; None for anything else."""
     if not answer:
         return DEFAULT_WORKERS
-    number = int(answer) if answer.isascii() and answer.isdigit() else 0
+    number = whole_number(answer) or 0
     return number if 1 <= number <= MOST_WORKERS else None

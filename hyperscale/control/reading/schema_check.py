@@ -53,7 +53,7 @@ class RowSchema:
             schema = json.loads(file.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise BrokenSchemaError(f"cannot be read: {error.strerror}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BrokenSchemaError(f"is not JSON: {error}") from error
         kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         try:
@@ -75,6 +75,8 @@ class RowSchema:
             errors = list(self._validator.iter_errors(row))
         except (referencing.exceptions.Unresolvable, re.error) as error:
             raise BrokenSchemaError(f"cannot be applied: {error}") from error
+        except OverflowError as error:  # multipleOf divides floats
+            return [Complaint((), f"holds a number that is too large for the rules of the row schema: {error}")]
         return [complaint for error in errors for complaint in complaints(_violation(error))]
 
 

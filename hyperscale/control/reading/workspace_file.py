@@ -58,8 +58,10 @@ def _read(path: Path) -> WorkspaceFile | None:
         raise _broken(path, 0, 0, f"cannot be read: {error.strerror}") from None
     except json.JSONDecodeError as error:
         raise _broken(path, error.lineno, error.colno, f"is no JSON: {error.msg}") from None
-    except ValueError:
+    except UnicodeDecodeError:
         raise _broken(path, 0, 0, "is no JSON: it is no UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
+        raise _broken(path, 0, 0, f"is no JSON that can be read: {error}") from None
     if not isinstance(document, dict):
         return None
     values = {key: document[key] for key in KEYS if document.get(key) is not None}

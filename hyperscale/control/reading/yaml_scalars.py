@@ -21,6 +21,10 @@ _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?")
 
 
+#: Longer texts are shown by how they begin; from 4,300 digits on, Python makes no text of a number.
+_MAX_SHOWN = 60
+
+
 class AmbiguousTextError(ValueError):
     """An unquoted text that YAML's readers do not agree about; the message says what to write."""
 
@@ -48,23 +52,23 @@ def plain_value(text: str) -> str | int | float | bool | None:
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise AmbiguousTextError(f"{text} is too large for a number of 64 bits")
+        raise AmbiguousTextError(f"{_short(text)} is too large for a number of 64 bits")
     return value
 
 
 def _refuse_ambiguous(text: str) -> None:
-    quoted = f'"{text}" for the text'
+    quoted = f'"{_short(text)}" for the text'
     if text.lower() in _OTHER_TRUTHS and text in (text.lower(), text.upper(), text.capitalize()):
         truth = _OTHER_TRUTHS[text.lower()]
         raise AmbiguousTextError(f"{text} means {truth} to some readers of YAML; write {truth}, or {quoted}")
     if _ODD_NUMBER.fullmatch(text):
         raise AmbiguousTextError(
-            f"{text} is not the same number to all readers of YAML; write {_plain_number(text)}, or {quoted}"
+            f"{_short(text)} is not the same number to all readers of YAML; write {_plain_number(text)}, or {quoted}"
         )
     if _SEXAGESIMAL.fullmatch(text):
-        raise AmbiguousTextError(f"{text} is a number in base 60 to some readers of YAML; write {quoted}")
+        raise AmbiguousTextError(f"{_short(text)} is a number in base 60 to some readers of YAML; write {quoted}")
     if _DATE.fullmatch(text):
-        raise AmbiguousTextError(f"{text} is a date to some readers of YAML; write {quoted}")
+        raise AmbiguousTextError(f"{_short(text)} is a date to some readers of YAML; write {quoted}")
     if _NO_NUMBER.fullmatch(text):
         raise AmbiguousTextError(f"{text} is not a finite number; write a number, or {quoted}")
 
@@ -72,6 +76,12 @@ def _refuse_ambiguous(text: str) -> None:
 def _plain_number(text: str) -> str:
     """Return the number as everybody would read it: 1000 for 1_000, 8 for 08, 15 for 0b1111."""
     digits = text.replace("_", "")
+    if len(digits) > _MAX_SHOWN:
+        return "a number of at most 64 bits"
     if digits.lower().startswith(("0b", "0o", "0x")):
         return str(int(digits, 0))
     return re.sub(r"^([-+]?)0+(?=[0-9])", r"\1", digits)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."

@@ -123,6 +123,8 @@ def _why_wrong(error: ValueError | RecursionError) -> str:
         return f"\\u{ord(error.object[error.start]):04x} is half of a character, the other half is missing"
     if isinstance(error, CellError):
         return str(error)
+    if "int_max_str_digits" in str(error):  # Python's own words are about a setting of it
+        return "holds an integer of more than 4,300 digits; write it as text"
     return f"is not JSON: {error.msg if isinstance(error, json.JSONDecodeError) else error}"
 
 

@@ -129,6 +129,7 @@ def test_a_config_json_of_something_else_is_passed_over(write: Write, other: obj
     ("content", "message"),
     [
         ("{", "config.json:1:2: is no JSON"),
+        ("[" * 100_000, "config.json: is no JSON"),
         ('{"workspace_name": 7}', "config.json: workspace_name: 7 is a whole number, expected text"),
         ('{"subscription_id": "mine"}', "config.json: subscription_id: 'mine' is not a subscription id such as"),
         ('{"resource_group": "ends."}', "config.json: resource_group: 'ends.' is not the name of a resource group"),

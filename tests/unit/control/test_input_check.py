@@ -170,6 +170,18 @@ def test_values_of_a_sweep_with_one_text_are_told_where_they_stand(tmp_path: Pat
     assert "'7' is the key of [0] too" in problem.message
 
 
+def test_a_number_that_no_float_can_hold_is_a_bad_row_to_a_row_schema(tmp_path: Path):
+    (tmp_path / "grid.jsonl").write_text(f'{{"n": 0.5}}\n{{"n": {"7" * 400}}}\n')
+    (tmp_path / "row.json").write_text(json.dumps({"properties": {"n": {"multipleOf": 0.5}}}))
+
+    with pytest.raises(ExperimentError) as caught:
+        check_input(loaded(tmp_path, "jsonl: grid.jsonl, row_schema: row.json"))
+
+    assert [str(problem).partition(":2: ")[2][:40] for problem in caught.value.problems] == [
+        "holds a number that is too large for the"
+    ]
+
+
 def test_bad_rows_of_all_kinds_come_in_the_order_of_the_file(tmp_path: Path):
     (tmp_path / "grid.csv").write_text("id,depth\na,1\na,2\nb,x\nc,20\nd\nb,3\na,4\n")
     (tmp_path / "row.json").write_text(json.dumps({"properties": {"depth": {"maximum": 10}}}))

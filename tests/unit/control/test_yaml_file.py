@@ -49,6 +49,17 @@ def test_a_text_that_readers_do_not_agree_about_is_refused(text: str, advice: st
     assert advice in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["7" * 5_000, "0x" + "f" * 5_000, "0b" + "1" * 20_000, "0o" + "7" * 6_000, "7_" * 3_000, "7:" * 3_000 + "7"]
+)
+def test_a_number_of_thousands_of_digits_is_refused_in_few_words(text: str):
+    with pytest.raises(AmbiguousTextError) as caught:
+        plain_value(text)
+
+    assert str(caught.value).startswith(text[:40])
+    assert len(str(caught.value)) < 400
+
+
 TEXTS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=8)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,

@@ -104,6 +104,14 @@ def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path):
     assert [rows for batch in rows.checked_batches(9, lambda _: None) for rows in batch.rows] == [["😀"], [1e308]]
 
 
+def test_integers_that_python_makes_no_number_of_are_refused(tmp_path):
+    lines = ['{"x": 1}', f'{{"x": [{"7" * 5_000}]}}', f'{{"x": {"7" * 400}}}']
+    rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
+
+    assert problems_of(rows) in (["rows.jsonl:2: holds an integer of more than 4,300 digits; write it as text"], [])
+    assert [row for batch in rows.checked_batches(9, lambda _: None) for row in batch.rows][-1] == [int("7" * 400)]
+
+
 def test_keys_that_cannot_name_a_row_are_refused_with_their_lines(tmp_path):
     values = ["[1]", '"a"', '{"b": []}', "null", "[]", "-0.0"]
     lines = written(tmp_path / "rows.jsonl", "\n".join(f'{{"k": {value}}}' for value in values))
