@@ -10,7 +10,7 @@ from hyperscale.commands import program, say
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.verdicts import name_in_commands, next_lines, verdict_of
 from hyperscale.control.follow.watching import follow
-from hyperscale.control.report.writing import report_line
+from hyperscale.control.report.writing import report_line, write_report_at_end
 from hyperscale.control.summary import summary_lines
 
 
@@ -30,7 +30,8 @@ def watch_to_its_end(
     if results is not None and not as_json:
         print("\n".join(summary_lines(results)), flush=True)
     if results is not None:
-        say(report_line(found.folder, results, f"{program()} report {name_in_commands(found)}"))
+        report = write_report_at_end(found.folder, results)
+        say(report_line(report, f"{program()} report {name_in_commands(found)}"))
         say(f"results:  {program()} results {name_in_commands(found)}")
         for line in next_lines(found, results, program()):
             say(line)

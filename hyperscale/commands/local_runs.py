@@ -14,7 +14,7 @@ from hyperscale.control import summary
 from hyperscale.control.local.drill import Drill
 from hyperscale.control.local.executing import execute, results_of_life
 from hyperscale.control.local.local_run import Ending
-from hyperscale.control.report.writing import report_line
+from hyperscale.control.report.writing import report_line, write_report_at_end
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import name_of
 from hyperscale.control.terminal_text import in_one_line
@@ -55,7 +55,8 @@ def tell_end(ending: Ending, results: dict[str, Any] | None, folder: RunFolder, 
         say(line)
     if results is not None:
         print_results(results, as_json=as_json)
-        say(report_line(folder, results, f"{program()} report {shlex.quote(name_of(folder))}"))
+        report = write_report_at_end(folder, results)
+        say(report_line(report, f"{program()} report {shlex.quote(name_of(folder))}"))
     if ending.errors or ending.broken or results is None or summary.exit_code(results):
         tell_log(folder)
     for line in summary.next_commands(ending, results, name_of(folder), program()):

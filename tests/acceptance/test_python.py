@@ -133,8 +133,11 @@ def test_a_run_is_found_again_by_its_id_and_as_the_newest(experiment: Experiment
         experiment.open_run("squares-1")
 
 
-def test_a_run_that_is_over_is_watched_resumed_and_reported_at_once(run: Run):
+def test_a_run_that_is_over_is_watched_resumed_and_reported_at_once(run: Run, capsys: pytest.CaptureFixture[str]):
     assert run.watch().resume() is run
+    told = capsys.readouterr().err
+    assert told.count(f"report:   {run.report()}\n") == 2
+    assert "nothing is left to run" in told
     assert run.report().read_text("utf-8").lower().startswith("<!doctype html>")
     assert run.report(run.folder / "mine.html").is_file()
 
@@ -159,8 +162,9 @@ def test_what_is_shown_is_what_the_commands_print(experiment: ExperimentFile, hy
     assert (validation.rows, validation.columns, plan.plan.rows) == (ROWS, ("number", "name"), ROWS)
 
 
-def test_retry_runs_the_failed_rows_and_figures_are_of_all_together(run: Run):
+def test_retry_runs_the_failed_rows_and_figures_are_of_all_together(run: Run, capsys: pytest.CaptureFixture[str]):
     half = run.retry("rows=2", {"activity.arguments.bad": []}, workers=1)
+    assert f"report:   {half.report()}\n" in capsys.readouterr().err
     whole = half.retry(overrides={"activity.arguments.bad": []})
 
     assert half.counts == (ROWS, ROWS - 1, 1, 0)

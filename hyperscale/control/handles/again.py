@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
-from hyperscale.control.handles.executed import execute_here, execute_made
+from hyperscale.control.handles.executed import execute_here, execute_made, tell_report
 from hyperscale.control.local.launching import Places, plan_here
 from hyperscale.control.local.resume import prepare_resume_here
 from hyperscale.control.options import check_whole_numbers, check_workers_here
@@ -57,5 +57,9 @@ def resume(found: FoundRun) -> None:
         KeyboardInterrupt: when it was interrupted, once it has ended in good order.
     """
     with found.folder.lock() as lock:
-        if prepare_resume_here(found.folder) is None:
+        results = prepare_resume_here(found.folder)
+        if results is None:
             execute_made(found.folder, lock)
+            return
+    say(f"run {found.run_id} is complete: nothing is left to run")
+    tell_report(found.folder, results)

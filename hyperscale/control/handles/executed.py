@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from hyperscale.control import summary
 from hyperscale.control.local.executing import execute, results_of_life
 from hyperscale.control.local.launching import Places, launched
 from hyperscale.control.planning import Planned
-from hyperscale.control.report.writing import report_line
+from hyperscale.control.report.writing import report_line, write_report_at_end
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.talk import say
 
@@ -33,8 +34,13 @@ def execute_made(folder: RunFolder, lock: int) -> None:
     for line in summary.step_lines(ending, folder):
         say(line)
     if results is not None:
-        report_line(folder, results, "run.report()")
+        tell_report(folder, results)
     if ending.stop_requests:
         say(f"run {folder.run_id} was interrupted; what is done is kept: open_run().resume() goes on with it")
         raise KeyboardInterrupt
     summary.verdict(ending, results, folder)
+
+
+def tell_report(folder: RunFolder, results: dict[str, Any]) -> None:
+    """Write the report of a run that is over, and say where it is."""
+    say(report_line(write_report_at_end(folder, results), "run.report()"))

@@ -14,6 +14,7 @@ from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.verdicts import verdict_of, without_results
 from hyperscale.control.follow.watching import follow
 from hyperscale.control.handles.again import resume, retry
+from hyperscale.control.handles.executed import tell_report
 from hyperscale.control.handles.failure_groups import FailureGroups, failed_table
 from hyperscale.control.handles.overriding import as_set, conditions
 from hyperscale.control.handles.shown import PROGRAM
@@ -159,7 +160,7 @@ class Run:
         return FailureGroups(failures_of(self._found, read_where(conditions(where))), self._found)
 
     def watch(self) -> Run:
-        """Show how far it is until it is over, and return it; an interrupt ends the watching alone.
+        """Show how far it is until it is over, write its report, and return it; an interrupt ends the watching alone.
 
         Raises:
             RunStateError: when it has left no results.
@@ -168,6 +169,8 @@ class Run:
         """
         with follow(self._found, is_terminal=sys.stderr.isatty()) as follower:
             look = follower.until(lambda look: look.is_over)
+        if follower.results is not None:
+            tell_report(self._folder, follower.results)
         verdict_of(self._found, look, follower.results, PROGRAM)
         return self
 

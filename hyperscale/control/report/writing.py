@@ -6,6 +6,7 @@ import json
 import os
 import re
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +66,52 @@ def write_report(run: RunFolder, out: Path | None = None) -> Path:
     return file
 
 
-def report_line(run: RunFolder, results: dict[str, Any], command: str) -> str:
-    """Write the report at the end of a run, and return one line that says where it is, or why there is none.
+@dataclass(frozen=True)
+class ReportAtEnd:
+    """What became of the report at the end of a run.
+
+    Attributes:
+        file: where it is; None when it was not written.
+        rows: of the run.
+        problem: why it could not be made; empty when it was made, or is made on request alone.
+    """
+
+    file: Path | None
+    rows: int
+    problem: str = ""
+
+
+def write_report_at_end(run: RunFolder, results: dict[str, Any]) -> ReportAtEnd:
+    """Write the report of a run that is over, unless it is too large to be read over the network unasked.
+
+    Nothing is raised: what a run came to does not depend on a page about it.
 
     Args:
         run: that is over.
         results: run_results.json.
+    """
+    rows = int(results["rows"]["total"])
+    if is_too_far(run, rows):
+        return ReportAtEnd(None, rows)
+    try:
+        return ReportAtEnd(write_report(run), rows)
+    except Exception as error:
+        what = str(error) if isinstance(error, HyperscaleError) else f"{type(error).__name__}: {error}"
+        return ReportAtEnd(None, rows, " ".join(what.split()))
+
+
+def report_line(report: ReportAtEnd, command: str) -> str:
+    """Return one line that says where the report is, or why there is none.
+
+    Args:
+        report: of the run.
         command: that makes the report later.
     """
-    rows = results["rows"]["total"]
-    if is_too_far(run, rows):
-        return f"report:   {command}  (it reads the ledger of {rows:,} rows)"
-    try:
-        return f"report:   {write_report(run)}"
-    except Exception as error:  # what a run came to does not hang on a page about it
-        what = str(error) if isinstance(error, HyperscaleError) else f"{type(error).__name__}: {error}"
-        return f"report:   not made: {' '.join(what.split())}"
+    if report.file is not None:
+        return f"report:   {report.file}"
+    if report.problem:
+        return f"report:   not made: {report.problem}"
+    return f"report:   {command}  (it reads the ledger of {report.rows:,} rows)"
 
 
 def _facts(run: RunFolder, store: Store) -> RunFacts:

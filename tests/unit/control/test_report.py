@@ -12,7 +12,7 @@ from made_run import make_run, some_rows
 
 from hyperscale.control.report.charts import length
 from hyperscale.control.report.facts import usd
-from hyperscale.control.report.writing import report_file, report_line, write_report
+from hyperscale.control.report.writing import ReportAtEnd, report_file, report_line, write_report, write_report_at_end
 from hyperscale.control.results_table import MANY_REMOTE_ROWS
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
@@ -203,17 +203,27 @@ def test_a_report_that_cannot_be_made_is_one_line_and_no_error(tmp_path: Path):
     assert results is not None
     part.write_bytes(b"damaged\n")
 
-    line = report_line(run, results, "hyperscale report x")
+    line = report_line(write_report_at_end(run, results), "hyperscale report x")
 
+    assert not report_file(run).exists()
     assert line.startswith("report:   not made: ledger/")
     assert "\n" not in line
+
+
+def test_the_line_about_a_report_is_made_of_what_became_of_it_alone(tmp_path: Path):
+    file = tmp_path / "report.html"
+
+    assert report_line(ReportAtEnd(file, 3), "x") == f"report:   {file}"
+    assert not file.exists()
 
 
 def test_a_large_run_far_away_is_reported_when_asked_for(tmp_path: Path):
     run = RunFolder.under(tmp_path, "far-1", store="https://account.blob.core.windows.net/hyperscale")
 
-    line = report_line(run, {"rows": {"total": MANY_REMOTE_ROWS + 1}}, "hyperscale report far-1")
+    report = write_report_at_end(run, {"rows": {"total": MANY_REMOTE_ROWS + 1}})
+    line = report_line(report, "hyperscale report far-1")
 
+    assert report.file is None
     assert line.startswith("report:   hyperscale report far-1  (")
     assert report_file(run) == tmp_path / "far-1" / "report.html"
 
