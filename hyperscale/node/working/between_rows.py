@@ -10,10 +10,11 @@ import errno
 import os
 import signal
 import sys
+from typing import Any
 
 from hyperscale.node.working import wire
 from hyperscale.node.working.hidden_values import NOTHING_HIDDEN
-from hyperscale.node.working.printed import excerpt
+from hyperscale.node.working.printed import excerpt, open_stream
 
 #: No system forks a process in less time: a quicker call has not come back as a second worker.
 LEAST_FORK_SECONDS = 20e-6
@@ -44,13 +45,11 @@ class BetweenRows:
         self._stdin = sys.stdin = open(0, closefd=False)  # noqa: SIM115
 
     def _open_streams(self) -> None:
-        """Make sys.stdout and sys.stderr anew; a line is in the file at once, as a crash loses what is not."""
-        self._streams = [
-            open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-            for number in (1, 2)
-        ]
-        self._flush_out, self._flush_err = (stream.flush for stream in self._streams)
-        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
+        """Make sys.stdout and sys.stderr anew."""
+        self._out, self._err = open_stream(1), open_stream(2)
+        self._flush_out, self._flush_err = self._out.flush, self._err.flush
+        sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc]
 
     def settle(self) -> None:
         """Take the state after set_up as the one that each row finds; forget what was printed until now."""
@@ -70,6 +69,8 @@ class BetweenRows:
         """Put right what a call of `seconds` did to the process, and return how many bytes it printed."""
         if seconds > LEAST_FORK_SECONDS:
             self.end_forked_child()
+        if sys.__dict__.get("stdout") is not self._out or sys.__dict__.get("stderr") is not self._err:
+            self._flush_theirs()
         try:
             self._flush_out()
             self._flush_err()
@@ -79,13 +80,14 @@ class BetweenRows:
             size = _lseek(1, 0, 2)
             if size == _lseek(2, 0, 2) and not self._stdin.closed:
                 return size
-        except (OSError, ValueError):  # closed descriptors, closed streams
+        except (OSError, ValueError):  # closed descriptors, closed or detached streams
             pass
         self._repair()
         return self.printed_bytes
 
     def flush(self) -> None:
         """Write what Python still holds of the row's prints."""
+        self._flush_theirs()
         try:
             self._flush_out()
             self._flush_err()
@@ -115,19 +117,43 @@ class BetweenRows:
             _umask(self._mask)
         except OSError:
             _exit(wire.LOST_PIPE_CODE)
-        if self._stdin.closed:
+        if _is_shut(self._stdin):
             self._open_stdin()
-        if any(stream.closed for stream in self._streams):
+        if _is_shut(self._out) or _is_shut(self._err):
             self._replace_streams()
 
     def _replace_streams(self) -> None:
-        """Put new streams where closed ones stand; what the activity put in their place stays."""
-        out, err, old = sys.stdout, sys.stderr, self._streams
+        """Put new streams where shut ones stand; what the activity put in their place stays."""
+        standing = [(name, sys.__dict__.get(name), old) for name, old in (("stdout", self._out), ("stderr", self._err))]
         self._open_streams()
-        if out is not old[0]:
-            sys.stdout = out
-        if err is not old[1]:
-            sys.stderr = err
+        for name, stands, old in standing:
+            if stands is not old:
+                setattr(sys, name, stands)
+
+    def _flush_theirs(self) -> None:
+        """Flush what the activity put in the place of our streams, and put ours back where that is shut.
+
+        `sys.stdout = io.TextIOWrapper(sys.stdout.detach())` leads to descriptor 1 as well: what it holds is the row's.
+        """
+        for name, ours in (("stdout", self._out), ("stderr", self._err)):
+            theirs = sys.__dict__.get(name)
+            if theirs is ours or theirs is None:
+                continue
+            try:
+                theirs.flush()
+            except BaseException:  # it is the activity's, and no stream perhaps
+                if _is_shut(theirs):
+                    setattr(sys, name, ours)
+
+
+def _is_shut(stream: Any) -> bool:
+    """Whether a stream is closed, or detached from its bytes: such a one raises ValueError when it is asked."""
+    try:
+        return stream.closed is True
+    except ValueError:
+        return True
+    except BaseException:
+        return False
 
 
 def _is_closed(number: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,10 +13,9 @@ from hyperscale.node.working import wire
 from hyperscale.node.working.activity import Activity, Context
 from hyperscale.node.working.answering import Answering, now, timer
 from hyperscale.node.working.between_rows import BetweenRows
+from hyperscale.node.working.printed import print_exception
 from hyperscale.node.working.row_contexts import RowContexts
 from hyperscale.node.working.worker_end import timed_out_failure
-
-_print_exc = traceback.print_exc
 
 
 class _Waiting(NamedTuple):
@@ -68,7 +66,7 @@ class CallsInFlight:
             try:
                 self._loop.run_forever()
             except BaseException:  # KeyboardInterrupt and SystemExit come through here, and into their task as well
-                _print_exc()
+                print_exception()
 
     def _take(self, order: dict[str, Any]) -> None:
         if order.get("order") == wire.STOP:

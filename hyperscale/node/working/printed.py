@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import traceback
+from io import TextIOWrapper
 from pathlib import Path
 
 from hyperscale.node.working.hidden_values import NOTHING_HIDDEN, HiddenValues
@@ -15,12 +17,26 @@ KEPT_BYTES = 16 * 1024
 MAX_BYTES = 8 * 1024 * 1024
 _KEEP_SIZE_AND_PUNCH_HOLE = 0x01 | 0x02  # linux/falloc.h
 
-_lseek, _pread, _ftruncate = os.lseek, os.pread, os.ftruncate
+_lseek, _pread, _write, _format_exc = os.lseek, os.pread, os.write, traceback.format_exc
 
 
 def open_printed(path: Path) -> int:
     """Return a descriptor of the file `path`, made empty; all that is written to it is appended."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+
+
+def open_stream(descriptor: int) -> TextIOWrapper:
+    """Return a stream to 1 or 2, which stay open when it is closed.
+
+    A line is in the file at once, as a crash loses what is not.
+    """
+    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def print_exception() -> None:
+    """Print the exception that is being handled, whatever the activity did to sys.stderr."""
+    with contextlib.suppress(OSError):
+        _write(2, _format_exc().encode("utf-8", "backslashreplace"))
 
 
 def excerpt(descriptor: int, start: int = 0, hidden: HiddenValues = NOTHING_HIDDEN) -> str:

@@ -16,7 +16,6 @@ import queue
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from hyperscale.node.working.answering import Answering
 from hyperscale.node.working.between_rows import BetweenRows
 from hyperscale.node.working.calls_in_turn import CallsInTurn
 from hyperscale.node.working.hidden_values import HiddenValues
+from hyperscale.node.working.printed import open_stream, print_exception
 from hyperscale.node.working.row_contexts import RowContexts
 
 #: A worker asked for its frames writes them at once, even while code of C does not return (faulthandler).
@@ -34,7 +34,7 @@ TELL_FRAMES = signal.SIGUSR2
 _END_WITH_PARENT = 1  # PR_SET_PDEATHSIG, linux/prctl.h
 _LINE_BUFFERED = 1  # _IOLBF of the C library of Linux
 
-_killpg, _exit, _print_exc = os.killpg, os._exit, traceback.print_exc
+_killpg, _exit = os.killpg, os._exit
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
         code = _serve()
         atexit._run_exitfuncs()
     except BaseException:
-        _print_exc()
+        print_exception()
     finally:
         _flush()
         # Not by returning: a thread that the activity left running would hold up the end.
@@ -123,7 +123,10 @@ def _prepare(frames_path: str) -> None:
 
 
 def _context(start: dict[str, Any]) -> Context:
-    logging.basicConfig(level=start["log_level"].upper(), format="%(levelname)s %(name)s: %(message)s")
+    # A stream of its own: what the activity does to sys.stderr must not make its log raise.
+    logging.basicConfig(
+        level=start["log_level"].upper(), format="%(levelname)s %(name)s: %(message)s", stream=open_stream(2)
+    )
     return Context(
         run_id=start["run_id"],
         worker_index=start["worker_index"],
@@ -175,13 +178,13 @@ def _tear_down(activity: Activity) -> None:
     try:
         activity.wait_for(activity.tear_down())
     except BaseException:
-        _print_exc()
+        print_exception()
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
         try:
-            stream.flush()
+            getattr(sys, name).flush()
         except BaseException:  # noqa: S112 - closed, or not a stream any more
             continue
 

@@ -157,6 +157,8 @@ SPOILT = {
     "alarm": "signal.setitimer(signal.ITIMER_REAL, 0.3)",
     "standard descriptors": "for number in (0, 1, 2): os.close(number)",
     "streams": "sys.stdin.close(); sys.stdout.close(); sys.stderr.close()",
+    "detached streams": "sys.stdin.detach(); sys.stdout.detach(); sys.stderr.detach()",
+    "streams of its own, closed": "sys.stdout = sys.stderr = open(os.devnull, 'w'); sys.stdout.close()",
     "half a line": "print('half', end='')",
     "SIGTERM": "signal.signal(signal.SIGTERM, signal.SIG_IGN); os.kill(os.getpid(), signal.SIGTERM)",
     "json": "json.dumps = json.loads = json.JSONEncoder.encode = json.JSONDecoder.decode = None",
@@ -197,6 +199,72 @@ def test_the_next_row_finds_the_process_in_order(site, name):
     mask = os.umask(0o22)
     os.umask(mask)
     assert {tuple(result) for result in results} == {(str(site.activity), 0o666 & ~mask, results[0][2])}
+
+
+TAKEN_OVER = (
+    "sys.stdout = io.TextIOWrapper(sys.stdout.buffer)",
+    "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8')",
+    "sys.stdout, sys.stderr = (io.TextIOWrapper(stream.detach()) for stream in (sys.stdout, sys.stderr))",
+    "sys.stdout = open(1, 'w', closefd=False)",
+    "sys.stdout = type('Tee', (), {'write': sys.stdout.write, 'flush': sys.stdout.flush})()",
+    "os.close(1); os.dup2(2, 1)",
+    "sys.stdout = io.TextIOWrapper(sys.stderr.detach())",
+)
+
+
+@pytest.mark.parametrize("when", ["import", "set_up", "row"])
+def test_what_is_printed_after_standard_output_was_taken_over_is_the_rows(site, when):
+    rows = len(TAKEN_OVER)
+    site.seed(rows)
+    deeds = "\n".join(f"    if row == 'k{number}': {deed}" for number, deed in enumerate(TAKEN_OVER))
+    source = (
+        f"import io, os, sys\ndef do(row):\n{deeds}\n"
+        f"if {when == 'import'}: do('k0')\n"
+        "class fit:\n"
+        f"    def set_up(self):\n        if {when == 'set_up'}: do('k1')\n"
+        "    def run(self, row, context):\n"
+        f"        if {when == 'row'}: do(row['id'])\n"
+        "        print('text of', row['id'])\n"
+        "        context.logger.info('log of %s', row['id'])\n"
+        "        return os.getpid()\n"
+    )
+
+    broken = site.run(source, workers=1, logs="all", max_attempts=1)
+
+    outcomes = site.outcomes()
+    printed = {record["row_index"]: sorted(record["output"].splitlines()) for record in site.logs()}
+    assert broken is None
+    assert succeeded(outcomes) == list(range(rows)), outcomes
+    assert len({lines[0]["result"] for lines in outcomes.values()}) == 1
+    assert printed == {row: [f"INFO activity: log of k{row}", f"text of k{row}"] for row in range(rows)}
+
+
+@pytest.mark.parametrize(
+    "at_import",
+    [
+        "sys.stdin.detach(); sys.stdout.detach(); sys.stderr.detach(); faulthandler.disable()",
+        "sys.stdin.close(); sys.stdout.close(); sys.stderr.close(); os.close(0); os.close(1); os.close(2)",
+        "del sys.stdin, sys.stdout, sys.stderr",
+    ],
+)
+def test_a_module_without_standard_streams_is_an_activity_like_others(site, at_import):
+    site.seed(4)
+    source = (
+        f"import faulthandler, os, sys\n{at_import}\n"
+        "class fit:\n"
+        "    def run(self, row):\n"
+        "        if row['id'] == 'k0': sys.stdin = sys.stdout = sys.stderr = object()\n"
+        "        if row['id'] == 'k1': sys.stdout = sys.stderr = open(os.devnull, 'w')\n"
+        "        if row['id'] == 'k2': sys.stdin = sys.stdout = sys.stderr = None\n"
+        "        return os.getpid()\n"
+        "    def tear_down(self): raise ValueError('nothing depends on it')\n"
+    )
+
+    broken = site.run(source, workers=1, max_attempts=1)
+
+    assert broken is None
+    assert succeeded(site.outcomes()) == [0, 1, 2, 3]
+    assert len({lines[0]["result"] for lines in site.outcomes().values()}) == 1
 
 
 def test_the_working_folder_that_set_up_chose_is_the_one_that_each_row_finds(site):
