@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,7 +77,32 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'hyperscale' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "hyperscale.control":
+            raise
+        return _stand_in(name)
+
+
+@functools.cache
+def _stand_in(name: str) -> Any:
+    """Return what nodes have in place of what starts runs: to be imported, and to be a type, but not to be called.
+
+    A module whose main program starts a run of its own functions is imported by the workers of that run.
+    """
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        from hyperscale.errors import RunStateError
+
+        raise RunStateError(
+            f"hyperscale.{name} was called in a run's worker, which cannot start runs",
+            hint='call it under if __name__ == "__main__":, so that workers can import the module',
+        )
+
+    refuse.__name__ = refuse.__qualname__ = name
+    members = {"__new__": refuse, "__class_getitem__": classmethod(lambda cls, _: cls), "__module__": __name__}
+    return type(name, (), members) if name[0].isupper() else refuse
 
 
 def __dir__() -> list[str]:

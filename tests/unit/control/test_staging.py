@@ -213,6 +213,35 @@ def test_the_staged_package_imports_alone_and_users_files_shadow_nothing_of_it(t
     assert answer.returncode == 0
 
 
+def test_what_starts_runs_can_be_imported_on_nodes_and_says_that_it_cannot_be_called_there(tmp_path: Path):
+    stage_code(make_files(tmp_path / "src", "activity.py"), tmp_path / "code")
+    program = """
+import sys; sys.path.insert(0, '.')
+import hyperscale
+from hyperscale import *
+from hyperscale import ExperimentFile, NodeRunner, Outcome, Outcomes, Run, load, map_rows, run_experiment
+def last(run: hyperscale.Run | None, more: list[Outcomes]) -> "Outcome": return isinstance(run, Run)
+assert last(None, []) is False and hyperscale.Run is Run and Outcomes[int] is Outcomes
+class Own(ExperimentFile): pass
+class Fit(NodeRunner): pass
+for call in (map_rows, load, run_experiment, hyperscale.map_rows, Own, hyperscale.Run):
+    try: call(print, [1], workers=2)
+    except hyperscale.RunStateError as error: print(error, error.hint)
+try: hyperscale.map_row
+except AttributeError as error: print(error)
+"""
+
+    answer = subprocess.run(
+        [sys.executable, "-I", "-c", program], cwd=tmp_path / "code", capture_output=True, text=True, check=False
+    )
+
+    assert answer.stderr == ""
+    said = answer.stdout.splitlines()
+    assert len(said) == 7
+    assert all("worker" in line and '__name__ == "__main__"' in line for line in said[:6])
+    assert "hyperscale.map_rows" in said[0]
+
+
 def test_every_module_of_core_and_node_is_staged(repository: Path):
     package = repository / "hyperscale"
 
