@@ -214,7 +214,7 @@ def test_a_trial_that_came_to_nothing_is_an_error(file: Path, monkeypatch: pytes
 
 
 def test_a_plan_shows_what_is_worth_a_look(file: Path):
-    (file.parent / "src" / "json.py").touch()
+    (file.parent / "src" / "io.py").touch()
 
     plan = load(file).plan()
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from hyperscale.control.reading.entry_point import Definition, DefinitionError, find_definition
 from hyperscale.control.reading.group_check import group_problems
+from hyperscale.control.reading.import_check import import_problems
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.script_check import script_problems
 from hyperscale.control.rendered.environments import node_environment
 from hyperscale.control.rendered.staging import check_staged, staged_files
 from hyperscale.errors import ExperimentError, HyperscaleError, Problem
+from hyperscale.node.working.importing import NEVER_THEIRS
 from hyperscale.suggestions import did_you_mean
 
 
@@ -29,10 +30,15 @@ def check_activity(loaded: LoadedExperiment) -> tuple[Problem, ...]:
     if message:
         problems.append(loaded.positions.problem(("activity", "code"), message))
     else:
-        problems.extend(_staging_problems(loaded, code))
+        unfit_for_nodes = [*_staging_problems(loaded, code)]
+        problems.extend(unfit_for_nodes)
         _check_entry(loaded, code, problems, warnings)
         problems.extend(script_problems(loaded, code))
-        warnings.extend(_shadowed_modules(loaded, code))
+        if not unfit_for_nodes:
+            absent, perhaps_absent = import_problems(loaded, code)
+            problems.extend(absent)
+            warnings.extend(perhaps_absent)
+        warnings.extend(_hidden_modules(loaded, code))
     if problems:
         raise ExperimentError(
             f"the code of {loaded.positions.file} cannot be used", problems=loaded.positions.sorted(problems)
@@ -115,15 +121,11 @@ def _concurrency_problems(loaded: LoadedExperiment, definition: Definition) -> I
         yield loaded.positions.problem(("activity", "concurrency"), message)
 
 
-def _shadowed_modules(loaded: LoadedExperiment, code: Path) -> Iterator[Problem]:
-    """Warn of modules that cannot be imported by their names.
-
-    On nodes the code folder comes after the standard library in sys.path, and our own package before both.
-    """
-    taken = {*sys.stdlib_module_names, "hyperscale"}
+def _hidden_modules(loaded: LoadedExperiment, code: Path) -> Iterator[Problem]:
+    """Warn of modules that no import gives, as Python has others of their names before it looks into any folder."""
     for file in sorted(code.iterdir()):
         is_module = file.suffix == ".py" or (file / "__init__.py").is_file()
-        if is_module and file.stem in taken:
+        if is_module and file.stem in NEVER_THEIRS - {"__main__"}:
             owner = "hyperscale's own" if file.stem == "hyperscale" else "the standard one"
             name = (Path(loaded.experiment.activity.code) / file.name).as_posix()
             yield Problem(

@@ -101,6 +101,38 @@ def staged_files(folder: Path) -> StagedFiles:
     )
 
 
+def why_left_out(folder: Path, path: PurePosixPath, shown: str) -> str | None:
+    """Return why `path` in the user's code `folder` is not staged, and what to do; None when it is.
+
+    Args:
+        folder: the code folder.
+        path: of a file, relative to it.
+        shown: what messages call the folder.
+
+    Raises:
+        ExperimentError: when its .amlignore cannot be read.
+    """
+    lines = [line for line in (*IGNORED, *_ignore_lines(folder / IGNORE_FILE)) if line]
+    ignored = _patterns(tuple(lines))
+    ignore_file = f"{shown}/{IGNORE_FILE}"
+    for part in (*reversed(path.parents[:-1]), path):
+        if (folder / part / "pyvenv.cfg").exists():
+            return f"nodes do not get {shown}/{part}/: it is a virtual environment; move the code out of it"
+        said = f"{part}/" if (folder / part).is_dir() else str(part)
+        match = ignored.check_file(said)
+        if match.include and match.index is not None:
+            pattern = lines[match.index]
+            if match.index >= len(IGNORED):
+                return (
+                    f"nodes do not get {shown}/{said}: {ignore_file} says {pattern}; change that line, or move the code"
+                )
+            return (
+                f"nodes do not get {shown}/{said}: {pattern} is always left out of the copy; "
+                f"rename it, or write !{said} into {ignore_file}"
+            )
+    return None
+
+
 def check_staged(folder: Path, staged: StagedFiles) -> None:
     """See that what is `staged` of `folder` may travel.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hyperscale.node.working.activity import Activity, Context, nothing, with_context
 from hyperscale.node.working.entry_script import EntryScript, offer_entry_script
-from hyperscale.node.working.importing import add_to_path, import_file
+from hyperscale.node.working.importing import add_folder, import_file
 from hyperscale.node.working.mini_batch import MiniBatchContext, check_pandas, file_paths, frame_of
 from hyperscale.node.working.results import decode_stored, encode_result
 from hyperscale.node.working.returned import read_returned, result_of_group, results_of_rows
@@ -36,7 +36,7 @@ def load_parallel_script(
     """
     file, outputs = folder / script, context.scratch / _CALL_OUTPUTS
     for place in dict.fromkeys((file.parent, folder)):
-        add_to_path(place)
+        add_folder(place)
     _prepare(file, folder, outputs, context)
     if not gets_files:
         check_pandas()

@@ -190,20 +190,19 @@ def test_more_files_than_can_travel_are_refused(folder: Path):
     assert "2,001 files" in said[0]
 
 
-def test_modules_named_like_standard_ones_are_warnings(folder: Path):
-    for name in ("sweep.py", "queue.py", "json.py", "hyperscale.py"):
+def test_modules_that_no_import_gives_are_warnings(folder: Path):
+    for name in ("sweep.py", "queue.py", "json.py", "hyperscale.py", "io.py"):
         (folder / "src" / name).write_text("def fit(row): return 1")
-    (folder / "src" / "email").mkdir()
-    (folder / "src" / "email" / "__init__.py").touch()
-    (folder / "src" / "http").mkdir()
+    for name in ("email", "http", "os"):
+        (folder / "src" / name).mkdir()
+        (folder / "src" / name / "__init__.py").touch()
 
     warnings = check_activity(loaded(folder, "entry: queue:fit"))
 
     assert [str(warning) for warning in warnings] == [
-        "src/email: `import email` gives the standard one, not this one; rename it if others import it",
         "src/hyperscale.py: `import hyperscale` gives hyperscale's own, not this one; rename it if others import it",
-        "src/json.py: `import json` gives the standard one, not this one; rename it if others import it",
-        "src/queue.py: `import queue` gives the standard one, not this one; rename it if others import it",
+        "src/io.py: `import io` gives the standard one, not this one; rename it if others import it",
+        "src/os: `import os` gives the standard one, not this one; rename it if others import it",
     ]
 
 

@@ -1,5 +1,7 @@
 """How the user's activity is found and called."""
 
+import builtins
+import importlib
 import logging
 import sys
 
@@ -11,6 +13,9 @@ from hyperscale.node.working.activity import Context, NodeRunner, load_activity
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(builtins, "__import__", builtins.__import__)
+    monkeypatch.setattr(importlib, "import_module", importlib.import_module)
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -54,20 +59,70 @@ def test_functions_and_classes_may_do_without_a_context(folder, context, source)
     activity.tear_down()
 
 
-def test_user_modules_named_like_standard_ones_shadow_nothing(folder, context):
-    for name in ("queue.py", "logging.py", "json.py"):
+def test_user_modules_named_like_standard_ones_shadow_nothing_of_the_library(folder, context, monkeypatch):
+    for name in ("queue.py", "logging.py", "json.py", "colorsys.py"):
         write(folder, name, "raise RuntimeError('shadowed')")
-    write(folder, "entry_of_test.py", "import queue, logging, json\ndef fit(row): return json.dumps(row)")
+    write(folder, "entry_of_test.py", "from concurrent.futures import Future\ndef fit(row): return Future.__module__")
+    for name in [name for name in sys.modules if name == "queue" or name.startswith("concurrent.futures")]:
+        monkeypatch.delitem(sys.modules, name)
 
     activity = load_activity("entry_of_test:fit", folder)
 
-    assert activity.run({"x": 1}, context) == '{"x": 1}'
+    assert activity.run({"x": 1}, context) == "concurrent.futures._base"
+    assert importlib.import_module("concurrent.futures").ThreadPoolExecutor  # which imports queue
+    assert importlib.import_module("queue").SimpleQueue
 
 
-def test_the_entry_itself_may_have_a_standard_name(folder, context):
-    write(folder, "queue.py", "def fit(row): return 'mine'")
+#: Each is the body of a module beside `colorsys.py` and the packages `calendar` and `wave`.
+OWN_MODULES = [
+    "from colorsys import ours\ndef fit(row): return ours()",
+    "import colorsys\ndef fit(row): return colorsys.ours()",
+    "import colorsys as c\ndef fit(row): return c.ours()",
+    "def fit(row):\n    import colorsys\n    return colorsys.ours()",
+    "from calendar import ours\ndef fit(row): return ours()",
+    "import calendar.model\ndef fit(row): return calendar.model.ours()",
+    "import calendar.model as m\ndef fit(row): return m.ours()",
+    "from calendar.model import ours\ndef fit(row): return ours()",
+    "from calendar import *\ndef fit(row): return ours()",
+    "from beside_of_test import ours\ndef fit(row): return ours()",
+    "import importlib\ndef fit(row): return importlib.import_module('colorsys').ours()",
+    "from importlib import import_module\ndef fit(row): return import_module('calendar.model').ours()",
+    "from importlib import import_module\ndef fit(row): return import_module('.model', 'calendar').ours()",
+    "colorsys = __import__('colorsys')\ndef fit(row): return colorsys.ours()",
+]
 
-    assert load_activity("queue:fit", folder).run({}, context) == "mine"
+
+def write_own_modules(folder):
+    write(folder, "colorsys.py", "from calendar.model import ours")
+    write(folder, "beside_of_test.py", "import colorsys\nours = colorsys.ours")
+    (folder / "calendar").mkdir()
+    write(folder / "calendar", "__init__.py", "from .model import ours")
+    write(folder / "calendar", "model.py", "def ours(row=None): return 'ours'")
+    (folder / "wave").mkdir()
+    write(folder / "wave", "model.py", "from colorsys import ours")
+
+
+@pytest.mark.parametrize("source", OWN_MODULES)
+def test_a_module_of_the_code_folder_comes_before_the_standard_one_as_in_python(folder, context, source):
+    write_own_modules(folder)
+    write(folder, "entry_of_test.py", source)
+
+    assert load_activity("entry_of_test:fit", folder).run({}, context) == "ours"
+    assert "monthrange" in dir(importlib.import_module("calendar"))
+
+
+@pytest.mark.parametrize("module", ["colorsys", "calendar", "calendar.model", "beside_of_test", "wave.model"])
+def test_the_entry_itself_may_have_a_standard_name(folder, context, module):
+    write_own_modules(folder)
+
+    assert load_activity(f"{module}:ours", folder).run({}, context) == "ours"
+
+
+@pytest.mark.parametrize("name", ["os", "sys", "hyperscale", "__main__"])
+def test_the_entry_may_have_a_name_that_no_import_gives(folder, context, name):
+    write(folder, f"{name}.py", f"import {name}\ndef fit(row): return {name}.__doc__")
+
+    assert load_activity(f"{name}:fit", folder).run({}, context) == sys.modules[name].__doc__
 
 
 def test_a_module_in_a_package_is_found(folder, context):
