@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.input_facts import InputFacts
 from hyperscale.node.reading.cells import numeric_type
+from hyperscale.node.reading.file_rows import data_files
 from hyperscale.node.reading.readers import Rows, input_hash, open_rows, split_glob
 from hyperscale.node.reading.rows import listed
 from hyperscale.node.reading.sweep_rows import SweepRows
@@ -204,21 +204,20 @@ def _not_read(loaded: LoadedExperiment) -> Problem:
 def _upload_sizes(loaded: LoadedExperiment) -> list[int]:
     """Return the size of each file of this machine that a submitted run uploads."""
     source = loaded.experiment.input
-    places = [] if source.form == "sweep" or is_uri(source.place) else [input_path(loaded)]
-    mounts = (mount.path for mount in loaded.experiment.mounts.values())
-    places += [loaded.folder / path for path in mounts if not is_uri(path)]
-    return [size for place in places for size in _file_sizes(place)]
+    found = []
+    if source.form != "sweep" and not is_uri(source.place):
+        found += _file_sizes(input_path(loaded), skips_hidden=source.form == "files")
+    for mount in loaded.experiment.mounts.values():
+        if not is_uri(mount.path):
+            found += _file_sizes(loaded.folder / mount.path, skips_hidden=False)
+    return found
 
 
-def _file_sizes(path: Path) -> Iterator[int]:
-    """Yield the size of each file that is uploaded for `path`: itself, or all in it."""
+def _file_sizes(path: Path, *, skips_hidden: bool) -> list[int]:
+    """Return the size of each file that is uploaded for `path`: itself, or all in it."""
     if path.is_file():
-        yield path.stat().st_size
-    for folder, _, inner in os.walk(path):
-        for name in inner:
-            file = Path(folder) / name
-            if file.is_file():
-                yield file.stat().st_size
+        return [path.stat().st_size]
+    return [size for _, size in data_files(path, skips_hidden=skips_hidden)]
 
 
 def _warnings(loaded: LoadedExperiment, rows: Rows, checked: RowCheck) -> Iterator[Problem]:

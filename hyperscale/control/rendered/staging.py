@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +12,7 @@ import pathspec
 
 import hyperscale
 from hyperscale.errors import ExperimentError, PlanError
+from hyperscale.node.reading.file_rows import files_below
 
 #: Azure ML's documented limits of a code snapshot (v1/how-to-save-write-experiment-files.md).
 MAX_STAGED_BYTES = 300 * 1024 * 1024
@@ -92,7 +91,12 @@ def staged_files(folder: Path) -> StagedFiles:
     if not folder.is_dir():
         raise ExperimentError(f"activity.code: there is no folder {folder}", hint="correct the path")
     ignored = _patterns((*IGNORED, *_ignore_lines(folder / IGNORE_FILE)))
-    found = sorted(_walk(folder, PurePosixPath(), ignored, frozenset()))
+
+    def is_staged(path: str) -> bool:
+        return not (folder / path / "pyvenv.cfg").exists() and not ignored.match_file(f"{path}/")
+
+    files = ((path, entry.stat().st_size) for path, entry in files_below(folder, is_staged))
+    found = sorted((PurePosixPath(path), size) for path, size in files if not ignored.match_file(path))
     secret = _patterns(SECRET_NAMES)
     return StagedFiles(
         files=tuple(path for path, _ in found),
@@ -217,24 +221,6 @@ def _copy(source: Path, files: tuple[PurePosixPath, ...], target: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         # Contents alone: a snapshot keeps no modes, and a read-only checkout must not make a read-only copy.
         shutil.copyfile(source / path, copy)
-
-
-def _walk(
-    folder: Path, below: PurePosixPath, ignored: pathspec.GitIgnoreSpec, parents: frozenset[Path]
-) -> Iterator[tuple[PurePosixPath, int]]:
-    """Yield path and size of each file; links are followed, but never into a folder that holds them."""
-    real = (folder / below).resolve()
-    if real in parents:
-        return
-    with os.scandir(folder / below) as entries:
-        for entry in entries:
-            path = below / entry.name
-            if entry.is_dir():
-                is_venv = os.path.exists(os.path.join(entry.path, "pyvenv.cfg"))  # noqa: PTH110, PTH118
-                if not is_venv and not ignored.match_file(f"{path}/"):
-                    yield from _walk(folder, path, ignored, parents | {real})
-            elif entry.is_file() and not ignored.match_file(str(path)):
-                yield path, entry.stat().st_size
 
 
 def _patterns(lines: tuple[str, ...]) -> pathspec.GitIgnoreSpec:

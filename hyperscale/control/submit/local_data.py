@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +12,7 @@ from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.names import PLAIN_FILE
+from hyperscale.node.reading.file_rows import data_files
 from hyperscale.node.storing.places import account_place
 from hyperscale.uris import is_uri
 
@@ -20,8 +20,6 @@ from hyperscale.uris import is_uri
 UPLOADS = "inputs"
 #: Read so much of a file at once: a file of any size takes this much memory.
 READ_BYTES = 1024 * 1024
-#: Our own records of runs beside the experiment: they change while it runs, and are nobody's data.
-_OURS = ".hyperscale"
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def _data(key: str, path: Path, *, skips_hidden: bool) -> LocalData:
     if path.is_file():
         blob = f"{UPLOADS}/{file_hash(path)}/{name}"
         return LocalData(key, blob, (LocalFile(path, blob, path.stat().st_size),))
-    found = sorted(_files(path, skips_hidden=skips_hidden))
+    found = sorted(PurePosixPath(inner) for inner, _ in data_files(path, skips_hidden=skips_hidden))
     digest = hashlib.sha256()
     for relative in found:
         digest.update(f"{file_hash(path / relative)} {relative}\n".encode("utf-8", "surrogateescape"))
@@ -117,13 +115,3 @@ def file_hash(path: Path) -> str:
         while piece := opened.read(READ_BYTES):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def _files(folder: Path, *, skips_hidden: bool) -> Iterator[PurePosixPath]:
-    """Yield each file below `folder`; no pattern of `files` ever names what starts with a dot."""
-    for current, folders, names in os.walk(folder):
-        below = PurePosixPath(Path(current).relative_to(folder).as_posix())
-        folders[:] = [name for name in folders if name != _OURS and not (skips_hidden and name.startswith("."))]
-        for name in names:
-            if not (skips_hidden and name.startswith(".")) and (Path(current) / name).is_file():
-                yield below / name

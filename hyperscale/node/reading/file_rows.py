@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterator, Sequence
+import contextlib
+import fnmatch
+import os
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +13,9 @@ from hyperscale import uris
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
 from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
+
+#: Our own records of runs beside the experiment: they change while it runs, and are nobody's data.
+_OURS = ".hyperscale"
 
 
 def split_glob(pattern: str) -> tuple[str, str]:
@@ -21,6 +26,87 @@ def split_glob(pattern: str) -> tuple[str, str]:
     wild = next((number for number, part in enumerate(parts) if uris.WILDCARD.search(part)), len(parts))
     fixed = min(wild, len(parts) - 1)
     return str(PurePosixPath(*parts[:fixed])), str(PurePosixPath(*parts[fixed:]))
+
+
+def matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return whether `pattern` names the file at the path `names`, both in their parts; `**` stands for any folders.
+
+    As in a shell, a name that starts with a dot is only meant where the pattern starts so.
+    """
+    if not pattern:
+        return not names
+    first, rest = pattern[0], pattern[1:]
+    if first == "**":
+        if not rest:
+            return bool(names) and not any(name.startswith(".") for name in names)
+        deeper = len(names) > 1 and not names[0].startswith(".")
+        return matches(names, rest) or (deeper and matches(names[1:], pattern))
+    return bool(names) and _is_named(names[0], first) and matches(names[1:], rest)
+
+
+def matches_below(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return whether `pattern` can name a file in the folder at the path `names`."""
+    if not names or not pattern:
+        return bool(pattern)
+    first, rest = pattern[0], pattern[1:]
+    if first == "**":
+        return (not names[0].startswith(".") and matches_below(names[1:], pattern)) or matches_below(names, rest)
+    return _is_named(names[0], first) and bool(rest) and matches_below(names[1:], rest)
+
+
+def _is_named(name: str, pattern: str) -> bool:
+    if not uris.WILDCARD.search(pattern):
+        return name == pattern
+    return (not name.startswith(".") or pattern.startswith(".")) and fnmatch.fnmatchcase(name, pattern)
+
+
+def files_below(folder: Path, enters: Callable[[str], bool]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield each file below `folder`, with its path from there; what cannot be read is left out.
+
+    Links to files and folders are followed, but not back into a folder that holds them: each file would have any number
+    of names there.
+
+    Args:
+        folder: where to begin.
+        enters: whether to look into the folder with that path.
+    """
+    # Each with the real folders that it was reached through.
+    waiting: list[tuple[str, tuple[str, ...]]] = [("", (os.path.realpath(folder),))]
+    while waiting:
+        below, trail = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(folder / below) as entries:
+            for entry in entries:
+                path = f"{below}{entry.name}"
+                with contextlib.suppress(OSError):  # it was removed meanwhile
+                    if not entry.is_dir():
+                        if entry.is_file():
+                            yield path, entry
+                        continue
+                    real = os.path.realpath(entry.path) if entry.is_symlink() else f"{trail[-1]}{os.sep}{entry.name}"
+                    leads_back = entry.is_symlink() and any(_holds(real, passed) for passed in trail)
+                    if not leads_back and enters(path):
+                        waiting.append((f"{path}/", (*trail, real)))
+
+
+def _holds(folder: str, inner: str) -> bool:
+    return inner == folder or inner.startswith(f"{folder.rstrip(os.sep)}{os.sep}")
+
+
+def data_files(folder: Path, *, skips_hidden: bool) -> Iterator[tuple[str, int]]:
+    """Yield path and size in bytes of each file below `folder` that nodes get.
+
+    Args:
+        folder: of an input of files, or of a mount.
+        skips_hidden: whether what starts with a dot stays here: no pattern of `files` ever names it.
+    """
+
+    def is_data(path: str) -> bool:
+        name = path.rpartition("/")[2]
+        return name != _OURS and not (skips_hidden and name.startswith("."))
+
+    for path, entry in files_below(folder, is_data):
+        if not (skips_hidden and entry.name.startswith(".")):
+            yield path, entry.stat().st_size
 
 
 class FileRows(Rows):
@@ -58,11 +144,9 @@ class FileRows(Rows):
         """Relative path and size in bytes of every file that matches, sorted by path."""
         if self._listed is not None:
             return list(self._listed)
-        pattern = split_glob(self._pattern)[1]
-        # Path.glob would match names that start with a dot, as no shell does.
-        names = set(glob.glob(pattern, root_dir=self._folder, recursive=True))  # noqa: PTH207
-        files = ((name, self._folder / name) for name in sorted(map(_posix, names)))
-        return [(name, file.stat().st_size) for name, file in files if file.is_file()]
+        pattern = split_glob(self._pattern)[1].split("/")
+        found = files_below(self._folder, lambda path: matches_below(path.split("/"), pattern))
+        return sorted((path, entry.stat().st_size) for path, entry in found if matches(path.split("/"), pattern))
 
     def checked_batches(self, size: int, report: Report) -> Iterator[Batch]:
         """Yield batches of at most `size` files; one whose name is not UTF-8 is reported and left out."""
@@ -79,7 +163,3 @@ class FileRows(Rows):
             report(Problem(self._pattern, 0, 0, "", f"the name {shown!r} is not UTF-8 text; rename the file"))
             return False
         return True
-
-
-def _posix(name: str) -> str:
-    return Path(name).as_posix()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,13 @@ def test_a_pattern_picks_of_a_listing_what_nodes_find_in_the_folder(tmp_path: Pa
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     on_a_node = FileRows(make_experiment(input={"files": pattern}).input, tmp_path).found
+    names = {Path(name).as_posix() for name in glob.glob(pattern, root_dir=tmp_path, recursive=True)}  # noqa: PTH207
 
     found = matching([Entry(name, is_folder=False, bytes=1, version="") for name in FILES], pattern)
 
     assert split_glob(pattern) == (".", pattern)
     assert [(entry.path, entry.bytes) for entry in found] == on_a_node
+    assert on_a_node == sorted((name, 1) for name in names if (tmp_path / name).is_file())
 
 
 def test_a_pattern_that_matches_nothing_picks_nothing() -> None:

@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from experiments import make_experiment
 
 from hyperscale.control.rendered import staging
 from hyperscale.control.rendered.staging import check_staged, code_hash, ring_files, stage_code, staged_files
 from hyperscale.errors import ExperimentError, PlanError
+from hyperscale.node.reading.file_rows import data_files
+from hyperscale.node.reading.readers import FileRows
 
 
 def make_files(folder: Path, *paths: str) -> Path:
@@ -257,3 +260,35 @@ def test_an_empty_code_folder_is_there_on_nodes_too(tmp_path: Path):
     stage_code(tmp_path / "src", tmp_path / "components" / "code")
 
     assert [path.name for path in (tmp_path / "components" / "code" / "activity").iterdir()] == [".amlignore"]
+
+
+LINKS = [
+    ({"a/loop": ".."}, ["a/0.txt"]),
+    ({"a/self": "."}, ["a/0.txt"]),
+    ({"a/loop": "..", "a/again": "..", "a/third": "../../data"}, ["a/0.txt"]),
+    ({"a/up": "../.."}, ["a/0.txt"]),
+    ({"a/deep/back": "../../a"}, ["a/0.txt"]),
+    ({"a/to_b": "../b", "b/to_a": "../a"}, ["a/0.txt", "b/to_a/0.txt"]),
+    ({"one": "a", "two": "a"}, ["a/0.txt", "one/0.txt", "two/0.txt"]),
+    ({"other": "../other"}, ["a/0.txt", "other/1.txt"]),
+    ({"other": "../other", "../other/back": "../data"}, ["a/0.txt", "other/1.txt"]),
+    ({"b.txt": "a/0.txt", "gone.txt": "nowhere", "round.txt": "round.txt"}, ["a/0.txt", "b.txt"]),
+]
+
+
+@pytest.mark.parametrize(("links", "expected"), LINKS)
+def test_a_link_is_followed_but_not_back_into_a_folder_that_holds_it(
+    tmp_path: Path, links: dict[str, str], expected: list[str]
+):
+    for name in ("data/a/0.txt", "other/1.txt", "data/.hidden/2.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    for name, target in links.items():
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(target)
+
+    rows = FileRows(make_experiment(input={"files": "data/**/*.txt"}).input, tmp_path / "data")
+
+    assert [name for name, _ in rows.found] == expected
+    assert sorted(name for name, _ in data_files(tmp_path / "data", skips_hidden=True)) == expected
+    assert [str(file) for file in staged_files(tmp_path / "data").files] == sorted([*expected, ".hidden/2.txt"])
