@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from hyperscale import blobs
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
 from hyperscale.node.collecting.spreadsheet_text import raw_text
-from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
+from hyperscale.node.reading.csv_rows import csv_reader
 from hyperscale.node.storing.places import is_remote
 from hyperscale.node.storing.stores import MissingBlobError, Store
 
@@ -186,8 +185,7 @@ def _parquet_rows(file: Path, count: int) -> Preview:
 
 def _csv_rows(file: Path, count: int) -> Preview:
     with file.open(encoding="utf-8-sig", newline="") as text:
-        csv.field_size_limit(MAX_ROW_BYTES)
-        lines = ([raw_text(cell) for cell in line] for line in csv.reader(text))
+        lines = ([raw_text(cell) for cell in line] for line in csv_reader(text))
         header = next(lines, [])
         return Preview(header, list(itertools.islice(lines, count)))
 
@@ -196,9 +194,10 @@ def find_keys(file: Path, keys: Collection[str]) -> dict[int, str]:
     """Return the rows that have one of `keys`, by their row_index, from a table of results."""
     if file.suffix == ".csv":
         with file.open(encoding="utf-8-sig", newline="") as text:
-            csv.field_size_limit(MAX_ROW_BYTES)
-            rows = csv.DictReader(text)
-            return {int(row["row_index"]): key for row in rows if (key := raw_text(row["key"])) in keys}
+            lines = csv_reader(text)
+            header = next(lines)
+            place, named = header.index("row_index"), header.index("key")
+            return {int(line[place]): key for line in lines if line and (key := raw_text(line[named])) in keys}
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(file) as table:

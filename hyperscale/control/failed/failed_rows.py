@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from hyperscale.node.collecting.failure_table import COLUMNS
 from hyperscale.node.collecting.ledger_reader import part_lines
 from hyperscale.node.collecting.spreadsheet_text import raw_text
 from hyperscale.node.reading.cells import CONVERSIONS, CellError
-from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
+from hyperscale.node.reading.csv_rows import csv_reader
 from hyperscale.node.storing.stores import MissingBlobError, Store
 
 _OURS = len(COLUMNS)
@@ -57,9 +56,8 @@ class FailureTable:
 
     def __iter__(self) -> Iterator[FailedRow]:
         """Yield them, in order of rows."""
-        csv.field_size_limit(MAX_ROW_BYTES)
         with self.file.open(encoding="utf-8", newline="") as text:
-            lines = csv.reader(text)
+            lines = csv_reader(text)
             columns = [raw_text(name) for name in next(lines, [])][_OURS:]
             for line in lines:
                 yield self._row(list(map(raw_text, line)), columns)

@@ -16,8 +16,8 @@ from hyperscale.node.reading.cells import CONVERSIONS, CellError
 from hyperscale.node.reading.compressed import open_bytes, why_unreadable
 from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, duplicate_problems, listed
 
-#: Longer cells are refused: most often somebody forgot to close a quotation mark. Python's own bound is 128 KiB.
-MAX_CELL_CHARACTERS = 16 * 1024 * 1024
+#: A longer cell fits no row (MAX_ROW_BYTES); most often a quotation mark is not closed. Python's own bound is 128 KiB.
+MAX_CELL_CHARACTERS = 64 * 1024 * 1024
 #: How files begin that are something else, whatever their names say.
 _OTHER_FILES: Mapping[bytes, str] = MappingProxyType(
     {
@@ -58,7 +58,7 @@ class CsvRows(Rows):
     def checked_batches(self, size: int, report: Report) -> Iterator[Batch]:
         """Yield batches of at most `size` rows; a file that cannot be read further is reported, and ends them."""
         with self._open() as stream:
-            reader = _reader(stream)
+            reader = csv_reader(stream, strict=True)
             next(reader)
             left = self._limit
             while left is None or left > 0:
@@ -112,7 +112,7 @@ class CsvRows(Rows):
 
     def _read_header(self) -> tuple[str, ...]:
         with self._open() as stream:
-            reader = _reader(stream)
+            reader = csv_reader(stream, strict=True)
             records: list[list[str]] = []
             error = _extend(records, islice(reader, 1))
             if error is not None:
@@ -170,10 +170,14 @@ class CsvRows(Rows):
         return Problem(self._file, 0, 0, "", "is not UTF-8 text")
 
 
-def _reader(stream: io.TextIOWrapper) -> Any:
-    # The bound is one for the whole process, and nobody else here reads CSV with bounds of their own.
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
-    return csv.reader(stream, strict=True)
+def csv_reader(stream: io.TextIOBase, *, strict: bool = False) -> Any:
+    """Return a csv.reader of `stream` whose cells may have MAX_CELL_CHARACTERS.
+
+    All that reads CSV here asks for it: Python has one bound for the whole process, and what two places set differently
+    would hold for whoever came last. A higher one, of a notebook say, stays.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_CELL_CHARACTERS))
+    return csv.reader(stream, strict=strict)
 
 
 def _extend(records: list[list[Any]], more: Iterator[list[Any]]) -> _ReadingError | None:

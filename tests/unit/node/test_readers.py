@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperscale.control.results_table import find_keys
 from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
+from hyperscale.node.reading.csv_rows import MAX_CELL_CHARACTERS
 from hyperscale.node.reading.readers import input_hash, open_rows, split_glob
+from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 
@@ -51,6 +54,25 @@ def test_batches_have_the_size_that_was_asked_for(tmp_path: Path):
 
     assert [len(batch) for batch in rows.batches(3)] == [3, 3, 1]
     assert [len(batch) for batch in rows.batches(7)] == [7]
+
+
+def test_one_bound_for_cells_holds_whoever_has_read_csv_last(tmp_path: Path):
+    long = "x" * (17 * 1024 * 1024)
+    before = csv.field_size_limit(1000)
+    try:
+        rows = open_rows(source(csv="grid.csv"), csv_file(tmp_path, f"id\na\n{long}\n"))
+        batches = iter(rows.batches(1))
+        assert next(batches) == [["a"]]
+        (tmp_path / "results.csv").write_text(f"row_index,key,echo\n7,b,{long}\n")
+
+        assert find_keys(tmp_path / "results.csv", ["b"]) == {7: "b"}
+        assert next(batches) == [[long]]
+        assert csv.field_size_limit() == MAX_CELL_CHARACTERS == MAX_ROW_BYTES
+        csv.field_size_limit(2**30)
+        assert find_keys(tmp_path / "results.csv", ["b"]) == {7: "b"}
+        assert csv.field_size_limit() == 2**30
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_rows_can_be_read_again(tmp_path: Path):
