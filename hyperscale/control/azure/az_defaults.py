@@ -1,4 +1,4 @@
-"""Reads the defaults of az on this machine: group and workspace of its config, the subscription that is logged in."""
+"""Reads the defaults of az on this machine: its variables, group and workspace of its config, the subscription."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hyperscale.control.reading.loading import LoadedExperiment, load_schema
@@ -14,7 +15,8 @@ from hyperscale.control.reading.schema_check import check_document
 from hyperscale.control.reading.workspace_file import KEYS
 from hyperscale.errors import AzureError
 
-_GROUP, _WORKSPACE = "group", "workspace"
+#: Key of `azure` to the name of the default in az's config.
+_DEFAULTS = MappingProxyType({"resource_group": "group", "workspace_name": "workspace"})
 
 
 def with_az_defaults(loaded: LoadedExperiment, environ: Mapping[str, str]) -> LoadedExperiment:
@@ -28,11 +30,11 @@ def with_az_defaults(loaded: LoadedExperiment, environ: Mapping[str, str]) -> Lo
     azure, sources = loaded.experiment.azure, dict(loaded.azure_sources)
     if all(getattr(azure, key) is not None for key in KEYS):
         return loaded
-    found = {key: default for key, default in az_defaults(az_folder(environ)).items() if getattr(azure, key) is None}
-    for key, (value, file) in found.items():
+    found = {key: default for key, default in az_defaults(environ).items() if getattr(azure, key) is None}
+    for key, (value, place) in found.items():
         for _, complaint in check_document(load_schema()["properties"]["azure"], {key: value}):
-            raise AzureError(f"{file}: azure.{key}: {complaint.message}", hint="correct it, or give the key yourself")
-        sources[key] = f"the default of az ({file})"
+            raise AzureError(f"{place}: azure.{key}: {complaint.message}", hint="correct it, or give the key yourself")
+        sources[key] = f"the default of az ({place})"
     values = {key: value for key, (value, _) in found.items()}
     experiment = dataclasses.replace(loaded.experiment, azure=dataclasses.replace(azure, **values))
     return dataclasses.replace(loaded, experiment=experiment, azure_sources=sources)
@@ -40,27 +42,31 @@ def with_az_defaults(loaded: LoadedExperiment, environ: Mapping[str, str]) -> Lo
 
 def az_folder(environ: Mapping[str, str]) -> Path:
     """Return where az keeps what it knows (AZURE_CONFIG_DIR, or .azure in the home folder)."""
-    given = environ.get("AZURE_CONFIG_DIR")
-    if given:
-        return Path(given)
-    home = environ.get("HOME") or environ.get("USERPROFILE")
-    return (Path(home) if home else Path.home()) / ".azure"
+    home = environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
+    given = environ.get("AZURE_CONFIG_DIR") or "~/.azure"
+    return Path(home, given[2:]) if given.startswith("~/") else Path(given)
 
 
-def az_defaults(folder: Path) -> dict[str, tuple[Any, Path]]:
-    """Return what az in `folder` would take for keys of `azure`, each with the file that says so.
+def az_defaults(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    """Return what az would take for keys of `azure`, each with the file or the variable that says so.
+
+    As in az, a variable wins over the file, even an empty one: then there is no default.
 
     Raises:
         AzureError: when one of its files cannot be read.
     """
-    found: dict[str, tuple[Any, Path]] = {}
+    folder, found = az_folder(environ), {}
     subscription, profile = _subscription(folder / "azureProfile.json"), folder / "azureProfile.json"
     if subscription:
-        found["subscription_id"] = (subscription, profile)
+        found["subscription_id"] = (subscription, str(profile))
     section = _defaults(folder / "config")
-    for key, name in (("resource_group", _GROUP), ("workspace_name", _WORKSPACE)):
-        if section.get(name):
-            found[key] = (section[name], folder / "config")
+    for key, name in _DEFAULTS.items():
+        variable = f"AZURE_DEFAULTS_{name.upper()}"
+        value, place = section.get(name), str(folder / "config")
+        if variable in environ:
+            value, place = environ[variable], variable
+        if value:
+            found[key] = (value, place)
     return found
 
 

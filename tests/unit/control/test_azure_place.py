@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hyperscale.control.azure.az_defaults import az_folder
+from hyperscale.control.azure.az_defaults import az_folder, with_az_defaults
 from hyperscale.control.azure.place import find_place, sources_of
 from hyperscale.control.reading.checking import check_experiment
 from hyperscale.control.reading.loading import load_experiment
@@ -78,6 +78,48 @@ def test_each_key_is_of_the_first_who_gives_it(write: Write, tmp_path: Path):
         "queue_account": "azure.storage_account",
         "container": "--set azure.container",
     }
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected", "sources"),
+    [
+        ({"AZURE_DEFAULTS_GROUP": "g1"}, ("g1", "az-space"), ("AZURE_DEFAULTS_GROUP", "config")),
+        ({"AZURE_DEFAULTS_WORKSPACE": "w1"}, ("az-group", "w1"), ("config", "AZURE_DEFAULTS_WORKSPACE")),
+        (
+            {"AZURE_DEFAULTS_GROUP": "g2", "AZURE_DEFAULTS_WORKSPACE": "w2", "AZURE_DEFAULTS_LOCATION": "x"},
+            ("g2", "w2"),
+            ("AZURE_DEFAULTS_GROUP", "AZURE_DEFAULTS_WORKSPACE"),
+        ),
+        ({"AZURE_DEFAULTS_GROUP": ""}, (None, "az-space"), ("nobody", "config")),
+    ],
+)
+def test_a_variable_of_az_is_before_its_config_as_in_az(
+    write: Write, tmp_path: Path, variables: dict[str, str], expected: tuple[str | None, str], sources: tuple[str, str]
+):
+    environ = az(tmp_path, config="[defaults]\ngroup = az-group\nworkspace = az-space\n", profile=profile(3))
+
+    complete = with_az_defaults(load_experiment(write()), {**environ, **variables})
+
+    azure, told = complete.experiment.azure, sources_of(complete)
+    assert (azure.resource_group, azure.workspace_name) == expected
+    assert all(source in told[key] for key, source in zip(("resource_group", "workspace_name"), sources, strict=True))
+
+
+def test_a_variable_of_az_needs_no_config_and_is_behind_the_experiment(write: Write, tmp_path: Path):
+    environ = az(tmp_path, profile=profile(3))
+    environ |= {"AZURE_DEFAULTS_GROUP": "group", "AZURE_DEFAULTS_WORKSPACE": "space"}
+
+    place = find_place(load_experiment(write("{workspace_name: mine}")), environ)
+
+    assert (place.workspace.resource_group, place.workspace.name) == ("group", "mine")
+    assert place.sources["resource_group"] == "the default of az (AZURE_DEFAULTS_GROUP)"
+
+
+def test_a_variable_of_az_that_can_be_no_name_is_an_error_that_names_it(write: Write, tmp_path: Path):
+    environ = {**az(tmp_path), "AZURE_DEFAULTS_WORKSPACE": "no/name"}
+
+    with pytest.raises(AzureError, match=r"AZURE_DEFAULTS_WORKSPACE: azure.workspace_name"):
+        find_place(load_experiment(write()), environ)
 
 
 def test_set_is_before_the_file(write: Write):
@@ -207,3 +249,4 @@ def test_a_broken_file_of_az_is_an_error_with_its_path(
 def test_az_is_looked_for_at_home_unless_a_variable_says_where():
     assert az_folder({"HOME": "/home/me"}) == Path("/home/me/.azure")
     assert az_folder({"HOME": "/home/me", "AZURE_CONFIG_DIR": "/az"}) == Path("/az")
+    assert az_folder({"HOME": "/home/me", "AZURE_CONFIG_DIR": "~/az"}) == Path("/home/me/az")
