@@ -8,11 +8,12 @@ import importlib.machinery
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperscale.control.making.parameters import Parameter, columns_of_row, parameters_of, takes_row
+from hyperscale.control.making.parameters import Callable, Parameter, columns_of_row, parameters_of, takes_row
+from hyperscale.control.reading.entry_point import class_problem, definitions, run_of
 from hyperscale.errors import ExperimentError
 from hyperscale.suggestions import did_you_mean
 
@@ -77,30 +78,38 @@ def find_function(reference: str, folders: Sequence[Path]) -> FoundFunction:
             f"{reference!r} names no function", hint="give module:name, as in --from-function forecasts:fit"
         )
     file, folder = _file_of(module, folders)
+    origin = _origin(file)
     definition = _definition(module, name, folders)
+    function: Callable | None
     if isinstance(definition, ast.ClassDef):
-        run = next((each for each in definition.body if isinstance(each, _Function) and each.name == "run"), None)
-        if run is None:
+        problem = class_problem(definition)
+        if problem is not None and run_of(definition) is None:
             raise ExperimentError(
                 f"{reference} is a class without a method run(row)",
                 hint="name a function, or a class that hyperscale can make one of in each worker (a NodeRunner)",
             )
-        if _origin(file) is not Origin.OWN:
+        if origin is not Origin.OWN:
             raise ExperimentError(
-                f"{reference} is a class of {_origin(file).value}",
+                f"{reference} is a class of {origin.value}",
                 hint="write a class of your own that inherits from it, and name that",
             )
-        function, is_of_row = run, True
+        run = run_of(definition)
+        function, is_of_row = run if isinstance(run, _Function) else None, True
     else:
-        function, is_of_row = definition, takes_row(definition)
+        function, is_of_row = definition, definition is None or takes_row(definition)
+    if function is None and origin is not Origin.OWN:
+        raise ExperimentError(
+            f"{reference} is no plain function",
+            hint="name a function that is defined with def, or write one that calls it",
+        )
     return FoundFunction(
         module=module,
         name=name,
         folder=folder,
-        origin=_origin(file),
+        origin=origin,
         takes_row=is_of_row,
         is_async=isinstance(function, ast.AsyncFunctionDef),
-        columns=tuple(columns_of_row(function) if is_of_row else parameters_of(function)),
+        columns=tuple(columns_of_row(function) if function is None or is_of_row else parameters_of(function)),
     )
 
 
@@ -138,26 +147,73 @@ def _file_of(module: str, folders: Sequence[Path]) -> tuple[Path, Path]:
     return found
 
 
-def _definition(module: str, name: str, folders: Sequence[Path]) -> _Function | ast.ClassDef:
-    """Return what defines `name`, wherever `module` has it from."""
-    wanted = f"{module}:{name}"
+def _definition(module: str, name: str, folders: Sequence[Path]) -> Callable | ast.ClassDef | None:
+    """Return what defines `name`, wherever `module` has it from; None for what is made when the module runs."""
+    waiting = [(module, name)]
+    file, _ = _file_of(module, folders)
+    known: list[str] = []
     for _ in range(MAX_IMPORTS):
-        file, _folder = _file_of(module, folders)
-        bound = dict(_bound_names(_tree(file).body))
-        found = bound.get(name)
-        if isinstance(found, _Function | ast.ClassDef):
-            return found
-        if not isinstance(found, ast.ImportFrom):
-            guess = did_you_mean(name, [each for each in bound if not each.startswith("_")])
+        if not waiting:
+            guess = did_you_mean(name, [each for each in known if not each.startswith("_")])
             raise ExperimentError(
-                f"{file} defines no function {name}{guess}" if found is None else f"{wanted} is no plain function",
+                f"{file} defines no function {name}{guess}",
                 hint="name a function that is defined with def, or write one that calls it",
             )
-        name = next(each.name for each in found.names if (each.asname or each.name) == name)
-        package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-        above = package.rsplit(".", found.level - 1)[0] if found.level > 1 else package
-        module = ".".join(filter(None, [above if found.level else "", found.module]))
-    raise ExperimentError(f"{wanted} is imported from module to module", hint="name the module that defines it")
+        place, wanted = waiting.pop(0)
+        if (place, wanted) != (module, name) and _is_compiled(place, folders):
+            return None
+        here, _ = _file_of(place, folders)
+        body = _tree(here).body
+        bound = dict(definitions(body))
+        known += bound
+        found = bound.get(wanted)
+        if isinstance(found, _Function | ast.ClassDef):
+            return found
+        if isinstance(found, ast.Import):
+            raise ExperimentError(f"{module}:{name} is a module", hint=f"name a function in it: {wanted}:...")
+        if isinstance(found, ast.ImportFrom):
+            original = next(each.name for each in found.names if (each.asname or each.name) == wanted)
+            waiting = [(_imported_module(found, place, here), original)]
+        elif found is not None:
+            value = _value_of(found, wanted)
+            if isinstance(value, ast.Lambda):
+                return value
+            if not isinstance(value, ast.Name) or value.id not in bound or value.id == wanted:
+                return None
+            waiting = [(place, value.id)]
+        else:
+            stars = [each for star, each in definitions(body) if star == "*" and isinstance(each, ast.ImportFrom)]
+            waiting = [(_imported_module(each, place, here), wanted) for each in reversed(stars)] + waiting
+    raise ExperimentError(f"{module}:{name} is imported from module to module", hint="name the module that defines it")
+
+
+def _imported_module(statement: ast.ImportFrom, module: str, file: Path) -> str:
+    """Return the whole name of the module that `statement` in `module` imports from."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    above = package.rsplit(".", statement.level - 1)[0] if statement.level > 1 else package
+    return ".".join(filter(None, [above if statement.level else "", statement.module]))
+
+
+def _value_of(statement: ast.stmt, name: str) -> ast.expr | None:
+    """Return what `statement` gives to `name` alone, if it does."""
+    if isinstance(statement, ast.AnnAssign):
+        return statement.value
+    if isinstance(statement, ast.Assign):
+        return (
+            statement.value
+            if any(isinstance(each, ast.Name) and each.id == name for each in statement.targets)
+            else None
+        )
+    return None
+
+
+def _is_compiled(module: str, folders: Sequence[Path]) -> bool:
+    """Return whether a module has no source that could be read, but is there."""
+    top = module.partition(".")[0]
+    return find_file(module, folders) is None and (
+        top in sys.stdlib_module_names
+        or importlib.machinery.PathFinder.find_spec(top, list(map(str, folders))) is not None
+    )
 
 
 def _tree(file: Path) -> ast.Module:
@@ -168,24 +224,6 @@ def _tree(file: Path) -> ast.Module:
     except SyntaxError as error:
         place = f"{file}:{error.lineno or 1}:{error.offset or 1}"
         raise ExperimentError(f"{place}: is not Python: {error.msg}", hint="correct it first") from error
-
-
-def _bound_names(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield each name that a module binds, and the statement that does; the last one counts."""
-    for statement in body:
-        if isinstance(statement, _Function | ast.ClassDef):
-            yield statement.name, statement
-        elif isinstance(statement, ast.ImportFrom | ast.Import):
-            for alias in statement.names:
-                yield alias.asname or alias.name, statement
-        elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Name):
-                    yield target.id, statement
-        elif isinstance(statement, ast.If | ast.Try):
-            inner = [*statement.body, *statement.orelse]
-            handlers = statement.handlers if isinstance(statement, ast.Try) else []
-            yield from _bound_names([*(line for handler in handlers for line in handler.body), *inner])
 
 
 def _origin(file: Path) -> Origin:

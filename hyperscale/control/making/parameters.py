@@ -20,6 +20,7 @@ _VALUES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     }
 )
 SAMPLE_ROWS = 3
+Callable = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _MISSING = object()
 
 
@@ -42,7 +43,7 @@ class Parameter:
     is_positional: bool = False
 
 
-def parameters_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[Parameter]:
+def parameters_of(function: Callable) -> list[Parameter]:
     """Return the parameters that rows have to give, or can: those with a default that is no plain value are left out.
 
     Args and keyword dictionaries (`*args`, `**kwargs`) take what is given, and need nothing.
@@ -62,7 +63,7 @@ def parameters_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[Para
     return [each for each in found if each is not None]
 
 
-def takes_row(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def takes_row(function: Callable) -> bool:
     """Return whether `function` is one of a row already: (row), or (row, context)."""
     signature = function.args
     names = [each.arg for each in (*signature.posonlyargs, *signature.args)]
@@ -70,9 +71,13 @@ def takes_row(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return names[:1] == ["row"] and needed in (["row"], ["row", "context"]) and None not in signature.kw_defaults
 
 
-def columns_of_row(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[Parameter]:
-    """Return a column for each `row["name"]` and `row.get("name")` in `function`; of which type is anybody's guess."""
-    names = dict.fromkeys(name for _, name in sorted(_named(function, "row"))) or {"value": None}
+def columns_of_row(function: Callable | None) -> list[Parameter]:
+    """Return a column for each `row["name"]` and `row.get("name")` in `function`; of which type is anybody's guess.
+
+    If there are none, or the function is made when its module runs, there is one column to be renamed.
+    """
+    found = [] if function is None else sorted(_named(function, "row"))
+    names = dict.fromkeys(name for _, name in found) or {"value": None}
     return [Parameter(name, "number", _VALUES["number"], is_guess=True) for name in names]
 
 

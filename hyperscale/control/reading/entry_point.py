@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import enum
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hyperscale.suggestions import did_you_mean
@@ -52,14 +52,16 @@ def find_definition(code: Path, entry: str) -> Definition:
     module, _, name = entry.partition(":")
     file = _module_file(code, module)
     tree = _parse(code, file)
-    defined = dict(_definitions(tree.body))
+    defined = dict(definitions(tree.body))
     found = defined.get(name)
     if isinstance(found, _DefinedBy):
-        problem = _class_problem(found) if isinstance(found, ast.ClassDef) else _function_problem(found)
+        problem = class_problem(found) if isinstance(found, ast.ClassDef) else _function_problem(found)
         if problem:
             raise DefinitionError(problem, file.relative_to(code), found.lineno, found.col_offset + 1)
-        return _kind_of(_run_of(found) if isinstance(found, ast.ClassDef) else found)
-    if isinstance(found, ast.Import | ast.ImportFrom) or (found is None and "*" in defined):
+        return _kind_of(run_of(found) if isinstance(found, ast.ClassDef) else found)
+    if isinstance(found, ast.Import):
+        raise DefinitionError(f"{file.relative_to(code).as_posix()} has the module {name}, a function was expected")
+    if isinstance(found, ast.ImportFrom) or (found is None and "*" in defined):
         return Definition.IMPORTED
     if found is None:
         public = [known for known in defined if not known.startswith("_")]
@@ -80,7 +82,7 @@ def check_script(code: Path, script: str) -> None:
         raise DefinitionError(f"there is no file {script} in the code folder{did_you_mean(script, others)}")
     if not file.resolve().is_relative_to(code.resolve()):
         raise DefinitionError(f"{script} lies outside the code folder, which is all that nodes get")
-    defined = dict(_definitions(_parse(code, file).body))
+    defined = dict(definitions(_parse(code, file).body))
     if "run" not in defined and "*" not in defined:
         raise DefinitionError(f"{script} defines no run(mini_batch); a parallel job's script has one")
     for name in ("init", "run", "shutdown"):
@@ -125,8 +127,11 @@ def _parse(code: Path, file: Path) -> ast.Module:
         raise DefinitionError(f"is not Python: {error}", file.relative_to(code), 1) from error
 
 
-def _definitions(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield each name that the statements of a module bind, and the statement that does; the last one wins."""
+def definitions(body: Sequence[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield each name that the statements of a module bind, and the statement that does; the last one wins.
+
+    What a module binds in an `if`, a `try`, a loop or a `with` is its own, too; "*" stands for names of another module.
+    """
     for statement in body:
         if isinstance(statement, _DefinedBy):
             yield statement.name, statement
@@ -136,34 +141,40 @@ def _definitions(body: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
         elif isinstance(statement, ast.ImportFrom):
             for alias in statement.names:
                 yield alias.asname or alias.name, statement
-        elif isinstance(statement, ast.Assign | ast.AnnAssign):
-            for name in _assigned(statement):
-                yield name, statement
-        for inner in _inner_bodies(statement):
-            yield from _definitions(inner)
+        elif not (isinstance(statement, ast.AnnAssign) and statement.value is None):
+            yield from _definitions_inside(statement)
 
 
-def _assigned(statement: ast.Assign | ast.AnnAssign) -> Iterator[str]:
-    if isinstance(statement, ast.AnnAssign) and statement.value is None:
+def _definitions_inside(statement: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
+    for part in ast.iter_child_nodes(statement):
+        if isinstance(part, ast.stmt):
+            yield from definitions([part])
+        elif isinstance(part, ast.ExceptHandler | ast.match_case):
+            yield from ((name, statement) for name in _bound_by(getattr(part, "pattern", None)))
+            yield from definitions(part.body)
+        else:
+            yield from ((name, statement) for name in _bound_by(part))
+
+
+def _bound_by(part: ast.AST | None) -> Iterator[str]:
+    """Yield the names that targets, patterns and `:=` of one statement bind."""
+    if part is None or isinstance(part, ast.Lambda):
         return
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    for target in targets:
-        for node in ast.walk(target):
-            if isinstance(node, ast.Name):
-                yield node.id
+    if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+        yield part.id
+    elif isinstance(part, ast.MatchAs | ast.MatchStar) and part.name is not None:
+        yield part.name
+    elif isinstance(part, ast.MatchMapping) and part.rest is not None:
+        yield part.rest
+    for inner in ast.iter_child_nodes(part):
+        # The variable of a comprehension is its own.
+        if not isinstance(inner, ast.comprehension):
+            yield from _bound_by(inner)
 
 
-def _inner_bodies(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """Yield the blocks of an `if`, `try` or `with` of the module: what they bind is bound in the module."""
-    if isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While):
-        for field in ("body", "orelse", "finalbody"):
-            yield getattr(statement, field, [])
-        for handler in getattr(statement, "handlers", []):
-            yield handler.body
-
-
-def _run_of(definition: ast.ClassDef) -> ast.stmt | None:
-    return dict(_definitions(definition.body)).get("run")
+def run_of(definition: ast.ClassDef) -> ast.stmt | None:
+    """Return what binds the name `run` in a class, if anything there does."""
+    return dict(definitions(definition.body)).get("run")
 
 
 def _kind_of(found: ast.stmt | None) -> Definition:
@@ -178,8 +189,9 @@ def _function_problem(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str |
     return _signature_problem(function, function.name, given=0)
 
 
-def _class_problem(definition: ast.ClassDef) -> str | None:
-    run = _run_of(definition)
+def class_problem(definition: ast.ClassDef) -> str | None:
+    """Return why no object of a class can be the activity, as far as its source tells."""
+    run = run_of(definition)
     bases = {base.id if isinstance(base, ast.Name) else getattr(base, "attr", "") for base in definition.bases}
     if run is None and bases <= _ROOTS and not definition.decorator_list:
         return f"the class {definition.name} has no method run"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from checked_code import loaded, make_folder, problems
+from checked_code import GOOD, IMPORTED, loaded, make_folder, problems
 
 from hyperscale.control.reading.activity_check import check_activity
 
@@ -13,26 +13,6 @@ def folder(tmp_path: Path) -> Path:
     return make_folder(tmp_path)
 
 
-GOOD = [
-    "def fit(row): return 1",
-    "def fit(row, context): return 1",
-    "def fit(row, context=None, *, more=1): return 1",
-    "def fit(*arguments): return 1",
-    "class fit:\n    def run(self, row): return 1",
-    "class fit(NodeRunner):\n    def run(self, row, context): return 1",
-    "class fit(Other): pass",
-    "class fit(hyperscale.NodeRunner):\n    run = other",
-    "fit = make()",
-    "fit: Callable = make()",
-    "a, (fit, b) = make()",
-    "@wrapped\ndef fit(): return 1",
-    "try:\n    import fast\n    def fit(row): return 1\nexcept ImportError:\n    def fit(row): return 2",
-    "if fast:\n    pass\nelse:\n    with x:\n        def fit(row): return 1",
-    'def fit(row): return "\\d"',
-    "import fit\ndef fit(row): return 1",
-]
-
-
 @pytest.mark.parametrize("source", GOOD)
 def test_what_a_module_defines_can_be_the_entry(folder: Path, source: str):
     (folder / "src" / "sweep.py").write_text(source)
@@ -40,11 +20,10 @@ def test_what_a_module_defines_can_be_the_entry(folder: Path, source: str):
     assert check_activity(loaded(folder, "entry: sweep:fit")) == ()
 
 
-@pytest.mark.parametrize(
-    "source", ["from other import fit", "import fit", "from other import x as fit", "from other import *"]
-)
+@pytest.mark.parametrize("source", IMPORTED)
 def test_a_name_that_is_imported_is_a_warning(folder: Path, source: str):
     (folder / "src" / "sweep.py").write_text(source)
+    (folder / "src" / "other.py").write_text("def fit(row): return 1\nx = fit\n")
 
     warnings = check_activity(loaded(folder, "entry: sweep:fit"))
 

@@ -8,12 +8,14 @@ import re
 from pathlib import Path
 
 import pytest
+from checked_code import ABSENT, GOOD, IMPORTED
 
 from hyperscale.control.making.folder import experiment_name, make_folder
 from hyperscale.control.making.found_function import FoundFunction, Origin, find_function
 from hyperscale.control.making.function_files import copied_files, function_values
 from hyperscale.control.making.parameters import columns_of_row, parameters_of, takes_row
 from hyperscale.control.making.wishes import EXAMPLES, ROWS, Wish, example_of, picked, work_on, worker_count
+from hyperscale.control.reading.entry_point import Definition, DefinitionError, find_definition
 from hyperscale.errors import ExperimentError
 
 AT_IMPORT = "raise SystemExit('this was run')\n"
@@ -141,7 +143,8 @@ def test_a_function_is_found_without_running_its_module(
         ("a b:c", "'a b:c' names no function"),
         ("forecast:fit", "there is no module forecast in this folder, nor anywhere on Python's path (did you mean"),
         ("forecasts:fir", "defines no function fir (did you mean 'fit'?)"),
-        ("forecasts:made", "forecasts:made is no plain function"),
+        ("math:inf", "the source of math cannot be read"),
+        ("string:ascii_letters", "string:ascii_letters is no plain function"),
         ("forecasts:Other", "forecasts:Other is a class without a method run(row)"),
         ("broken:f", "broken.py:1:7: is not Python: "),
         ("_struct:pack", "the source of _struct cannot be read"),
@@ -258,3 +261,46 @@ def test_the_experiment_is_named_after_its_folder(repository: Path, folder: str,
     assert found == name
     assert re.fullmatch(schema["pattern"], found)
     assert len(found) <= schema["maxLength"]
+
+
+@pytest.mark.parametrize("source", [*GOOD, *IMPORTED])
+def test_what_validate_takes_for_an_entry_is_found(tmp_path: Path, source: str) -> None:
+    (tmp_path / "sweep.py").write_text(source)
+    (tmp_path / "other.py").write_text("def fit(row): return 1\nx = fit\n")
+
+    assert find_definition(tmp_path, "sweep:fit") in Definition
+    assert found("sweep:fit", tmp_path).reference == "sweep:fit"
+
+
+@pytest.mark.parametrize("source", ABSENT)
+def test_what_validate_does_not_take_for_an_entry_is_not_found(tmp_path: Path, source: str) -> None:
+    (tmp_path / "sweep.py").write_text(source)
+
+    with pytest.raises(DefinitionError, match="fit"):
+        find_definition(tmp_path, "sweep:fit")
+    with pytest.raises(ExperimentError, match="fit"):
+        found("sweep:fit", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "takes", "is_async", "columns"),
+    [
+        ("with x:\n    def fit(a: int, b): return a", False, False, ["a", "b"]),
+        ("try:\n    pass\nfinally:\n    async def fit(row): return row['c']", True, True, ["c"]),
+        ("def once(a): return a\nfit: Callable = once", False, False, ["a"]),
+        ("fit = lambda row: row['d'] + row.get('e')", True, False, ["d", "e"]),
+        ("fit: Callable = lambda a, b=1: a", False, False, ["a", "b"]),
+        ("fit = make()", True, False, ["value"]),
+        ("from nothing_here import *\nfrom other import *", False, False, ["p"]),
+    ],
+)
+def test_however_it_is_defined_its_parameters_become_columns(
+    tmp_path: Path, source: str, takes: bool, is_async: bool, columns: list[str]
+) -> None:
+    (tmp_path / "sweep.py").write_text(source)
+    (tmp_path / "other.py").write_text("def fit(p): return 1\n")
+
+    function = found("sweep:fit", tmp_path)
+
+    assert (function.takes_row, function.is_async) == (takes, is_async)
+    assert [column.name for column in function.columns] == columns
