@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import hyperscale
+from hyperscale.control.reading.entry_point import definitions
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.rendered.staging import staged_files, why_left_out
 from hyperscale.errors import Problem
@@ -67,7 +68,8 @@ class _ImportCheck:
 
     def start(self, module: str, place: Problem) -> None:
         """Check what the entry `module` imports; `place` is where it is named."""
-        for file in self._files_of(module):
+        folder = self._folder_of(module)
+        for file in self._files_below(folder, module) if folder is not None else ():
             self.start_file(file, place)
 
     def start_file(self, file: PurePosixPath, place: Problem) -> None:
@@ -85,7 +87,7 @@ class _ImportCheck:
                 if reason is not None:
                     self._say(place, is_certain, reason)
                 continue
-            for found in _imports_of(self._code / file):
+            for found in _imports_in(_tree(self._code / file), is_certain=True):
                 certain = is_certain and found.is_certain
                 here = self._place(file, found.node)
                 waiting += [(imported, here, certain) for imported in self._imported_by(file, found)]
@@ -127,29 +129,34 @@ class _ImportCheck:
 
     def _imported_by(self, file: PurePosixPath, found: _Import) -> Iterator[PurePosixPath]:
         """Yield the files of the code folder that an import in `file` runs, packages first."""
-        if not found.level:
-            if found.module.partition(".")[0] not in NEVER_THEIRS:
-                for name in [found.module, *(f"{found.module}.{name}" for name in found.names)]:
-                    yield from self._files_of(name)
-            return
-        if len(file.parents) < found.level + 1:
-            return
-        package = file.parents[found.level - 1]
-        inner = [found.module] if found.module else []
-        for name in [*inner, *(".".join([*inner, name]) for name in found.names)]:
-            yield from self._files_below(package, name)
+        if found.level:
+            if len(file.parents) > found.level:
+                yield from self._files_from(file.parents[found.level - 1], found)
+        elif found.module.partition(".")[0] not in NEVER_THEIRS:
+            folder = self._folder_of(found.module)
+            if folder is not None:
+                yield from self._files_from(folder, found)
 
-    def _files_of(self, module: str) -> Iterator[PurePosixPath]:
-        """Yield the files of the code folder that running the module `module` runs, packages first."""
+    def _files_from(self, folder: PurePosixPath, found: _Import) -> Iterator[PurePosixPath]:
+        yield from self._files_below(folder, found.module)
+        package = folder.joinpath(*filter(None, found.module.split(".")))
+        file = self._file_of(package) if package != PurePosixPath() else None
+        bound = dict(definitions(_tree(self._code / file).body)) if file is not None else {}
+        for name in found.names:
+            # A name that the package has is not looked for in its folder.
+            if name not in bound:
+                yield from self._files_below(package, name)
+
+    def _folder_of(self, module: str) -> PurePosixPath | None:
         top = module.partition(".")[0]
         for folder in self._folders:
             if self._file_of(folder / top) is not None or (self._code / folder / top).is_dir():
-                yield from self._files_below(folder, module)
-                return
+                return folder
+        return None
 
     def _files_below(self, folder: PurePosixPath, module: str) -> Iterator[PurePosixPath]:
         path = folder
-        for part in module.split("."):
+        for part in filter(None, module.split(".")):
             path = path / part
             file = self._file_of(path)
             if file is not None:
@@ -168,14 +175,14 @@ def _is_part(name: str) -> bool:
     return path.is_dir() or path.with_suffix(".py").is_file()
 
 
-def _imports_of(file: Path) -> Iterator[_Import]:
+def _tree(file: Path) -> ast.Module:
+    """Return what is in a file; nothing when it is not Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's code, such as "\d" in a text
-            tree = ast.parse(file.read_bytes())
+            return ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
-        return
-    yield from _imports_in(tree, is_certain=True)
+        return ast.Module([], [])
 
 
 def _imports_in(node: ast.AST, *, is_certain: bool) -> Iterator[_Import]:

@@ -140,6 +140,12 @@ def test_relative_imports_are_followed(folder: Path):
     assert "src/models/old.py" in problem
 
 
+def test_a_name_that_the_package_has_is_no_module(folder: Path):
+    write(folder / "src", "models/__init__.py", "old = 1")
+
+    assert said(folder, "from models import old") == ([], [])
+
+
 def test_what_the_ignore_file_brings_back_is_there(folder: Path):
     write(folder / "src", ".amlignore", "!results/\n")
 
