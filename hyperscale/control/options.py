@@ -6,18 +6,24 @@ import math
 from numbers import Integral, Real
 
 from hyperscale.errors import ExperimentError
+from hyperscale.whole_numbers import MAX_DIGITS
+
+#: Numbers below have at most as many digits as an option may have; Python makes no text of one with thousands.
+MOST = 10**MAX_DIGITS
 
 
 def check_whole_numbers(**given: object) -> None:
-    """See that each value is a whole number from 1 on, or None, which stands for what is not given.
+    """See that each value is a whole number from 1 on of at most 18 digits, or None: it is not given.
 
     Raises:
         ExperimentError: when one is not.
     """
     for name, value in given.items():
-        is_whole = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
-        if value is not None and not is_whole:
-            raise ExperimentError(f"{name} is {value!r}, a whole number from 1 on was expected")
+        number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+        is_long = number is not None and not -MOST < number < MOST
+        if value is not None and (number is None or number < 1 or is_long):
+            shown = f"a number of more than {MAX_DIGITS} digits" if is_long else repr(value)
+            raise ExperimentError(f"{name} is {shown}, a whole number from 1 on was expected")
 
 
 def is_seconds(value: object) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hyperscale.azure_run import AzureRun
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.handles.run import Run
-from hyperscale.control.options import check_workers_here
+from hyperscale.control.options import check_whole_numbers, check_workers_here
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError
 
@@ -23,3 +23,11 @@ def test_workers_of_a_retry_are_those_of_this_machine(tmp_path: Path) -> None:
     check_workers_here(None, azure=True)
     with pytest.raises(ExperimentError, match="are for runs of this machine"):
         Run.of(FoundRun(folder, tmp_path, None, AZURE)).retry(workers=64)
+
+
+@pytest.mark.parametrize("value", [0, True, 1.0, "1", 10**5_000, -(10**5_000)], ids=range(6))
+def test_what_is_no_whole_number_from_1_on_is_refused_whatever_its_length(value: object) -> None:
+    check_whole_numbers(rows=None, workers=1)
+
+    with pytest.raises(ExperimentError, match=r"rows is .*, a whole number from 1 on was expected"):
+        check_whole_numbers(rows=value)
