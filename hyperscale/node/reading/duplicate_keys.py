@@ -95,7 +95,8 @@ def batches_of_unique_keys(rows: Rows, source: Input, size: int) -> Iterator[lis
             yield batch
         problems = list(repeat_problems(rows, source.key, keys.duplicates(_MAX_REPEATS)[1], source.place))
     if problems:
-        raise ExperimentError(f"rows of {source.place} have the same key", problems=problems)
+        # Where a heartbeat is all that people see of a seed, they see this line alone.
+        raise ExperimentError(str(problems[0]), problems=problems, hint="`hyperscale validate` finds all bad rows")
 
 
 def repeat_problems(rows: Rows, key: str, repeats: Sequence[tuple[int, int]], file: str) -> Iterator[Problem]:

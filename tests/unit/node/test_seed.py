@@ -161,12 +161,12 @@ def test_all_rows_are_put_and_then_sealed(run: Run) -> None:
 def test_an_input_whose_keys_name_two_rows_is_not_sealed(run: Run) -> None:
     run.input_path.write_text("depth,name\n1,a\n2,b\n3,a\n")
 
-    with pytest.raises(ExperimentError, match="the same key") as caught:
+    with pytest.raises(ExperimentError, match="'a' is the key of line 2 too") as caught:
         run.seed("s1")
 
     assert [str(problem) for problem in caught.value.problems] == ["input.csv:4: name: 'a' is the key of line 2 too"]
     assert read_seed(run.store) is None
-    assert run.heartbeat("s1")["state"] == "broken"
+    assert run.heartbeat("s1")["message"] == "input.csv:4: name: 'a' is the key of line 2 too"
 
 
 def test_nothing_is_sealed_before_the_last_put_is_answered(run: Run) -> None:
