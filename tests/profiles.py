@@ -25,6 +25,11 @@ def examples(nightly: int) -> int:
     return max(1, round(nightly * SHARES[profile()]))
 
 
+def size(usual: int, nightly: int) -> int:
+    """Return how many rows, faults or rounds a test has: `nightly` in `make test-all`, else `usual`."""
+    return nightly if profile() == "nightly" else usual
+
+
 def load_profile() -> None:
     """Let Hypothesis try as many as the profile says.
 

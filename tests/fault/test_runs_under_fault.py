@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from azurite import Azurite
 from fleet import Every, Fleet, until
+from profiles import size
 from proxy import Answer, Copy, Delay, Drop, LoseAnswer, Proxy
 
 Figures = Callable[..., None]
@@ -41,7 +42,14 @@ def test_consumers_killed_every_second_and_started_again_lose_no_row(
 ) -> None:
     chance = random.Random(1)
     with Fleet(
-        tmp_path, azurite, rows=10_000, rows_per_message=100, lease_seconds=3, consumers=4, workers=2, row_seconds=0.003
+        tmp_path,
+        azurite,
+        rows=size(5_000, 10_000),
+        rows_per_message=100,
+        lease_seconds=3,
+        consumers=4,
+        workers=2,
+        row_seconds=0.003,
     ) as fleet:
         fleet.seed()
         fleet.start()
@@ -68,7 +76,13 @@ def test_workers_killed_every_fifth_of_a_second_charge_only_the_rows_they_were_o
 ) -> None:
     chance = random.Random(2)
     with Fleet(
-        tmp_path, azurite, rows=20_000, rows_per_message=200, lease_seconds=10, workers=4, row_seconds=0.002
+        tmp_path,
+        azurite,
+        rows=size(10_000, 20_000),
+        rows_per_message=200,
+        lease_seconds=10,
+        workers=4,
+        row_seconds=0.002,
     ) as fleet:
         fleet.seed()
         fleet.start()
@@ -90,12 +104,17 @@ def test_workers_killed_every_fifth_of_a_second_charge_only_the_rows_they_were_o
         assert 0 < charged <= len(killed)
 
 
-def test_storage_that_stops_and_comes_back_five_times_loses_no_row(tmp_path: Path, figures: Figures) -> None:
-    outages, refused_seconds = 5, 5.0
+def test_storage_that_stops_and_comes_back_again_and_again_loses_no_row(tmp_path: Path, figures: Figures) -> None:
+    outages, refused_seconds = size(2, 5), float(size(2, 5))
     with (
         Azurite(tmp_path / "azurite") as azurite,
         Fleet(
-            tmp_path / "run", azurite, rows=20_000, rows_per_message=100, lease_seconds=10, row_seconds=0.003
+            tmp_path / "run",
+            azurite,
+            rows=size(8_000, 20_000),
+            rows_per_message=100,
+            lease_seconds=10,
+            row_seconds=0.003,
         ) as fleet,
     ):
         fleet.seed()
@@ -123,7 +142,13 @@ def test_requests_that_are_lost_late_doubled_or_refused_lose_no_row(
     with (
         Proxy(azurite, dict.fromkeys(faults, 0.3 / len(faults)), seed=4) as proxy,
         Fleet(
-            tmp_path, proxy, rows=5_000, rows_per_message=100, lease_seconds=4, row_seconds=0.002, seen=azurite
+            tmp_path,
+            proxy,
+            rows=size(2_000, 5_000),
+            rows_per_message=100,
+            lease_seconds=4,
+            row_seconds=0.002,
+            seen=azurite,
         ) as fleet,
     ):
         fleet.seed()
@@ -162,7 +187,7 @@ def test_a_consumer_frozen_beyond_its_lease_changes_nothing_when_it_goes_on(
 
 
 def test_rows_that_kill_their_node_fail_alone(tmp_path: Path, azurite: Azurite, figures: Figures) -> None:
-    rows, every = 4_000, 500
+    rows, every = size(1_000, 4_000), 500
     with Fleet(
         tmp_path,
         azurite,
@@ -186,11 +211,13 @@ def test_rows_that_kill_their_node_fail_alone(tmp_path: Path, azurite: Azurite, 
         assert kinds == {"poison"}
 
 
-def test_a_seed_killed_at_ten_points_and_run_again_seeds_each_row_once(
+def test_a_seed_killed_at_several_points_and_run_again_seeds_each_row_once(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
-    chance, points = random.Random(7), 10
-    with Fleet(tmp_path, azurite, rows=100_000, rows_per_message=1_000, lease_seconds=10) as fleet:
+    chance, points = random.Random(7), size(3, 10)
+    with Fleet(
+        tmp_path, azurite, rows=size(20_000, 100_000), rows_per_message=size(200, 1_000), lease_seconds=10
+    ) as fleet:
         for _ in range(points):
             target = fleet.depth() + chance.randrange(100)
             fleet.start_seed()
@@ -209,9 +236,10 @@ def test_a_seed_killed_at_ten_points_and_run_again_seeds_each_row_once(
 def test_two_runs_of_one_experiment_at_the_same_time_do_not_mix(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
+    rows = size(2_000, 5_000)
     with (
-        Fleet(tmp_path / "a", azurite, rows=5_000, rows_per_message=100, lease_seconds=10, row_seconds=0.002) as one,
-        Fleet(tmp_path / "b", azurite, rows=5_000, rows_per_message=100, lease_seconds=10, row_seconds=0.002) as other,
+        Fleet(tmp_path / "a", azurite, rows=rows, rows_per_message=100, lease_seconds=10, row_seconds=0.002) as one,
+        Fleet(tmp_path / "b", azurite, rows=rows, rows_per_message=100, lease_seconds=10, row_seconds=0.002) as other,
     ):
         for fleet in (one, other):
             fleet.start_seed()
