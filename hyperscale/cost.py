@@ -121,23 +121,24 @@ def check_limits(experiment: Experiment, plan: Plan, expected: Estimate | None, 
         if low > most_usd:
             rows = max(1, int(plan.rows * most_usd / low))
             raise PlanError(
-                f"the run costs at least ${low:,.2f} ({expected.source}), limits.max_cost_usd is {most_usd:g}",
+                f"the run costs at least ${low:,.2f} ({expected.source}), limits.max_cost_usd is {most_usd:.15g}",
                 hint=f"raise limits.max_cost_usd, run fewer rows (--set input.limit={rows}), "
                 "or choose another compute.size or compute.tier",
             )
         if high > most_usd:
-            yield f"the run may cost up to ${high:,.2f}: it drains when limits.max_cost_usd, {most_usd:g}, is reached"
+            limit = f"limits.max_cost_usd, {most_usd:.15g},"
+            yield f"the run may cost up to ${high:,.2f}: it drains when {limit} is reached"
     if expected.hours.low > most_hours:
         raise PlanError(
             f"the run takes at least {expected.hours.low:,.1f} hours ({expected.source}), "
-            f"limits.max_hours is {most_hours:g}",
+            f"limits.max_hours is {most_hours:.15g}",
             hint=f"raise limits.max_hours, or raise parallelism.workers to about "
             f"{int(plan.workers * expected.hours.low / most_hours) + 1:,}",
         )
     if expected.hours.high > most_hours:
         yield (
             f"the run may take up to {expected.hours.high:,.1f} hours: it drains when limits.max_hours, "
-            f"{most_hours:g}, are over"
+            f"{most_hours:.15g}, are over"
         )
 
 

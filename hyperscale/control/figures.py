@@ -14,19 +14,30 @@ def counted(count: int, noun: str) -> str:
 
 def size_text(size: int) -> str:
     """Return a number of bytes for people."""
-    for unit, factor in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
-        if size >= factor:
-            return f"{size / factor:,.1f} {unit}"
-    return counted(size, "byte")
+    if size < 1024:
+        return counted(size, "byte")
+    value, units = size / 1024, ["KiB", "MiB", "GiB", "TiB"]
+    # By what is shown, not by what is: 1,023.96 KiB would be told as 1,024.0.
+    while round(value, 1) >= 1024 and len(units) > 1:
+        value /= 1024
+        units.pop(0)
+    return f"{value:,.1f} {units[0]}"
 
 
 def length(seconds: float) -> str:
     """Return a length of time for people, down to microseconds."""
-    if seconds >= 1:
-        return duration(seconds)
-    if seconds >= 0.001:
-        return f"{seconds * 1000:.3g}ms"
-    return f"{seconds * 1e6:.3g}µs"
+    for unit, factor in (("µs", 1e6), ("ms", 1e3)):
+        text = f"{seconds * factor:.3g}"
+        if seconds * factor < 1000 and "e" not in text:
+            return f"{text}{unit}"
+        if seconds < 1e-9:
+            return f"0{unit}"
+    return duration(seconds)
+
+
+def float_text(value: float) -> str:
+    """Return a value of a table with six digits; a whole number with all of its own."""
+    return f"{value:.15g}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def time_text(at: float) -> str:

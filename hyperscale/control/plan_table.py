@@ -9,6 +9,7 @@ from hyperscale.control.azure.azure_lines import azure_pairs, expected_pairs, pl
 from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.control.remote.remote_data import RemoteData
+from hyperscale.control.terminal_text import padded, width_of
 from hyperscale.control.trial.figures import trial_times
 from hyperscale.cost import estimate
 from hyperscale.experiment import Limits
@@ -24,8 +25,8 @@ LARGE_UPLOAD_FILES = 10_000
 def plan_table(planned: Planned) -> list[str]:
     """Return the lines of a table: what would be made, and what should be known of it."""
     pairs = list(_pairs(planned))
-    width = max(len(key) for key, _ in pairs)
-    return [f"{key:<{width}}  {value}" for key, value in pairs]
+    width = max(width_of(key) for key, _ in pairs)
+    return [f"{padded(key, width)}  {value}" for key, value in pairs]
 
 
 def plan_document(planned: Planned) -> dict[str, Any]:

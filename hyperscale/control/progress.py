@@ -183,7 +183,7 @@ def pace_parts(progress: Progress) -> list[str]:
 
 def duration(seconds: float) -> str:
     """Return a length of time for people: 4.2s, 38m12s, 3h05m."""
-    if seconds < 59.95:
+    if round(seconds) < 60:
         return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -194,7 +194,9 @@ def duration(seconds: float) -> str:
 
 def rate_text(rows_per_second: float) -> str:
     """Return a rate for people: two digits that mean something, thousands separated."""
-    return f"{rows_per_second:.2g}" if rows_per_second < 1 else f"{rows_per_second:,.1f}"
+    if 0 < rows_per_second < 0.001:
+        return "<0.001"
+    return f"{rows_per_second:.2g}" if rows_per_second < 0.995 else f"{rows_per_second:,.1f}"
 
 
 class PlainDisplay:

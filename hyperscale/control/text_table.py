@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hyperscale.control.figures import counted
+from hyperscale.control.figures import counted, float_text
+from hyperscale.control.terminal_text import cut, padded, width_of
 
 MAX_CELL = 40
 #: The longest name of a queue, which the id of a run is: who copies an id needs all of it.
@@ -15,24 +16,23 @@ _GAP = "  "
 def text_table(
     header: Sequence[str], rows: Sequence[Sequence[object]], width: int, longest_cell: int = MAX_CELL
 ) -> list[str]:
-    """Return `header` and `rows` as lines of at most `width` characters, cells of at most `longest_cell`.
+    """Return `header` and `rows` as lines of at most `width` columns of a terminal, cells of at most `longest_cell`.
 
     Columns that do not fit are left out, and a last line says how many.
     """
     cells = [[_cell(value, longest_cell) for value in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    widths = [max(width_of(row[column]) for row in cells) for column in range(len(header))]
     shown = _fitting(widths, width)
     is_right = [all(isinstance(row[column], int | float) for row in rows) for column in range(shown)]
     lines = []
     for row in cells:
-        padded = [
-            cell.rjust(widths[column]) if is_right[column] else cell.ljust(widths[column])
-            for column, cell in enumerate(row[:shown])
-        ]
-        lines.append(_GAP.join(padded).rstrip())
+        shown_cells = (
+            padded(cell, widths[column], to_the_right=is_right[column]) for column, cell in enumerate(row[:shown])
+        )
+        lines.append(_GAP.join(shown_cells).rstrip())
     if shown < len(header):
         more = counted(len(header) - shown, "more column")
-        lines.append(f"and {more}: {', '.join(cells[0][shown:])}"[:width])
+        lines.append(cut(f"and {more}: {', '.join(cells[0][shown:])}", width, mark=""))
     return lines
 
 
@@ -49,6 +49,6 @@ def _cell(value: object, longest: int) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return float_text(value)
     text = "".join(character if character.isprintable() else " " for character in str(value))
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return cut(text, longest)

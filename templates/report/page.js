@@ -12,7 +12,7 @@
   }
 
   function elapsed(seconds) {
-    if (seconds < 60) return Number(seconds.toFixed(3)) + "s";
+    if (Number(seconds.toFixed(3)) < 60) return Number(seconds.toFixed(3)) + "s";
     const two = (number) => String(number).padStart(2, "0");
     const whole = Math.round(seconds);
     if (whole < 3600) return Math.floor(whole / 60) + "m" + two(whole % 60) + "s";
@@ -20,7 +20,7 @@
   }
 
   function short(number) {
-    return number >= 100 ? Math.round(number).toLocaleString("en") : String(Number(number.toPrecision(3)));
+    return number >= 100 ? Math.round(number).toLocaleString("en") : number.toLocaleString("en", { maximumSignificantDigits: 3 });
   }
 
   function axis(more) {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hyperscale.control.figures import counted
+from hyperscale.control.terminal_text import padded, width_of
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.azure.refusals import RefusedError
 
@@ -63,11 +64,11 @@ def is_no_access(error: HyperscaleError) -> bool:
 def check_lines(checks: Sequence[Check]) -> list[str]:
     """Return the checks for people, under their headings, and a last line that counts them."""
     lines: list[str] = []
-    width = max((len(check.what) for check in checks), default=0)
+    width = max((width_of(check.what) for check in checks), default=0)
     for about in dict.fromkeys(check.about for check in checks):
         lines.append(about)
         for check in (check for check in checks if check.about == about):
-            lines.append(f"  {check.state:<7}  {check.what:<{width}}  {check.found}".rstrip())
+            lines.append(f"  {check.state:<7}  {padded(check.what, width)}  {check.found}".rstrip())
             if check.todo:
                 lines.append(f"           -> {check.todo}")
     return [*lines, "", last_line(checks)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from hyperscale.control.figures import float_text
+
 #: How a command line begins that helps: Python code knows of no other.
 PROGRAM = "hyperscale"
 
@@ -39,5 +41,5 @@ def html_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = float_text(value) if isinstance(value, float) else str(value)
     return html.escape(text)

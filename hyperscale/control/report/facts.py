@@ -67,7 +67,16 @@ def percent(share: float) -> str:
 
 
 def usd(amount: float) -> str:
-    """Return an amount of money; of less than a cent the first three digits that are not 0."""
-    if amount >= 0.01 or amount <= 0:
+    """Return an amount of money; of less than a cent the first two digits that are not 0."""
+    if amount >= 0.00995 or amount <= 0:
         return f"${amount:,.2f}"
-    return f"${amount:.{2 - math.floor(math.log10(amount))}f}"
+    if amount < 0.0001:
+        return "<$0.0001"
+    return f"${float(f'{amount:.2g}'):.{1 - math.floor(math.log10(float(f'{amount:.2g}')))}f}"
+
+
+def usd_of_rows(cost: float, rows: int) -> tuple[str, str]:
+    """Return how many rows cost a cent or more, and that amount; `cost` is that of `rows`."""
+    named = {1: "a row", 1_000: "1,000 rows", 1_000_000: "1,000,000 rows"}
+    count = next((count for count in named if cost * count >= 0.01 * rows), max(named))
+    return named[count], usd(cost * count / rows)

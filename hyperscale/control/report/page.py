@@ -12,7 +12,7 @@ from hyperscale.control.progress import rate_text
 from hyperscale.control.report import tables
 from hyperscale.control.report.charts import chart_data
 from hyperscale.control.report.curves import SPANS, Spans
-from hyperscale.control.report.facts import RunFacts, percent, usd
+from hyperscale.control.report.facts import RunFacts, percent, usd, usd_of_rows
 from hyperscale.control.report.tables import UNKNOWN
 from hyperscale.control.resources import templates_folder
 from hyperscale.control.summary import last_line, retried_lines
@@ -104,7 +104,7 @@ def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
     if cost is not None:
         found.append(("cost", usd(cost), "list price of the consumers' nodes"))
         if done:
-            found.append(("a row", usd(cost / done), "cost of the run by the rows that have an outcome"))
+            found.append((*usd_of_rows(cost, done), "cost of the run by the rows that have an outcome"))
     return found
 
 

@@ -12,7 +12,7 @@ from hyperscale.control.figures import counted, length
 from hyperscale.control.progress import rate_text
 from hyperscale.control.report.charts import PERCENTILES, short_name
 from hyperscale.control.report.curves import SPANS, joined
-from hyperscale.control.report.facts import RunFacts, percent, usd
+from hyperscale.control.report.facts import RunFacts, percent, usd, usd_of_rows
 
 #: Points of the table beside a chart over time.
 TIME_ROWS = 24
@@ -184,7 +184,7 @@ def cost_table(facts: RunFacts) -> Table:
     if price is not None:
         rows.append(("list price of a node, an hour", usd(float(price))))
     if done:
-        rows += [("a row", usd(cost / done)), ("a thousand rows", usd(1000 * cost / done))]
+        rows.append(usd_of_rows(cost, done))
     if facts.idle_share is not None:
         rows.append(("of it, time without a row", f"{usd(cost * facts.idle_share)} ({percent(facts.idle_share)})"))
     return Table(("of this run", "list price"), rows, _numbers(1))
@@ -233,7 +233,7 @@ def _trial_rows(facts: RunFacts, set_up_seconds: float) -> Iterable[Cells]:
 def _limit_rows(facts: RunFacts, results: Mapping[str, Any]) -> Iterable[Cells]:
     limits = (facts.manifest.get("node_experiment") or {}).get("limits") or {}
     if limits.get("max_hours") is not None:
-        yield "limits.max_hours", f"{limits['max_hours']:g} h", length(float(results["seconds"]))
+        yield "limits.max_hours", f"{limits['max_hours']:.15g} h", length(float(results["seconds"]))
     if limits.get("max_cost_usd") is not None:
         cost = results.get("cost_usd")
         yield "limits.max_cost_usd", usd(limits["max_cost_usd"]), UNKNOWN if cost is None else usd(cost)

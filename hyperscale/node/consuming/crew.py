@@ -219,7 +219,7 @@ class Crew:
         named = self._settings.named
         if timed_out:
             limit = self._settings.set_up_timeout_seconds
-            return f"{named}: import and set_up took longer than {limit:g} s"
+            return f"{named}: import and set_up took longer than {limit:.15g} s"
         failure = worker.failure()
         return f"{named}: {failure.message} while it was set up\n{failure.last_output or ''}".rstrip()
 

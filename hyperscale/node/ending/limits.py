@@ -26,9 +26,9 @@ def passed_limit(
     """
     hours = seconds / 3600
     if hours >= limits.max_hours:
-        return f"limits.max_hours is {limits.max_hours:g}, the run has taken {hours:.1f} hours"
+        return f"limits.max_hours is {limits.max_hours:.15g}, the run has taken {hours:.1f} hours"
     if limits.max_cost_usd is not None and cost_usd is not None and cost_usd >= limits.max_cost_usd:
-        return f"limits.max_cost_usd is {limits.max_cost_usd:g}, the nodes have cost ${cost_usd:,.2f}"
+        return f"limits.max_cost_usd is {limits.max_cost_usd:.15g}, the nodes have cost ${cost_usd:,.2f}"
     if passes_max_failed(limits.max_failed, rows=rows, succeeded=succeeded, failed=failed):
         return f"limits.max_failed is {limits.max_failed}, {failed:,} of {rows:,} rows have failed"
     return None

@@ -18,7 +18,7 @@ _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 
 def timed_out_failure(timeout_seconds: float, last_output: str | None) -> Failure:
     """Return why a row failed whose call overran its time."""
-    message = f"the call took longer than activity.timeout_seconds, {timeout_seconds:g} s"
+    message = f"the call took longer than activity.timeout_seconds, {timeout_seconds:.15g} s"
     return Failure("timeout", "TimeoutError", message, last_output=last_output)
 
 

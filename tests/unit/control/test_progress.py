@@ -146,7 +146,10 @@ def test_a_line_of_progress_says_how_far_how_fast_and_how_long(progress: Progres
         (4.21, "4.2s"),
         (9.96, "10s"),
         (42.4, "42s"),
+        (59.4, "59s"),
+        (59.6, "1m00s"),
         (59.96, "1m00s"),
+        (119.7, "2m00s"),
         (2292, "38m12s"),
         (3599.7, "1h00m"),
         (11100, "3h05m"),
@@ -156,7 +159,10 @@ def test_a_duration_is_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-@pytest.mark.parametrize(("rate", "text"), [(0.0, "0"), (0.0123, "0.012"), (8.71, "8.7"), (12345.6, "12,345.6")])
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [(0.0, "0"), (0.0000023, "<0.001"), (0.0123, "0.012"), (0.999, "1.0"), (8.71, "8.7"), (12345.6, "12,345.6")],
+)
 def test_a_rate_keeps_the_digits_that_mean_something(rate: float, text: str) -> None:
     assert rate_text(rate) == text
 

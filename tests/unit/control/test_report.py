@@ -11,7 +11,7 @@ import pytest
 from made_run import make_run, some_rows
 
 from hyperscale.control.report.charts import length
-from hyperscale.control.report.facts import usd
+from hyperscale.control.report.facts import usd, usd_of_rows
 from hyperscale.control.report.writing import ReportAtEnd, report_file, report_line, write_report, write_report_at_end
 from hyperscale.control.results_table import MANY_REMOTE_ROWS
 from hyperscale.control.run_folder import RunFolder
@@ -255,14 +255,49 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(0.0, "$0.00"), (12.3, "$12.30"), (1234.5, "$1,234.50"), (0.0000202, "$0.0000202")]
+    ("amount", "text"),
+    [
+        (0.0, "$0.00"),
+        (12.3, "$12.30"),
+        (1234.5, "$1,234.50"),
+        (0.0123, "$0.01"),
+        (0.009999, "$0.01"),
+        (0.00202, "$0.0020"),
+        (0.000999, "$0.0010"),
+        (0.0000202, "<$0.0001"),
+    ],
 )
 def test_small_amounts_keep_their_first_digits(amount: float, text: str):
     assert usd(amount) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.0000124, "12.4µs"), (0.0151, "15.1ms"), (2.5, "2.5s"), (3900, "1h05m")]
+    ("cost", "rows", "told"),
+    [
+        (12.0, 400, ("a row", "$0.03")),
+        (0.27, 1_000, ("1,000 rows", "$0.27")),
+        (54.0, 1_000_000_000, ("1,000,000 rows", "$0.05")),
+        (0.0, 10, ("1,000,000 rows", "$0.00")),
+    ],
+)
+def test_what_rows_cost_is_told_of_so_many_that_it_is_a_cent(cost: float, rows: int, told: tuple[str, str]):
+    assert usd_of_rows(cost, rows) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0µs"),
+        (1e-12, "0µs"),
+        (0.0000124, "12.4µs"),
+        (0.0009996, "1ms"),
+        (0.0151, "15.1ms"),
+        (0.9994, "999ms"),
+        (0.9996, "1.0s"),
+        (2.5, "2.5s"),
+        (59.7, "1m00s"),
+        (3900, "1h05m"),
+    ],
 )
 def test_lengths_are_told_in_the_unit_that_fits(seconds: float, text: str):
     assert length(seconds) == text
