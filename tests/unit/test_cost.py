@@ -101,6 +101,12 @@ LIMITS = [
         ["the run may cost up to $120.00: it drains when limits.max_cost_usd, 100, is reached"],
     ),
     (
+        {"max_cost_usd": 1234567.5},
+        expectation((1, 2), (50, 2_000_000)),
+        True,
+        ["the run may cost up to $2,000,000.00: it drains when limits.max_cost_usd, 1234567.5, is reached"],
+    ),
+    (
         {"max_cost_usd": 100},
         expectation((1, 2), None),
         False,
