@@ -13,8 +13,6 @@ from typing import Any
 
 #: The column of a result that has no columns of its own.
 RESULT = "result"
-#: Floats that JSON does not know travel as {"$number": name}.
-_NUMBERS = {name: float(name) for name in ("NaN", "Infinity", "-Infinity")}
 #: Values of these types are already what a column of the kind holds.
 _PLAIN = {"integer": int, "number": float, "boolean": bool, "string": str}
 _LEAST, _MOST = -(2**63), 2**63 - 1
@@ -57,11 +55,9 @@ def rows_of(result: Any) -> Sequence[dict[str, Any]]:
     A list of dicts becomes several rows. None, an empty dict and an empty list are a row without columns:
     each row of the input that has an outcome is in the table.
     """
-    if _number(result) is not None:
-        return [{RESULT: result}]
     if isinstance(result, dict):
         return [result]
-    if isinstance(result, list) and all(isinstance(item, dict) and _number(item) is None for item in result):
+    if isinstance(result, list) and all(isinstance(item, dict) for item in result):
         return result or [{}]
     return [{}] if result is None else [{RESULT: result}]
 
@@ -70,16 +66,18 @@ def cell(value: Any, kind: str) -> Any:
     """Return `value` as a column of type `kind` holds it: of that type, or None."""
     if value is None or type(value) is _PLAIN[kind]:
         return value
-    tagged = _number(value)
     if kind == "number":
-        return float(value) if tagged is None else tagged
+        return float(value)
     if kind == "string":
-        return text_of(value if tagged is None else tagged)
+        return text_of(value)
     return value
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text: JSON for lists and dicts, empty for None, all digits of numbers."""
+    """Return a value as text: JSON for lists and dicts, empty for None, all digits of numbers.
+
+    NaN and infinities are `NaN`, `Infinity` and `-Infinity`, in JSON as well.
+    """
     if isinstance(value, str):
         return value
     if value is None:
@@ -102,14 +100,6 @@ def placed(names: Iterable[str], prefix: str, taken: Collection[str]) -> list[st
     return found
 
 
-def _number(value: Any) -> float | None:
-    """Return the float that a tag such as {"$number": "NaN"} stands for, None for any other value."""
-    if isinstance(value, dict) and len(value) == 1:
-        name = value.get("$number")
-        return _NUMBERS.get(name) if isinstance(name, str) else None
-    return None
-
-
 def kind_of(value: Any) -> str | None:
     """Return the type of a column that holds `value` alone; None for None."""
     if isinstance(value, str):
@@ -120,7 +110,7 @@ def kind_of(value: Any) -> str | None:
         return "boolean"
     if isinstance(value, int):
         return "integer" if _LEAST <= value <= _MOST else "string"
-    if isinstance(value, float) or _number(value) is not None:
+    if isinstance(value, float):
         return "number"
     return "string"
 

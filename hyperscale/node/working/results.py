@@ -1,7 +1,7 @@
 """What an activity returns or checkpoints, as JSON text; what cannot be stored is refused with the place it stands at.
 
 numpy scalars and arrays, dates, paths, decimals, tuples and generators are taken; floats that JSON does not know
-(NaN, Infinity) are tagged, and the collector makes numbers of them again.
+(NaN, Infinity) are tagged, and the collector makes numbers of them again. Keys are text, or values that have one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import itertools
 import math
 import os
 import types
+from collections.abc import Iterable
 from typing import Any
 
+from hyperscale import float_tags
+from hyperscale.node.working import times
+from hyperscale.node.working.library_values import library_of, named_parts, plain_of
 from hyperscale.node.working.plain_json import decode as _decode
 from hyperscale.node.working.plain_json import encode as _encode
 
@@ -30,9 +34,8 @@ _ELSEWHERE = {
     _RESULT: "write it to a file in context.outputs and return its name",
     _STATE: "write it to a file in a storage of your own, and keep its name in the state",
 }
-#: How floats that JSON does not know are tagged.
-_NUMBER = "$number"
-_NAMES = ("NaN", "Infinity", "-Infinity")
+#: What JSON makes braces and brackets of.
+_NESTED = (dict, list, tuple)
 
 
 class ResultError(Exception):
@@ -43,16 +46,23 @@ def encode_result(value: Any, what: str = _RESULT) -> str:
     """Return `value` as JSON text of one line; `what` it is, for messages.
 
     Raises:
-        ResultError: when it holds what JSON cannot, or is longer than 1 MiB.
+        ResultError: when it holds what JSON cannot or two keys of one text, or is longer than 1 MiB.
         BaseException: the result itself, when it is one: returned is as good as raised.
     """
+    is_stored = True
     try:
         text = _encode(value)
+        if "[" in text or '":{' in text:
+            is_stored = _keeps_names(value, text)
+        elif text[0] == "{":  # most results: a loop, as a call takes longer than all of it
+            for key in value:
+                if type(key) is not str:
+                    is_stored = False
     except (TypeError, ValueError, RecursionError):
-        text = ""
+        text, is_stored = "", False
     if not text and isinstance(value, BaseException) and what == _RESULT:
         raise value
-    if not text or _SURROGATE in text:
+    if not is_stored or ("\\" in text and _SURROGATE in text) or ("$" in text and float_tags.TAG in text):
         text = _encode(_storable(value, what, 0))
     if len(text) > MAX_RESULT_BYTES:
         raise ResultError(
@@ -65,7 +75,7 @@ def encode_state(value: Any) -> str:
     """Return what `context.checkpoint` is given as JSON text of one line, for `decode_stored`.
 
     Raises:
-        ResultError: when it holds what JSON cannot, or is longer than 1 MiB.
+        ResultError: when it holds what JSON cannot or two keys of one text, or is longer than 1 MiB.
     """
     return encode_result(value, _STATE)
 
@@ -73,30 +83,48 @@ def encode_state(value: Any) -> str:
 def decode_stored(text: str) -> Any:
     """Return the values of JSON that `encode_result` or `encode_state` made text of; NaN and infinities are floats."""
     value = _decode(text)
-    return _untagged(value) if _NUMBER in text else value
+    return float_tags.without_tags(value) if float_tags.TAG in text else value
 
 
-def _untagged(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_untagged(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {_NUMBER} and value[_NUMBER] in _NAMES:
-        return float(value[_NUMBER])
-    return {key: _untagged(item) for key, item in value.items()}
+def _keeps_names(value: Any, text: str) -> bool:
+    """Return whether JSON, which made `text` of `value`, kept all names: all keys are text, no tuple has named fields.
+
+    Of other keys JSON makes text in its own way, and twice the same one; ours is `_key_text`.
+    """
+    # A look at each value takes as long as encoding it, so this ends with the last list or dict. Where text has
+    # brackets in it, there seem to be more of them, and all is looked at.
+    left = text.count("{") + text.count("[")
+    level: list[Any] = [] if text[0] == '"' else [value]
+    while level:
+        for found in level:
+            if isinstance(found, dict):
+                for key in found:
+                    if type(key) is not str:
+                        return False
+            elif type(found) is not list and hasattr(found, "_fields"):
+                return False
+        left -= len(level)
+        if not left:
+            break
+        values = [found.values() if isinstance(found, dict) else found for found in level]
+        level = [item for items in values for item in items if isinstance(item, _NESTED)]
+    return True
 
 
 def _storable(value: Any, place: str, depth: int) -> Any:
     if depth > 100:
         raise ResultError(f"{place} is nested more than 100 levels deep, or contains itself")
-    if value is None or isinstance(value, (str, bool)):
-        return str(value).encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):  # of an Enum, too, whose str() is the name of its member
+        return str.__str__(value).encode("utf-8", "replace").decode()
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {_NUMBER: _name_of(value)}
-    if isinstance(value, dict):
-        return {_column(key, place): _storable(item, f"{place}[{key!r}]", depth + 1) for key, item in value.items()}
+        return float(value) if math.isfinite(value) else float_tags.tag(value)
+    parts = _parts(value)
+    if parts is not None:
+        return _named(parts, place, depth)
     if isinstance(value, types.GeneratorType):
         value = list(itertools.islice(value, _MAX_ELEMENTS + 1))
         if len(value) > _MAX_ELEMENTS:
@@ -106,32 +134,61 @@ def _storable(value: Any, place: str, depth: int) -> Any:
     return _storable(_plain(value, place), place, depth + 1)
 
 
-def _name_of(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+def _parts(value: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return the names and values of what has names; None of what has none."""
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return zip(value._fields, value, strict=True)
+    return named_parts(value)
 
 
-def _column(key: Any, place: str) -> str:
-    if isinstance(key, int) and not isinstance(key, bool):
-        return str(key)
-    if not isinstance(key, str):
-        raise ResultError(f"{place} has the key {key!r} ({type(key).__name__}): the names of columns are text")
-    return key
+def _named(parts: Iterable[tuple[Any, Any]], place: str, depth: int) -> dict[str, Any]:
+    """Return values under the text of their keys."""
+    stored: dict[str, Any] = {}
+    keys: dict[str, Any] = {}
+    for key, item in parts:
+        name = _key_text(key, place)
+        if name in stored:
+            both = " and ".join(f"{one!r} ({type(one).__name__})" for one in (keys[name], key))
+            raise ResultError(f"{place} has two keys that are both stored as {name!r}, {both}: rename one of them")
+        stored[name], keys[name] = _storable(item, f"{place}[{key!r}]", depth + 1), key
+    return float_tags.escape(stored)
+
+
+def _key_text(key: Any, place: str) -> str:
+    """Return the text under which a key is stored: what JSON writes of the value that it is, without quotes."""
+    try:
+        stored = _storable(key, place, 0)
+    except ResultError:
+        stored = ()
+    if isinstance(stored, str):
+        return stored
+    if stored is None or isinstance(stored, (bool, int, float)):
+        return _encode(stored)
+    if isinstance(stored, dict) and len(stored) == 1 and not isinstance(key, tuple):  # NaN or an infinity
+        return str(stored[float_tags.TAG])
+    raise ResultError(
+        f"{place} has the key {key!r} ({type(key).__name__}), expected text, a number, a date, True, False or None: "
+        "use str() of it"
+    )
 
 
 def _plain(value: Any, place: str) -> Any:
     """Return a plain value for one of a well-known other kind."""
+    try:
+        if library_of(value) is not None:
+            return plain_of(value)
+        if isinstance(value, datetime.timedelta):
+            return times.seconds(value)
+    except ValueError as error:
+        raise ResultError(f"{place} is {error}") from error
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return value.total_seconds()
     if isinstance(value, decimal.Decimal):
         return str(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if type(value).__module__.partition(".")[0] in ("numpy", "torch", "pandas"):
-        for method in ("item", "tolist") if getattr(value, "shape", None) == () else ("tolist", "item"):
-            if hasattr(value, method):
-                return getattr(value, method)()
     kind = type(value).__name__
     advice = "use numbers, text, lists or dicts"
     if kind == "bytes":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -25,6 +27,7 @@ from hyperscale.node.control import SeedRecord
 from hyperscale.node.reading.readers import open_rows
 from hyperscale.node.storing.stores import Store
 from hyperscale.node.storing.stores.folder import FolderStore
+from hyperscale.node.working.results import encode_result
 
 TABLES = (blobs.RESULTS_PARQUET, blobs.RESULTS_CSV, blobs.FAILURES_CSV, blobs.JOBLOG)
 
@@ -136,8 +139,26 @@ def test_columns_have_the_types_of_their_values(store: Store, tmp_path: Path) ->
         "mixed": [1.0, 0.5],
         "word": ["a", "7"],
         "flag": [True, False],
-        "list": ['[1,{"$number":"NaN"}]', None],
+        "list": ["[1,NaN]", None],
         "huge": [str(2**70), "1"],
+    }
+
+
+def test_a_dict_of_the_user_that_looks_like_our_tag_of_a_float_is_in_the_table_as_it_was(
+    store: Store, tmp_path: Path
+) -> None:
+    results = [{"v": {"$number": "NaN"}, "w": math.nan}, {"v": {"$number": 1}}, {"$number": "NaN"}, math.inf]
+    lines = [succeeded(row, json.loads(encode_result(result))) for row, result in enumerate(results)]
+    run = run_of(store, tmp_path, lines, rows=4, include_input=False)
+
+    run.collect()
+    table = run.table().drop_columns(["row_index", "key", "outcome", "attempts", "seconds", "consumer"])
+
+    assert {name: [str(value) for value in column] for name, column in table.to_pydict().items()} == {
+        "v": ['{"$number":"NaN"}', '{"$number":1}', "None", "None"],
+        "w": ["nan", "None", "None", "None"],
+        "$number": ["None", "None", "NaN", "None"],
+        "result": ["None", "None", "None", "inf"],
     }
 
 

@@ -1,14 +1,22 @@
 """What an activity may return."""
 
+import collections
 import datetime
 import decimal
+import enum
 import json
+import math
 import pathlib
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from hyperscale.node.working.results import ResultError, encode_result
+from hyperscale.node.working.results import ResultError, decode_stored, encode_result
+
+NAN = math.nan
+Point = collections.namedtuple("Point", "x y")
+Colour = enum.Enum("Colour", {"RED": "r"}, type=str)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +58,7 @@ def test_a_result_is_stored_as_json_of_one_line(value, stored):
             "the result['image'] is of type bytes, which cannot be stored: use text, or write it to a file",
         ),
         ({"a": [1, {2, 3}]}, "the result['a'][1] is of type set, which cannot be stored"),
-        ({(1, 2): "a"}, "the result has the key (1, 2) (tuple): the names of columns are text"),
+        ({"q": {(1, 2): "a"}}, "the result['q'] has the key (1, 2) (tuple), expected text, a number, a date"),
         (object(), "the result is of type object, which cannot be stored"),
         ("x" * 2_000_000, "the result takes 2,000,002 bytes as JSON, at most 1,048,576 are stored"),
     ],
@@ -68,3 +76,181 @@ def test_a_result_that_contains_itself_is_refused():
 
     with pytest.raises(ResultError, match="more than 100 levels deep, or contains itself"):
         encode_result(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (np.datetime64("2021-05-06T07:08:09", "ns"), "2021-05-06T07:08:09"),
+        (np.datetime64("2021-05-06T07:08:09.000000010", "ns"), "2021-05-06T07:08:09.000000010"),
+        (np.datetime64("2021-05-06T07:08:09.25", "ms"), "2021-05-06T07:08:09.250000"),
+        (np.datetime64("1970-01-01T00:00:00.0000000005", "ps"), "1970-01-01T00:00:00.000000000500"),
+        (np.datetime64("2021-05-06T07:08"), "2021-05-06T07:08:00"),
+        (np.datetime64("2021-05-06T07", "h"), "2021-05-06T07:00:00"),
+        (np.datetime64("2021-05-06"), "2021-05-06"),
+        (np.datetime64("2021-05"), "2021-05-01"),
+        (np.datetime64("2021"), "2021-01-01"),
+        (np.datetime64("1492-10-12T00:00:00"), "1492-10-12T00:00:00"),
+        (np.datetime64("30000-01-01", "D"), "30000-01-01"),
+        (np.array("2021-05-06", "datetime64[ns]"), "2021-05-06T00:00:00"),
+        (np.array([["2021-05-06"], ["NaT"]], "datetime64[ns]"), [["2021-05-06T00:00:00"], [None]]),
+        (pd.Series(pd.to_datetime(["2021-05-06 07:08:09.5"])).values, ["2021-05-06T07:08:09.500000"]),
+        (np.array([pd.Timestamp("2021-05-06"), pd.NaT], object), ["2021-05-06T00:00:00", None]),
+        (pd.Timestamp("2021-05-06 07:08:09.000000010", tz="UTC"), "2021-05-06T07:08:09.000000010+00:00"),
+        (pd.DatetimeIndex(["2021-05-06", None]), ["2021-05-06T00:00:00", None]),
+        (np.timedelta64(2_500_000_000, "ns"), 2.5),
+        (np.timedelta64(3, "ps"), 3e-12),
+        (np.timedelta64(2, "W"), 1_209_600.0),
+        (np.array([250, "NaT"], "timedelta64[ms]"), [0.25, None]),
+        (pd.Timedelta(20, "ns"), 2e-08),
+        (np.timedelta64(90_000_000_123_456_789, "ns"), "90000000.123456789"),
+        (datetime.timedelta.max, "86399999999999.999999"),
+        ([pd.NaT, pd.NA, np.datetime64("NaT"), np.timedelta64("NaT")], [None] * 4),
+        ({"when": pd.NaT, "x": NAN}, {"when": None, "x": NAN}),
+    ],
+)
+def test_times_keep_all_of_their_digits_whatever_they_are_made_with(value, stored):
+    assert repr(decode_stored(encode_result(value))) == repr(stored)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (np.longdouble(2.5), 2.5),
+        (np.array([2.5, NAN], np.longdouble), [2.5, NAN]),
+        (np.float16(0.5), 0.5),
+        (np.array([(1, 2.5)], [("a", "i8"), ("b", "f4")]), [{"a": 1, "b": 2.5}]),
+        (np.array([("2021-05-06",)], [("on", "datetime64[ns]")])[0], {"on": "2021-05-06T00:00:00"}),
+        (np.ma.array([1, 2], mask=[False, True]), [1, None]),
+        (np.ma.masked, None),
+        (pd.Series([1, None], dtype="Int64"), [1, None]),
+        (pd.Categorical(["a", None]), ["a", None]),
+        ([Colour.RED, NAN], ["r", NAN]),
+    ],
+)
+def test_values_of_numpy_and_pandas_are_those_of_python(value, stored):
+    assert repr(decode_stored(encode_result({"v": value}))) == repr({"v": stored})
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (np.longdouble(1) / 3, ["longdouble", "more digits than a float", "str()"]),
+        (np.longdouble("1e4000"), ["longdouble", "1e+4000"]),
+        (np.clongdouble(1j), ["clongdouble"]),
+        (np.complex64(1j), ["complex"]),
+        (np.timedelta64(3, "M"), ["months", "days"]),
+        (np.timedelta64(3), ["without a unit"]),
+        (np.void(b"abc"), ["bytes"]),
+        (pd.Period("2021-05"), ["Period"]),
+        (Colour, ["type"]),
+    ],
+)
+def test_what_would_lose_digits_or_has_no_plain_value_is_refused(value, named):
+    with pytest.raises(ResultError) as caught:
+        encode_result({"v": value})
+
+    assert all(word in str(caught.value) for word in ["the result['v']", *named])
+
+
+@pytest.mark.parametrize("beside", [1, NAN, np.float32(1.5), None])
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (7, "7"),
+        (0.75, "0.75"),
+        (True, "true"),
+        (None, "null"),
+        (NAN, "NaN"),
+        (-math.inf, "-Infinity"),
+        (np.int64(7), "7"),
+        (np.float32(0.5), "0.5"),
+        (np.bool_(False), "false"),
+        (np.str_("a"), "a"),
+        (Colour.RED, "r"),
+        (datetime.date(2021, 5, 6), "2021-05-06"),
+        (np.datetime64("2021-05-06", "ns"), "2021-05-06T00:00:00"),
+        (pd.Timestamp("2021-05-06"), "2021-05-06T00:00:00"),
+        (decimal.Decimal("1.50"), "1.50"),
+    ],
+)
+def test_the_text_of_a_key_is_the_same_whatever_the_value_beside_it_is(key, text, beside):
+    (stored,) = json.loads(encode_result({key: beside}))
+    (nested,) = json.loads(encode_result([{"in": {key: beside}}]))[0]["in"]
+
+    assert (stored, nested) == (text, text)
+
+
+@pytest.mark.parametrize("key", [("a", 1), frozenset([1]), b"x", Point(1, 2), object(), Ellipsis])
+@pytest.mark.parametrize("beside", [1, NAN])
+def test_a_key_without_a_text_of_its_own_is_refused(key, beside):
+    with pytest.raises(ResultError, match=rf"the result has the key .* \({type(key).__name__}\)"):
+        encode_result({key: beside})
+
+
+@pytest.mark.parametrize(
+    "keys", [(1, "1"), (0.5, "0.5"), (True, "true"), (None, "null"), (np.int8(3), "3"), ("a\udc80", "a\udc81")]
+)
+@pytest.mark.parametrize("beside", [1, NAN])
+def test_two_keys_of_one_text_are_refused_and_named(keys, beside):
+    with pytest.raises(ResultError) as caught:
+        encode_result({"q": dict.fromkeys(keys, beside)})
+
+    assert "the result['q']" in str(caught.value)
+    assert all(repr(key) in str(caught.value) for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (pd.Series({"low": 1, "high": 2.5}), {"low": 1.0, "high": 2.5}),
+        (pd.Series([4, 5], index=[2020, 2021]), {"2020": 4, "2021": 5}),
+        (pd.Series([4], index=pd.to_datetime(["2021-05-06"])), {"2021-05-06T00:00:00": 4}),
+        (pd.Series([7, 7, 9]).value_counts(), {"7": 2, "9": 1}),
+        (pd.DataFrame({"a": [1], "on": pd.to_datetime(["2021-05-06"])}).iloc[0], {"a": 1, "on": "2021-05-06T00:00:00"}),
+        (pd.Series({"a": "x", "b": None}), {"a": "x", "b": None}),
+        (pd.Series([1.5, NAN]), [1.5, NAN]),
+        (pd.Series([], dtype=float), []),
+        (Point(1, 2), {"x": 1, "y": 2}),
+        ((1, (2,)), [1, [2]]),
+        ({"at": [Point(1, Point(NAN, np.int8(3)))]}, {"at": [{"x": 1, "y": {"x": NAN, "y": 3}}]}),
+        ({"[": "{", "p": Point(1, [])}, {"[": "{", "p": {"x": 1, "y": []}}),
+        ([{"of": pd.Series({"a": 1})}, pd.Series({1: 2})], [{"of": {"a": 1}}, {"1": 2}]),
+    ],
+)
+def test_what_has_names_keeps_them(value, stored):
+    assert repr(decode_stored(encode_result(value))) == repr(stored)
+
+
+@pytest.mark.parametrize("index", [["a", "a"], [1, "1"], pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])])
+def test_a_series_whose_labels_are_no_names_is_refused(index):
+    with pytest.raises(ResultError, match="the result has"):
+        encode_result(pd.Series([1, 2], index=index))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$number": "NaN"},
+        {"$number": 1},
+        {"$$number": "NaN"},
+        {"$number": {"$number": "NaN"}},
+        {"$number": "NaN", "more": 1},
+        {"a": [{"$number": "-Infinity"}, NAN]},
+        {"$ref": "#", "$number": NAN},
+        {"$number": NAN},
+        "$number",
+        ["$number", {"": 1}],
+        NAN,
+        [math.inf, {"m": -math.inf}],
+    ],
+)
+def test_what_looks_like_the_tag_of_a_float_comes_back_as_it_was(value):
+    assert repr(decode_stored(encode_result(value))) == repr(value)
+
+
+def test_a_text_full_of_brackets_and_a_deep_list_are_stored_as_they_are():
+    deep = [[[[["[{"]]]], {"a": {"b": [{"$": "[[[{{"}]}}]
+
+    assert json.loads(encode_result(deep)) == deep
+    assert json.loads(encode_result("[" * 1000)) == "[" * 1000
