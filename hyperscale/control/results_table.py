@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hyperscale import blobs
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
+from hyperscale.node.collecting.result_columns import fits_float
 from hyperscale.node.collecting.spreadsheet_text import raw_text
 from hyperscale.node.reading.csv_rows import csv_reader
 from hyperscale.node.storing.places import is_remote
@@ -20,6 +21,7 @@ from hyperscale.node.storing.stores import MissingBlobError, Store
 
 if TYPE_CHECKING:
     import pandas
+    from pyarrow import ChunkedArray
     from pyarrow import Table as Table
 
 #: The table in each format, by the suffix that asks for it.
@@ -128,25 +130,12 @@ def read_table(run: RunFolder, store: Store) -> Table:
     """
     import pyarrow.parquet
 
+    from hyperscale.node.collecting.result_files import read_csv  # it imports pyarrow, too
+
     with any_table(run, store) as file:
         if file is None:
             raise RunStateError("the run has no table of results", hint="no row of it was ever put into its queue")
-        return _csv_table(file) if file.suffix == ".csv" else pyarrow.parquet.read_table(file)
-
-
-def _csv_table(file: Path) -> Table:
-    """Return the table of a CSV file, its types guessed; what kept text from being a formula is taken off."""
-    import pyarrow
-    import pyarrow.csv
-
-    # Without this, a text with line breaks that stands across two blocks of the file cannot be read.
-    options = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    table = pyarrow.csv.read_csv(file, parse_options=options)
-    columns = [
-        column if not pyarrow.types.is_string(column.type) else [text and raw_text(text) for text in column.to_pylist()]
-        for column in table.columns
-    ]
-    return pyarrow.table(columns, names=list(map(raw_text, table.column_names)))
+        return read_csv(file) if file.suffix == ".csv" else pyarrow.parquet.read_table(file)
 
 
 def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Table:
@@ -164,12 +153,22 @@ def to_pandas(table: Table) -> pandas.DataFrame:
         HyperscaleError: when pandas is not installed.
     """
     try:
-        import pandas  # noqa: F401 - pyarrow takes it
+        import pandas
+        import pyarrow
     except ImportError as error:
         raise HyperscaleError(
             "pandas is not installed", hint="pip install pandas; or use `run.results()`, a table of pyarrow"
         ) from error
-    return table.to_pandas()
+    frame = table.to_pandas()
+    # pandas makes floats of integers beside missing values; where that would lose digits, they stay integers.
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if frame[name].dtype.kind == "f" and pyarrow.types.is_integer(column.type) and _has_long_integers(column):
+            frame[name] = column.to_pandas(types_mapper={column.type: pandas.Int64Dtype()}.get)
+    return frame
+
+
+def _has_long_integers(column: ChunkedArray) -> bool:
+    return not all(value is None or fits_float(value) for value in column.to_pylist())
 
 
 def _parquet_rows(file: Path, count: int) -> Preview:

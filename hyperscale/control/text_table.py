@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from hyperscale.control.figures import counted, float_text
 from hyperscale.control.terminal_text import cut, padded, width_of
@@ -23,7 +24,7 @@ def text_table(
     cells = [[_cell(value, longest_cell) for value in row] for row in (header, *rows)]
     widths = [max(width_of(row[column]) for row in cells) for column in range(len(header))]
     shown = _fitting(widths, width)
-    is_right = [all(isinstance(row[column], int | float) for row in rows) for column in range(shown)]
+    is_right = [all(isinstance(row[column], int | float | Decimal) for row in rows) for column in range(shown)]
     lines = []
     for row in cells:
         shown_cells = (

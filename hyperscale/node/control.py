@@ -48,7 +48,7 @@ class SeedRecord:
         seed_id: the seeding whose messages count.
         rows, batches: how many.
         columns: of the input as tables have it, in order.
-        types: column to "integer", "number", "boolean" or "string".
+        types: column to "integer", "number", "boolean", "string" or a decimal, as `result_columns.Column` has them.
         key: the column of messages that names rows, or None.
         input_hash: SHA-256 of the input, hexadecimal.
         seconds: how long seeding took.

@@ -112,6 +112,8 @@ def _number(text: str) -> int | None:
 
 def _typed(text: str, kind: str | None) -> Any:
     """Return the value of a cell; the text itself where it is not of the column's type."""
+    if kind is not None and kind.startswith("decimal"):  # integers beside floats, each written as it was
+        return (int(text) if text.lstrip("-").isdecimal() else float(text)) if text else None
     convert = CONVERSIONS.get(kind or "")
     try:
         return convert(text) if convert else text

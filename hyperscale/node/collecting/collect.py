@@ -93,6 +93,11 @@ def _columns(spill: Spill) -> tuple[Column, ...]:
         outcome = read_outcome(line)
         if outcome["outcome"] == SUCCEEDED:
             columns.see(outcome["result"])
+    if columns.needs_digits:
+        for line in spill.merged():
+            outcome = read_outcome(line)
+            if outcome["outcome"] == SUCCEEDED:
+                columns.see_digits(outcome["result"])
     return columns.columns()
 
 

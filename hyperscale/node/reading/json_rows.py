@@ -11,7 +11,7 @@ from typing import Any
 
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
-from hyperscale.node.collecting.result_columns import kind_of, widest
+from hyperscale.node.collecting.result_columns import kind_of, types_of
 from hyperscale.node.reading.cells import CellError
 from hyperscale.node.reading.compressed import open_bytes, why_unreadable
 from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems, with_good_keys
@@ -62,7 +62,7 @@ class JsonRows(Rows):
                 kind = kind_of(value)
                 if kind is not None:
                     seen.add(kind)
-        return tuple(kinds), {name: widest(seen) if seen else "string" for name, seen in kinds.items()}
+        return tuple(kinds), types_of(kinds, (found for _, found in self._objects(_nothing)))
 
     def _objects(self, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield line and object of each row, at most `input.limit` rows, bad ones included in that count."""

@@ -35,7 +35,7 @@ class Rows(ABC):
 
     Attributes:
         columns: their names, in order.
-        types: column to "integer", "number", "boolean" or "string".
+        types: column to "integer", "number", "boolean", "string" or a decimal, as `result_columns.Column` has them.
     """
 
     columns: tuple[str, ...]

@@ -8,7 +8,7 @@ from typing import Any
 
 from hyperscale.errors import ExperimentError, Problem
 from hyperscale.experiment import Input
-from hyperscale.node.collecting.result_columns import kind_of, widest
+from hyperscale.node.collecting.result_columns import kind_of, types_of
 from hyperscale.node.reading.duplicate_keys import same_key
 from hyperscale.node.reading.rows import Batch, Report, Rows, column_problems
 from hyperscale.row_key import key_text
@@ -35,7 +35,7 @@ class SweepRows(Rows):
         """
         values = columns_of(source.sweep or {})
         self.columns = tuple(values)
-        self.types = {name: _type_of(values[name]) for name in self.columns}
+        self.types = {name: _type_of(name, values[name]) for name in self.columns}
         self._values, self._is_zip = list(values.values()), source.mode == "zip"
         total = count_of(values, source.mode)
         self.count = total if source.limit is None else min(source.limit, total)
@@ -87,10 +87,10 @@ def _seen(values: Sequence[Any]) -> Sequence[Any]:
     return values[:: max(1, len(values) // _SEEN_VALUES)]
 
 
-def _type_of(values: Sequence[Any]) -> str:
+def _type_of(name: str, values: Sequence[Any]) -> str:
     told = values if isinstance(values, (list, tuple)) else (values[0], values[-1])
     kinds = {kind for kind in map(kind_of, told) if kind is not None}
-    return widest(kinds) if kinds else "string"
+    return types_of({name: kinds}, ({name: value} for value in told))[name]
 
 
 def _mean_bytes(values: Sequence[Any]) -> float:

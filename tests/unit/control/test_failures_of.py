@@ -57,6 +57,18 @@ def test_a_row_of_the_table_is_the_failure_that_the_ledger_had(tmp_path: Path) -
     assert row == FailedRow(7, 3, "c-9", told, "-k", {"size": -5, "=name": "+n"})
 
 
+@pytest.mark.parametrize("number", [2**60 + 1, -(2**70) - 1, 0.5, 1e-07, None])
+def test_a_long_integer_or_a_float_of_one_column_is_told_as_it_was(tmp_path: Path, number: float | None) -> None:
+    file = CsvFile(tmp_path / "failures.csv", [*COLUMNS, Column("size", "decimal(38,7)")])
+    outcome = {"row_index": 7, "attempts": 3, "consumer": "c-9", "failure": failure("no")}
+    file.write([[*failure_row(outcome, None, "ab12cd34"), number]])
+    file.close()
+
+    (row,) = FailureTable(tmp_path / "failures.csv", {"size": "decimal(38,7)"}, has_keys=False)
+
+    assert row.values == {"size": number}
+
+
 def test_of_the_ledger_each_failed_row_is_told_once_and_a_damaged_part_not_at_all(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.create(blobs.part("c-1", 0), write_part([line(4, "no"), line(2, "no")]))

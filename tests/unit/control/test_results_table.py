@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from hyperscale.control.results_table import MANY_REMOTE_ROWS, TABLES, Preview, read_preview, read_table
+from hyperscale.control.results_table import MANY_REMOTE_ROWS, TABLES, Preview, read_preview, read_table, to_pandas
 from hyperscale.control.run_folder import RunFolder
 
 TABLE = pyarrow.table({"row_index": [0, 1, 2], "rate": [0.5, 1.5, 2.5]})
@@ -40,6 +40,15 @@ def test_a_table_on_this_machine_is_read_where_it_lies(run: RunFolder, monkeypat
 
     assert preview == Preview(["row_index", "rate"], [(0, 0.5), (1, 1.5)])
     assert read_table(run, run.store()) == TABLE
+
+
+def test_integers_beside_missing_values_keep_their_digits_in_pandas():
+    table = pyarrow.table({"long": [2**60 + 1, None], "short": [1, None], "full": [2**60 + 1, 2]})
+
+    frame = to_pandas(table)
+
+    assert [str(kind) for kind in frame.dtypes] == ["Int64", "float64", "int64"]
+    assert (frame["long"][0], frame["long"].isna().tolist()) == (2**60 + 1, [False, True])
 
 
 def test_without_parquet_the_csv_is_looked_at(run: RunFolder):

@@ -8,6 +8,8 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,14 @@ import pytest
 from finished_runs import experiment, failed, part, sealed, seeded, succeeded, write_input
 
 from hyperscale import blobs
+from hyperscale.documents import build
 from hyperscale.errors import RunStateError
-from hyperscale.experiment import NodeExperiment
+from hyperscale.experiment import Input, NodeExperiment
 from hyperscale.ledger import Seal
 from hyperscale.node.collecting.collect import collect
 from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.node.collecting.lineage import Generation
+from hyperscale.node.collecting.result_files import read_csv
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.reading.readers import open_rows
 from hyperscale.node.storing.stores import Store
@@ -142,6 +146,54 @@ def test_columns_have_the_types_of_their_values(store: Store, tmp_path: Path) ->
         "list": ["[1,NaN]", None],
         "huge": [str(2**70), "1"],
     }
+
+
+def test_no_integer_loses_a_digit_beside_floats_or_nothing(store: Store, tmp_path: Path) -> None:
+    first = {"double": 2**60, "decimal": 2**60 + 1, "text": 2**60 + 1, "none": 2**60 + 1, "huge": 2**70 + 1}
+    second = {"double": 0.5, "decimal": 0.125, "text": math.inf, "huge": 1.5}
+    run = run_of(store, tmp_path, [succeeded(0, first), succeeded(1, second)], rows=2, include_input=False)
+    header = ["row_index", "key", "outcome", "attempts", "seconds", "consumer"]
+
+    run.collect()
+    table = run.table().drop_columns(header)
+
+    kinds = ["double", "decimal128(38, 3)", "string", "int64", "decimal128(38, 1)"]
+    assert [str(kind) for kind in table.schema.types] == kinds
+    assert table.to_pydict() == {
+        "double": [2.0**60, 0.5],
+        "decimal": [2**60 + 1, Decimal("0.125")],
+        "text": [str(2**60 + 1), "Infinity"],
+        "none": [2**60 + 1, None],
+        "huge": [2**70 + 1, Decimal("1.5")],
+    }
+    assert [row[6:] for row in run.csv(blobs.RESULTS_CSV)[1:]] == [
+        [str(2.0**60), str(2**60 + 1), str(2**60 + 1), str(2**60 + 1), str(2**70 + 1)],
+        ["0.5", "0.125", "Infinity", "", "1.5"],
+    ]
+    again = read_csv(tmp_path / "store" / blobs.RESULTS_CSV).drop_columns(header)
+    assert [again[name].to_pylist() for name in ("decimal", "huge")] == [
+        [2**60 + 1, Decimal("0.125")],
+        [2**70 + 1, Decimal("1.5")],
+    ]
+
+
+def test_no_integer_of_the_input_loses_a_digit_beside_floats(store: Store, tmp_path: Path) -> None:
+    run = run_of(store, tmp_path, [succeeded(0), failed(1)], rows=2)
+    source = build(Input, {"columns": {}, "group_by": [], "jsonl": "in.jsonl"})
+    run.input = tmp_path / "in.jsonl"
+    run.input.write_text(f'{{"id": {2**60 + 1}, "tag": {{"$number": "NaN"}}}}\n{{"id": 0.5}}\n')
+    run.spec = replace(run.spec, input=source)
+    rows = open_rows(source, run.input)
+    run.seed = SeedRecord(**{**vars(run.seed), "columns": rows.columns, "types": rows.types})
+
+    run.collect()
+
+    assert rows.types == {"id": "decimal(38,1)", "tag": "string"}
+    assert run.table().select(["id", "tag"]).to_pydict() == {
+        "id": [2**60 + 1, Decimal("0.5")],
+        "tag": ['{"$number":"NaN"}', None],
+    }
+    assert run.csv(blobs.FAILURES_CSV)[1][12:] == ["0.5", ""]
 
 
 def test_a_dict_of_the_user_that_looks_like_our_tag_of_a_float_is_in_the_table_as_it_was(

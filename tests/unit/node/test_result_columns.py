@@ -14,6 +14,9 @@ def columns_of(*results: Any) -> tuple[Column, ...]:
     columns = ResultColumns()
     for result in results:
         columns.see(result)
+    if columns.needs_digits:
+        for result in results:
+            columns.see_digits(result)
     return columns.columns()
 
 
@@ -44,6 +47,21 @@ def type_of(*values: Any) -> str:
         ([2**63 - 1, -(2**63)], "integer"),
         ([2**63], "string"),
         ([-(2**63) - 1, 1], "string"),
+        ([2**62 + 1, 1, None], "integer"),
+        ([2**53, 0.5], "number"),
+        ([2**60, 0.5], "number"),
+        ([2**70, 0.5, NAN], "number"),
+        ([2**60 + 1, 0.25, None, 7], "decimal(38,2)"),
+        ([1e-7, -(2**60) - 1], "decimal(38,7)"),
+        ([2**63 - 1, 1e15], "decimal(38,1)"),
+        ([10**35 + 1, 0.25], "decimal(38,2)"),
+        ([10**36 + 1, 0.25], "string"),
+        ([10**400, 0.25], "string"),
+        ([2**60 + 1, 1e-40], "string"),
+        ([2**60 + 1, 1e30, 1e-10], "string"),
+        ([2**60 + 1, 0.5, NAN], "string"),
+        ([2**60 + 1, 0.5, True], "string"),
+        ([2**60 + 1, 0.5, "a"], "string"),
     ],
 )
 def test_a_type_widens_as_far_as_its_values_need(values: list[Any], expected: str) -> None:
@@ -87,6 +105,8 @@ def test_a_result_becomes_rows(result: Any, rows: list[dict[str, Any]]) -> None:
         (3, "number", 3.0),
         ({"$number": "NaN"}, "string", '{"$number":"NaN"}'),
         ([1.0, NAN, {"mean": -math.inf}], "string", '[1.0,NaN,{"mean":-Infinity}]'),
+        (2**60 + 1, "decimal(38,2)", 2**60 + 1),
+        (0.25, "decimal(38,2)", 0.25),
         (True, "boolean", True),
         (True, "string", "true"),
         (3, "string", "3"),
