@@ -11,6 +11,7 @@ import pyarrow as pa
 
 #: Makes a list of a column, or of some rows of it; raises ValueError at a value that cannot be read.
 ColumnReader = Callable[[pa.Array], list[Any]]
+_UUID = "arrow.uuid"
 
 
 def reader_of(kind: pa.DataType) -> ColumnReader:
@@ -28,6 +29,8 @@ def reader_of(kind: pa.DataType) -> ColumnReader:
 
 def type_of(kind: pa.DataType) -> str:
     """Return what tables call this type: "integer", "number", "boolean" or "string"."""
+    if pa.types.is_dictionary(kind):
+        return type_of(kind.value_type)
     if pa.types.is_uint64(kind):
         return "string"  # the integers of tables have 64 bits with a sign, and hashes need all 64 without one
     if pa.types.is_integer(kind):
@@ -42,13 +45,25 @@ def holds_bytes(kind: pa.DataType) -> bool:
     return _holds(
         kind,
         lambda inner: (
-            pa.types.is_binary(inner) or pa.types.is_large_binary(inner) or pa.types.is_fixed_size_binary(inner)
+            pa.types.is_binary(inner)
+            or pa.types.is_large_binary(inner)
+            or pa.types.is_fixed_size_binary(inner)
+            or pa.types.is_binary_view(inner)
         ),
     )
 
 
 def _holds(kind: pa.DataType, is_wanted: Callable[[pa.DataType], bool]) -> bool:
-    return is_wanted(kind) or any(_holds(kind.field(number).type, is_wanted) for number in range(kind.num_fields))
+    return is_wanted(kind) or any(_holds(inner, is_wanted) for inner in _inner_types(kind))
+
+
+def _inner_types(kind: pa.DataType) -> list[pa.DataType]:
+    """Return the types that values of this one are made of; a UUID is made of none: it is text to a row."""
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return [kind.value_type]
+    if isinstance(kind, pa.BaseExtensionType):
+        return [] if kind.extension_name == _UUID else [kind.storage_type]
+    return [kind.field(number).type for number in range(kind.num_fields)]
 
 
 def _plain(value: Any) -> Any:
@@ -60,7 +75,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
-    return str(value)
+    # Half floats are those of numpy to an older pyarrow.
+    return _plain(value.item()) if hasattr(value, "item") else str(value)
 
 
 def _of_scalar(scalar: pa.Scalar) -> Any:
