@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,17 +110,22 @@ def _plain(item: Any, pandas: Any) -> Any:
     if isinstance(item, pandas.DataFrame):
         return _records(item, pandas)
     if isinstance(item, pandas.Series):
-        return dict(zip(map(str, item.index), _cells(item, pandas), strict=True))
+        return dict(zip(_names(item.index, "Series", "labels"), _cells(item, pandas), strict=True))
     return None if item is pandas.NaT or item is pandas.NA else item
 
 
 def _records(frame: Any, pandas: Any) -> list[dict[str, Any]]:
-    names = [str(name) for name in frame.columns]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ResultError(f"run returned a DataFrame with two columns named {twice}: rename one")
+    names = _names(frame.columns, "DataFrame", "columns")
     columns = [_cells(frame.iloc[:, place], pandas) for place in range(len(names))]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)] or [{}] * len(frame)
+
+
+def _names(index: Any, what: str, of_it: str) -> list[str]:
+    names = [str(name) for name in index]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ResultError(f"run returned a {what} with two {of_it} named {twice}: rename one")
+    return names
 
 
 def _cells(series: Any, pandas: Any) -> list[Any]:

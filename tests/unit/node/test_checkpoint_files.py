@@ -27,9 +27,10 @@ def test_a_row_without_a_checkpoint_has_none(context):
 
 def test_the_newest_state_is_found_in_values_of_json(context, tmp_path):
     context.checkpoint({"epoch": 1})
-    context.checkpoint({"epoch": np.int64(2), "best": float("inf"), "seen": (1, 2), "$number": "plain"})
+    context.checkpoint({"epoch": np.int64(2), "best": float("inf"), "seen": (1, 2), "own": {"$number": "NaN"}, 7: 1})
 
-    assert context.last_checkpoint == {"epoch": 2, "best": float("inf"), "seen": [1, 2], "$number": "plain"}
+    own = {"$number": "NaN"}
+    assert context.last_checkpoint == {"epoch": 2, "best": float("inf"), "seen": [1, 2], "own": own, "7": 1}
     assert list(rows_with_state(tmp_path)) == [4]
     drop_state(tmp_path, 4)
     assert context.last_checkpoint is None

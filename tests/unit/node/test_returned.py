@@ -118,6 +118,12 @@ def test_two_columns_of_one_name_are_refused():
         read_returned(twice)
 
 
+@pytest.mark.parametrize("index", [["y", "y"], [1, "1"]])
+def test_two_labels_of_one_name_are_refused(index):
+    with pytest.raises(ResultError, match=f"Series with two labels named {index[1]}"):
+        read_returned([pandas.Series([1, 2], index=index)])
+
+
 def test_cells_of_pandas_become_what_json_holds():
     table = pandas.DataFrame(
         {
