@@ -18,30 +18,28 @@ def library_of(value: Any) -> str | None:
     return root if root in _LIBRARIES else None
 
 
-def named_parts(value: Any) -> Iterable[tuple[Any, Any]] | None:
+def named_parts(value: Any, library: str) -> Iterable[tuple[Any, Any]] | None:
     """Return the names and values of a Series with labels or of a record of numpy; None of what has no names.
 
     A Series has no labels when it counts its values from 0, as pandas does unless it is told otherwise.
     """
-    library, kind = library_of(value), type(value).__name__
-    if library == "pandas" and kind == "Series":
+    if library == "pandas" and type(value).__name__ == "Series":
         index = value.index
         if type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1 and index.name is None:
             return None
         return zip(index.tolist(), _cells(value), strict=True)
-    if library == "numpy" and value.shape == () and value.dtype.names:
+    if library == "numpy" and value.dtype.names and value.shape == ():
         record = value[()]
         return [(name, record[name]) for name in value.dtype.names]
     return None
 
 
-def plain_of(value: Any) -> Any:
+def plain_of(value: Any, library: str) -> Any:
     """Return a value of a library as Python's own, or as something that is nearer to it.
 
     Raises:
         ValueError: when nothing of Python is the same; the message is the rest of a sentence about the value.
     """
-    library = library_of(value)
     if library == "numpy" and _is_beyond_tolist(value.dtype):
         return list(value) if value.shape else _of_numpy(value[()])
     if library == "pandas":
@@ -51,7 +49,8 @@ def plain_of(value: Any) -> Any:
 
 def _is_beyond_tolist(dtype: Any) -> bool:
     """Whether tolist() makes integers of values (nanoseconds), tuples (records), or leaves them (long floats)."""
-    return dtype.kind in "Mm" or dtype.names or (dtype.kind == "f" and dtype.itemsize > _FLOAT_BYTES)
+    kind = dtype.kind
+    return kind in "Mm" or (kind == "f" and dtype.itemsize > _FLOAT_BYTES) or dtype.names
 
 
 def _of_numpy(value: Any) -> Any:

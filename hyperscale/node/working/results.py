@@ -126,12 +126,31 @@ def _storable(value: Any, place: str, depth: int) -> Any:
     if parts is not None:
         return _named(parts, place, depth)
     if isinstance(value, types.GeneratorType):
-        value = list(itertools.islice(value, _MAX_ELEMENTS + 1))
-        if len(value) > _MAX_ELEMENTS:
-            raise ResultError(f"{place} is a generator of more than {_MAX_ELEMENTS:,} elements: write them to a file")
+        value = _elements(value, place)
     if isinstance(value, (list, tuple)):
         return [_storable(item, f"{place}[{number}]", depth + 1) for number, item in enumerate(value)]
+    library = library_of(value)
+    if library is not None:
+        return _of_library(value, library, place, depth)
     return _storable(_plain(value, place), place, depth + 1)
+
+
+def _elements(generator: Iterable[Any], place: str) -> list[Any]:
+    found = list(itertools.islice(generator, _MAX_ELEMENTS + 1))
+    if len(found) > _MAX_ELEMENTS:
+        raise ResultError(f"{place} is a generator of more than {_MAX_ELEMENTS:,} elements: write them to a file")
+    return found
+
+
+def _of_library(value: Any, library: str, place: str, depth: int) -> Any:
+    parts = named_parts(value, library)
+    if parts is not None:
+        return _named(parts, place, depth)
+    try:
+        plain = plain_of(value, library)
+    except ValueError as error:
+        raise ResultError(f"{place} is {error}") from error
+    return _storable(plain, place, depth + 1)
 
 
 def _parts(value: Any) -> Iterable[tuple[Any, Any]] | None:
@@ -140,19 +159,21 @@ def _parts(value: Any) -> Iterable[tuple[Any, Any]] | None:
         return value.items()
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return zip(value._fields, value, strict=True)
-    return named_parts(value)
+    return None
 
 
 def _named(parts: Iterable[tuple[Any, Any]], place: str, depth: int) -> dict[str, Any]:
     """Return values under the text of their keys."""
     stored: dict[str, Any] = {}
-    keys: dict[str, Any] = {}
+    others: dict[str, Any] = {}  # keys that are not their text
     for key, item in parts:
-        name = _key_text(key, place)
+        name = key if type(key) is str and key.isascii() else _key_text(key, place)
         if name in stored:
-            both = " and ".join(f"{one!r} ({type(one).__name__})" for one in (keys[name], key))
+            both = " and ".join(f"{one!r} ({type(one).__name__})" for one in (others.get(name, name), key))
             raise ResultError(f"{place} has two keys that are both stored as {name!r}, {both}: rename one of them")
-        stored[name], keys[name] = _storable(item, f"{place}[{key!r}]", depth + 1), key
+        if name is not key:
+            others[name] = key
+        stored[name] = _storable(item, f"{place}[{key!r}]", depth + 1)
     return float_tags.escape(stored)
 
 
@@ -176,13 +197,8 @@ def _key_text(key: Any, place: str) -> str:
 
 def _plain(value: Any, place: str) -> Any:
     """Return a plain value for one of a well-known other kind."""
-    try:
-        if library_of(value) is not None:
-            return plain_of(value)
-        if isinstance(value, datetime.timedelta):
-            return times.seconds(value)
-    except ValueError as error:
-        raise ResultError(f"{place} is {error}") from error
+    if isinstance(value, datetime.timedelta):
+        return times.seconds(value)
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
