@@ -41,7 +41,7 @@ def load_parallel_script(
     if not gets_files:
         check_pandas()
     module = import_file(file)
-    calls = _Calls(with_context(module.run, 1), outputs, file_paths if gets_files else frame_of, error_on_missing)
+    calls = _Calls(with_context(module.run, 1), outputs, gets_files=gets_files, error_on_missing=error_on_missing)
     init, shutdown = getattr(module, "init", nothing), getattr(module, "shutdown", nothing)
     return Activity(lambda _: init(), calls.run, shutdown)
 
@@ -74,11 +74,13 @@ class _Calls:
         self,
         run: Callable[[Any, MiniBatchContext], Any],
         outputs: Path,
-        batch_of: Callable[[Sequence[Mapping[str, Any]]], Any],
+        *,
+        gets_files: bool,
         error_on_missing: bool,
     ) -> None:
-        self._run, self._outputs, self._batch_of = run, outputs, batch_of
-        self._error_on_missing = error_on_missing
+        self._run, self._outputs = run, outputs
+        self._gets_files, self._error_on_missing = gets_files, error_on_missing
+        self._calls = 0
 
     def run(self, rows: Sequence[Mapping[str, Any]], context: Context) -> Any:
         """Return a result for each of the `rows` of a call, or the one of a group.
@@ -88,12 +90,16 @@ class _Calls:
         self._drop_outputs()  # of a call that failed
         first = context if context.group is not None else context.rows[0]
         about = MiniBatchContext(first.row_index or 0, dict(context.group or {}))
-        returned = read_returned(self._run(self._batch_of(rows), about))
+        self._calls += 1
+        batch = file_paths(rows) if self._gets_files else frame_of(rows, self._calls)
+        returned = read_returned(self._run(batch, about))
         if context.group is not None:
             result = result_of_group(returned, error_on_missing=self._error_on_missing)
             self._keep_outputs(context)
             return result
-        results = results_of_rows(returned, len(rows), error_on_missing=self._error_on_missing)
+        results = results_of_rows(
+            returned, rows, call=self._calls, gets_files=self._gets_files, error_on_missing=self._error_on_missing
+        )
         return self._keep_outputs_of_one(context.rows, results)
 
     def _drop_outputs(self) -> None:

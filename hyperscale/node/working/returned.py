@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hyperscale.node.working.mini_batch import is_made_of_frame, places_of
 from hyperscale.node.working.results import ResultError
 
-_EXPECTED = "a list, a tuple or a DataFrame with a result for each row was expected"
+_EXPECTED = "a list, a tuple or a pandas DataFrame with a result for each row was expected"
 #: Libraries whose arrays and columns are lists of results.
 _ARRAYS = ("numpy", "pandas", "torch")
 
@@ -21,11 +22,11 @@ class Returned:
 
     Attributes:
         results: in their order; the rows of a DataFrame are dicts.
-        labels: the index of a DataFrame or Series, a label a result; None of a list.
+        source: the DataFrame or Series that holds them; None when they came as a list, a tuple or an array.
     """
 
     results: Sequence[Any]
-    labels: Sequence[Any] | None = None
+    source: Any = None
 
 
 def read_returned(value: Any) -> Returned:
@@ -36,40 +37,108 @@ def read_returned(value: Any) -> Returned:
     """
     pandas = sys.modules.get("pandas")  # who returns something of it has imported it
     if pandas is not None and isinstance(value, pandas.DataFrame):
-        return Returned(_records(value, pandas), value.index.tolist())
+        return Returned(_records(value, pandas), value)
     if pandas is not None and isinstance(value, pandas.Series):
         values = _cells(value, pandas)
         named = values if value.name is None else [{str(value.name): cell} for cell in values]
-        return Returned(named, value.index.tolist())
+        return Returned(named, value)
     if type(value).__module__.partition(".")[0] in _ARRAYS and getattr(value, "ndim", 0) > 0:
         value = value.tolist()
     if not isinstance(value, list | tuple):
-        what = "nothing" if value is None else f"a {type(value).__name__}"
-        raise ResultError(f"run returned {what}: {_EXPECTED}")
+        raise ResultError(f"run returned {_kind(value)}: {_EXPECTED}")
     return Returned([_plain(item, pandas) for item in value])
 
 
-def results_of_rows(returned: Returned, rows: int, *, error_on_missing: bool) -> list[Any]:
+def results_of_rows(
+    returned: Returned, rows: Sequence[Mapping[str, Any]], *, call: int = 0, gets_files: bool = False,
+    error_on_missing: bool,
+) -> list[Any]:  # fmt: skip
     """Return a result for each of the `rows` of a call: None for one without, or the error that it has none.
 
-    A frame whose index names rows of the mini batch is theirs; as many results as rows are theirs in order. Else
-    nobody can tell, and all results stand as lines of the first row. So it is with a shorter frame whose index counts
-    0, 1, 2: it may be the head of the mini batch, or a new one.
+    - The lines of a DataFrame or Series whose index is the one of the mini batch, or a part of it, belong to the rows
+      that it names; several lines of a row are its result together.
+    - As many results as rows, in a list, a tuple, an array, or a new DataFrame or Series (index 0, 1, 2, ...), belong
+      to the rows in order.
+    - Everything else cannot be attributed: all results are lines of the first row. So it is with every other index
+      (grouped, set, counted, merged), with every DataFrame or Series of a script that gets files, and with one that
+      was made from the mini batch, lost its index, and does not show by its columns that it is still in order.
+
+    Args:
+        returned: by the call.
+        rows: as the script got them.
+        call: the number that `frame_of` was given.
+        gets_files: the mini batch was a list of paths, so no index can be its own.
+        error_on_missing: rows without a result have failed.
 
     Raises:
-        ResultError: when results are missing, `error_on_missing` asks for them, and nobody can tell whose are.
+        ResultError: when results are missing, `error_on_missing` asks for them, and it cannot be told whose are.
     """
     results, count = returned.results, len(returned.results)
-    labels = list(range(rows)) if count == rows else []
-    if returned.labels is not None and _names_rows(returned.labels, rows):
-        labels = list(returned.labels)
-    if labels or not results:
-        found = dict(zip(labels, results, strict=True))
-        missing = ResultError("run returned no result for this row") if error_on_missing else None
-        return [found.get(row, missing) for row in range(rows)]
-    if error_on_missing and count < rows:
-        raise ResultError(f"run returned {count:,} results for {rows:,} rows, and nobody can tell whose are missing")
-    return [lines_of(results), *[None] * (rows - 1)]
+    missing = ResultError("run returned no result for this row") if error_on_missing else None
+    if not results:
+        return [missing] * len(rows)
+    places = _places(returned, rows, call, gets_files=gets_files)
+    if places is not None:
+        found: dict[int, list[Any]] = {}
+        for place, result in zip(places, results, strict=True):
+            found.setdefault(place, []).append(result)
+        own = [found.get(place) for place in range(len(rows))]
+        return [missing if of_row is None else of_row[0] if len(of_row) == 1 else lines_of(of_row) for of_row in own]
+    if error_on_missing and count < len(rows):
+        raise ResultError(
+            f"run returned {count:,} results for {len(rows):,} rows and does not tell which rows have none: return a "
+            "list with one result for each row, or a DataFrame that keeps the index of the mini batch"
+        )
+    return [lines_of(results), *[None] * (len(rows) - 1)]
+
+
+def _places(
+    returned: Returned, rows: Sequence[Mapping[str, Any]], call: int, *, gets_files: bool
+) -> Sequence[int] | None:
+    """Return the place of the row that each result belongs to, None when that cannot be told."""
+    source, count = returned.source, len(returned.results)
+    in_order = range(count) if count == len(rows) else None
+    if source is None or len(rows) == count == 1:
+        return in_order
+    if gets_files:
+        return None
+    places = places_of(source, call)
+    if places is not None:
+        return places if all(place < len(rows) for place in places) else None
+    index = source.index
+    if in_order is None or index.name is not None or index.tolist() != list(in_order):
+        return None
+    return in_order if _is_in_order(source, rows) else None
+
+
+def _is_in_order(source: Any, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a frame of as many lines as rows, with an index of its own, has them in the order of the rows.
+
+    What pandas made from the mini batch may have been sorted, sampled or put together: there, the columns that are
+    unchanged must tell rows apart as well as all columns do. A frame that the script filled itself is taken to be in
+    order, unless a column in which all rows differ has the values of other rows: then it was merged or sorted.
+    """
+    frame = source.to_frame() if source.ndim == 1 else source
+    names = frame.columns if frame.columns.nlevels == 1 else ()
+    given = {name: [_comparable(row[name]) for row in rows] for name in rows[0]}
+    kept = {name: list(map(_comparable, frame[name].tolist())) for name in given if name in names}
+    same = [name for name, values in kept.items() if values == given[name]]
+    if is_made_of_frame(source):
+        return _distinct(given[name] for name in same) == _distinct(given.values())
+    moved = (name for name in kept if name not in same and set(kept[name]) <= set(given[name]))
+    return not any(len(set(given[name])) == len(rows) for name in moved)
+
+
+def _comparable(value: Any) -> Any:
+    """Return what equals the same for a cell before and after pandas had it."""
+    if isinstance(value, str | int | float):
+        return value if value == value else None
+    return None if value is None or type(value).__name__ in ("NAType", "NaTType") else repr(value)
+
+
+def _distinct(columns: Iterable[Sequence[Any]]) -> int:
+    """Return how many rows of `columns` differ; 0 without columns."""
+    return len(set(zip(*columns, strict=True)))
 
 
 def result_of_group(returned: Returned, *, error_on_missing: bool) -> list[dict[str, Any]]:
@@ -96,11 +165,13 @@ def lines_of(results: Sequence[Any]) -> list[dict[str, Any]]:
     return lines
 
 
-def _names_rows(labels: Sequence[Any], rows: int) -> bool:
-    """Whether each label is the place of another row, and they say more than that there are so many."""
-    if not labels or not all(type(label) is int and 0 <= label < rows for label in labels):
-        return False
-    return len(set(labels)) == len(labels) and (len(labels) == rows or list(labels) != list(range(len(labels))))
+def _kind(value: Any) -> str:
+    """Return what a value is, for messages: frames of other libraries have the names of pandas' own."""
+    if value is None:
+        return "nothing"
+    kind = type(value)
+    library = kind.__module__.partition(".")[0]
+    return f"a {kind.__name__}" if library == "builtins" else f"a {library} {kind.__name__}"
 
 
 def _plain(item: Any, pandas: Any) -> Any:

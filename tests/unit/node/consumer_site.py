@@ -35,13 +35,15 @@ class Site:
         self.stop = threading.Event()
         self.queue.create()
 
-    def seed(self, rows, *, rows_per_message=10, seed_id="s0", run_id="run", record=True):
+    def seed(self, rows, *, rows_per_message=10, seed_id="s0", run_id="run", record=True, columns=("id",)):
         for batch, start in enumerate(range(0, rows, rows_per_message)):
             indices = range(start, min(rows, start + rows_per_message))
-            body = Body(run_id, seed_id, batch, ("id",), {index: [f"k{index}"] for index in indices})
+            body = Body(run_id, seed_id, batch, columns, {index: [f"k{index}"] * len(columns) for index in indices})
             self.queue.put(body.encode())
         if record:
-            write_seed(self.store, SeedRecord(seed_id, rows, 1, ("id",), {"id": "string"}, "id", "hash", 0.0))
+            write_seed(
+                self.store, SeedRecord(seed_id, rows, 1, columns, dict.fromkeys(columns, "string"), "id", "hash", 0.0)
+            )
 
     def consumer(self, source, **options):
         name = options.get("name", NAME)
@@ -61,7 +63,7 @@ class Site:
             entry=None if "parallel_script" in options else "activity_of_test:fit",
             parallel_script=options.get("parallel_script"),
             code_folder=self.folder / "code",
-            scratch=self.folder / "scratch" / name, key="id", input_folder=None,
+            scratch=self.folder / "scratch" / name, key="id", input_folder=options.get("input_folder"),
             arguments={"base": 100}, mounts={"model": str(self.folder)},
             environment_variables=options.get("environment_variables", {"COLOUR": "blue"}),
             rows_per_call=options.get("rows_per_call", 1),

@@ -114,3 +114,32 @@ def test_a_script_in_a_folder_of_its_own_imports_its_neighbours_first(site):
     site.run("", parallel_script=write_script(site, source, "jobs/score.py"), workers=1)
 
     assert site.outcome(0)["result"] == "the folder of the script"
+
+
+LATE = """
+import pandas
+first = None
+def run(mini_batch):
+    global first
+    if isinstance(mini_batch, list):
+        return pandas.DataFrame({"size": [1, 2, 3]})[1:]
+    first = mini_batch if first is None else first
+    return first[["id"]][2:]
+"""
+
+
+def test_a_frame_of_an_earlier_call_is_lines_of_the_call(site):
+    site.seed(6)
+
+    site.run("", parallel_script=write_script(site, LATE), rows_per_call=3, workers=1)
+
+    lines = {"id": "k2"}
+    assert [site.outcome(row)["result"] for row in range(6)] == [None, None, lines, [lines], None, None]
+
+
+def test_a_frame_of_a_script_that_gets_files_is_lines_of_the_call(site, tmp_path):
+    site.seed(3, columns=("id", "path"))
+
+    site.run("", parallel_script=write_script(site, LATE), rows_per_call=3, workers=1, input_folder=tmp_path)
+
+    assert [site.outcome(row)["result"] for row in range(3)] == [[{"size": 2}, {"size": 3}], None, None]
