@@ -99,7 +99,7 @@ class Body:
             raise BodyError(f"the message's body has version {document.get('version')!r}, this program reads {VERSION}")
         try:
             return _body(document)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise BodyError(f"the message's body is damaged: {error!r}") from error
 
 

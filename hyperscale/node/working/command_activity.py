@@ -18,7 +18,8 @@ from hyperscale.node.working.activity import Activity, Context, nothing
 from hyperscale.node.working.command_failure import CommandFailedError
 from hyperscale.node.working.hidden_values import HiddenValues
 from hyperscale.node.working.printed import ending
-from hyperscale.node.working.results import MAX_RESULT_BYTES
+from hyperscale.node.working.results import MAX_RESULT_BYTES, ResultError
+from hyperscale.value_limits import excess
 
 SHELL = "/bin/sh"
 #: What a failure shows of the end of standard error.
@@ -107,13 +108,25 @@ def _signal_name(number: int) -> str:
 
 
 def _json(file: IO[bytes]) -> tuple[Any, bool]:
-    """Return what is in `file` as values of JSON, and whether it is JSON that can be a result."""
+    """Return what is in `file` as values of JSON, and whether it is JSON that can be a result.
+
+    Raises:
+        ResultError: when it is JSON beyond `value_limits`.
+    """
     if not 0 < file.seek(0, os.SEEK_END) <= MAX_RESULT_BYTES:
         return None, False
     file.seek(0)
+    data = file.read()
     try:
-        return json.loads(file.read()), True
-    except (ValueError, RecursionError):  # brackets in brackets, more than Python reads
+        return json.loads(data), True
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None, False
+    except (ValueError, RecursionError):  # what begins as JSON, and has more digits or levels than Python reads
+        beyond = excess(data)
+        if beyond and data.count(b"[") == data.count(b"]") and data.count(b"{") == data.count(b"}"):
+            raise ResultError(
+                f"the JSON that the command printed {beyond}: write it to a file in {{outputs}}"
+            ) from None
         return None, False
 
 

@@ -11,6 +11,7 @@ import decimal
 import itertools
 import math
 import os
+import sys
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -20,6 +21,7 @@ from hyperscale.node.working import times
 from hyperscale.node.working.library_values import library_of, named_parts, plain_of
 from hyperscale.node.working.plain_json import decode as _decode
 from hyperscale.node.working.plain_json import encode as _encode
+from hyperscale.value_limits import MAX_DEPTH, MAX_DIGITS, depth_of, excess, too_deep
 
 #: A result travels in messages and is held in memory by the collector: files are the place for more.
 MAX_RESULT_BYTES = 1024 * 1024
@@ -36,6 +38,10 @@ _ELSEWHERE = {
 }
 #: What JSON makes braces and brackets of.
 _NESTED = (dict, list, tuple)
+_TOO_LONG = 10**MAX_DIGITS
+#: Python's own limit, under which its encoder stops before the stack ends.
+_USUAL_RECURSION = 1_000
+_recursion_limit = sys.getrecursionlimit
 
 
 class ResultError(Exception):
@@ -46,12 +52,33 @@ def encode_result(value: Any, what: str = _RESULT) -> str:
     """Return `value` as JSON text of one line; `what` it is, for messages.
 
     Raises:
-        ResultError: when it holds what JSON cannot or two keys of one text, or is longer than 1 MiB.
+        ResultError: when it holds what JSON cannot or two keys of one text, is longer than 1 MiB, or is beyond
+            `value_limits`.
         BaseException: the result itself, when it is one: returned is as good as raised.
     """
-    is_stored = True
+    if _recursion_limit() > _USUAL_RECURSION:  # as the activity has set it: the encoder may then overflow the stack
+        _check_depth(value, what)
+    text = _encoded(value)
+    if not text:
+        if isinstance(value, BaseException) and what == _RESULT:
+            raise value
+        _check_depth(value, what)
+        text = _encode(_storable(value, what, 0))
+    if len(text) > MAX_RESULT_BYTES:
+        raise ResultError(
+            f"{what} takes {len(text):,} bytes as JSON, at most {MAX_RESULT_BYTES:,} are stored: {_ELSEWHERE[what]}"
+        )
+    beyond = excess(text)
+    if beyond:
+        raise ResultError(f"{what} {beyond}: {_ELSEWHERE[what]}")
+    return text
+
+
+def _encoded(value: Any) -> str:
+    """Return what JSON's encoder makes of `value`; nothing where it makes nothing of it, or not what is stored."""
     try:
         text = _encode(value)
+        is_stored = True
         if "[" in text or '":{' in text:
             is_stored = _keeps_names(value, text)
         elif text[0] == "{":  # most results: a loop, as a call takes longer than all of it
@@ -59,16 +86,23 @@ def encode_result(value: Any, what: str = _RESULT) -> str:
                 if type(key) is not str:
                     is_stored = False
     except (TypeError, ValueError, RecursionError):
-        text, is_stored = "", False
-    if not text and isinstance(value, BaseException) and what == _RESULT:
-        raise value
+        return ""
     if not is_stored or ("\\" in text and _SURROGATE in text) or ("$" in text and float_tags.TAG in text):
-        text = _encode(_storable(value, what, 0))
-    if len(text) > MAX_RESULT_BYTES:
-        raise ResultError(
-            f"{what} takes {len(text):,} bytes as JSON, at most {MAX_RESULT_BYTES:,} are stored: {_ELSEWHERE[what]}"
-        )
+        return ""
     return text
+
+
+def _check_depth(value: Any, what: str) -> None:
+    levels = depth_of(value)
+    if levels is None or levels > MAX_DEPTH:
+        raise ResultError(f"{what} {too_deep(levels)}: {_ELSEWHERE[what]}")
+
+
+def _check_level(depth: int, place: str) -> None:
+    """Refuse what arrays and generators make too deep: before they are looked into, they have no levels."""
+    if depth > MAX_DEPTH:
+        what = _STATE if place.startswith(_STATE) else _RESULT
+        raise ResultError(f"{what} is nested more than {MAX_DEPTH} levels deep: {_ELSEWHERE[what]}")
 
 
 def encode_state(value: Any) -> str:
@@ -112,13 +146,14 @@ def _keeps_names(value: Any, text: str) -> bool:
 
 
 def _storable(value: Any, place: str, depth: int) -> Any:
-    if depth > 100:
-        raise ResultError(f"{place} is nested more than 100 levels deep, or contains itself")
+    _check_level(depth, place)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):  # of an Enum, too, whose str() is the name of its member
         return str.__str__(value).encode("utf-8", "replace").decode()
     if isinstance(value, int):
+        if abs(value) >= _TOO_LONG:
+            raise ResultError(f"{place} is an integer of more than {MAX_DIGITS:,} digits: return it as text")
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else float_tags.tag(value)

@@ -47,7 +47,7 @@ def failed_answer(text: str) -> tuple[Failure, float, float]:
         said = json.loads(text)
         failure = Failure(**{**said["failure"], "frames": tuple(said["failure"]["frames"])})
         return failure, float(said["seconds"]), float(said["started_at"])
-    except (ValueError, TypeError, KeyError):  # somebody else wrote into the pipe
+    except (ValueError, TypeError, KeyError, RecursionError):  # somebody else wrote into the pipe
         return garbled_failure(None), 0.0, 0.0
 
 
@@ -73,7 +73,7 @@ def broken_message(text: str, named: str) -> str:
         what = f"{module} cannot be imported" if document["where"] == "import" else f"set_up of {subject} failed"
         frames = "".join(f"\n    {place}" for place in failure["frames"])
         return f"{named}: {what}: {failure['type']}: {failure['message']}{frames}"
-    except (ValueError, TypeError, KeyError):  # somebody else wrote into the pipe
+    except (ValueError, TypeError, KeyError, RecursionError):  # somebody else wrote into the pipe
         return f"{named}: {garbled_failure(None).message}"
 
 

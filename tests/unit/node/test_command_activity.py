@@ -1,6 +1,8 @@
 """A program as an activity: what reaches it, what it leaves, and what of that may be seen."""
 
 import logging
+import shlex
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ from hyperscale.node.working.activity import Context
 from hyperscale.node.working.command_activity import load_command
 from hyperscale.node.working.command_failure import CommandFailedError
 from hyperscale.node.working.hidden_values import HiddenValues
+from hyperscale.node.working.results import ResultError
 
 SECRET = "correct-horse-battery-staple"
 #: Prints a secret so that its last 14 characters are the first of the last 16 KiB.
@@ -31,6 +34,19 @@ def test_what_a_program_prints_is_the_result_if_it_is_json(context):
 
 def test_brackets_without_end_are_no_json(context):
     assert run("head -c 100000 /dev/zero | tr '\\0' '['", context) is None
+
+
+@pytest.mark.parametrize(
+    ("printed", "what"),
+    [
+        ("'[' * 3000 + ']' * 3000", "is nested 3,000 levels deep, at most 200"),
+        ("'{\"a\":' * 40_000 + '1' + '}' * 40_000", "is nested 40,000 levels deep, at most 200"),
+        ("'[1, ' + '9' * 6000 + ']'", "holds an integer of 6,000 digits, at most 4,300"),
+    ],
+)
+def test_json_that_no_reader_takes_fails_with_its_measure(context, printed, what):
+    with pytest.raises(ResultError, match=what):
+        run(f"{shlex.quote(sys.executable)} -c {shlex.quote(f'print({printed})')}", context)
 
 
 @pytest.mark.parametrize("stream", [1, 2])

@@ -7,12 +7,13 @@ import enum
 import json
 import math
 import pathlib
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from hyperscale.node.working.results import ResultError, decode_stored, encode_result
+from hyperscale.node.working.results import ResultError, decode_stored, encode_result, encode_state
 
 NAN = math.nan
 Point = collections.namedtuple("Point", "x y")
@@ -74,7 +75,7 @@ def test_a_result_that_contains_itself_is_refused():
     value = {}
     value["a"] = value
 
-    with pytest.raises(ResultError, match="more than 100 levels deep, or contains itself"):
+    with pytest.raises(ResultError, match=r"more than 10,000 levels deep \(or contains itself\), at most 200"):
         encode_result(value)
 
 
@@ -254,3 +255,72 @@ def test_a_text_full_of_brackets_and_a_deep_list_are_stored_as_they_are():
 
     assert json.loads(encode_result(deep)) == deep
     assert json.loads(encode_result("[" * 1000)) == "[" * 1000
+
+
+def chain(levels, inner=None, link=lambda value: [value]):
+    value = inner
+    for _ in range(levels):
+        value = link(value)
+    return value
+
+
+LINKS = {
+    "lists": lambda value: [value],
+    "tuples": lambda value: (7, value),
+    "dicts": lambda value: {"next": value, "text": "[[{"},
+    "twice the same": lambda value: [value, value] if not isinstance(value, list) else [value],
+}
+
+
+@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
+@pytest.mark.parametrize("encode", [encode_result, encode_state])
+def test_so_many_levels_are_stored_and_no_more(link, encode):
+    assert decode_stored(encode(chain(200, link=link))) is not None
+
+    for levels in (201, 640, 985, 3_000):
+        with pytest.raises(ResultError, match=rf"^the (result|state) is nested {levels:,} levels deep, at most 200 "):
+            encode(chain(levels, link=link))
+
+
+def test_a_number_that_json_does_not_know_is_a_level_of_its_own():
+    assert encode_result(chain(199, inner=float("nan"))).count("[") == 199
+
+    with pytest.raises(ResultError, match="is nested 201 levels deep, at most 200"):
+        encode_result(chain(200, inner=float("inf")))
+
+
+def test_levels_of_arrays_and_generators_count():
+    for value in (chain(150, inner=np.zeros((1,) * 60)), chain(400, link=lambda value: (item for item in [value]))):
+        with pytest.raises(ResultError, match=r"the result is nested .* levels deep"):
+            encode_result(value)
+
+
+def test_brackets_in_texts_and_in_neighbours_are_no_levels():
+    for value in ("[" * 5_000, ['"[\\' * 900, {"{" * 900: "}"}], [[] for _ in range(5_000)], [{"a": [1]}] * 900):
+        assert decode_stored(encode_result(value)) == value
+
+
+def test_a_higher_limit_of_calls_lets_no_deeper_result_through():
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        for levels in (985, 9_000):
+            with pytest.raises(ResultError, match=f"is nested {levels:,} levels deep"):
+                encode_result(chain(levels))
+    finally:
+        sys.setrecursionlimit(usual)
+
+
+@pytest.mark.skipif(not hasattr(sys, "set_int_max_str_digits"), reason="this Python has no limit of digits")
+@pytest.mark.parametrize("digits_of_python", [0, 4_300, 9_000])
+def test_an_integer_that_no_reader_takes_is_refused_whatever_the_activity_has_set(digits_of_python):
+    usual = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(digits_of_python)
+    try:
+        for value in (10**4_300, [-(10**6_000)], {"a": {"b": 10**5_000 + 7}}):
+            with pytest.raises(ResultError, match=r"4,300 digits|[56],001 digits|4,301 digits"):
+                encode_result(value)
+    finally:
+        sys.set_int_max_str_digits(usual)
+    for value in (10**4_300 - 1, "7" * 9_000, [1.5] * 3_000):
+        assert decode_stored(encode_result(value)) == value
