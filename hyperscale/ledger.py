@@ -17,6 +17,8 @@ from hyperscale.row_set import RowSet
 
 SUCCEEDED = "succeeded"
 FAILED = "failed"
+#: Of lines that are set aside, so many are named.
+_MOST_NAMED = 20
 
 
 class DamagedPartError(HyperscaleError):
@@ -110,6 +112,7 @@ class Seal:
         succeeded, failed, missing: rows, over all seals so far; their sum is `rows`.
         duplicates: lines that decided no row, over all seals so far.
         sealed_at: Unix seconds.
+        set_aside: lines that cannot be read, or are of no row of the run, over all seals so far.
     """
 
     number: int
@@ -122,6 +125,7 @@ class Seal:
     missing: int
     duplicates: int
     sealed_at: float
+    set_aside: int = 0
 
     def encode(self) -> bytes:
         """Return the seal as JSON."""
@@ -172,7 +176,14 @@ def _replaces(line: Line, failed: Line) -> bool:
 
 
 class Tally:
-    """Counts rows by the merge rule, in one byte a row; feed it lines in the order that `merge` takes."""
+    """Counts rows by the merge rule, in one byte a row; feed it lines in the order that `merge` takes.
+
+    Attributes:
+        rows, succeeded, failed: how many the run has, and how many of them have such an outcome.
+        lines: of rows of the run.
+        set_aside: lines that were not counted.
+        named: the first of those, each with the reason.
+    """
 
     _FAILED, _SUCCEEDED, _SEALED, _NOT_OURS = 1, 2, 4, 8
 
@@ -186,17 +197,13 @@ class Tally:
                 bytearray(rows.marks.translate(bytes([self._NOT_OURS, 0]) + bytes(254))),
                 rows.count,
             )
-        self.succeeded = self.failed = self.lines = 0
+        self.succeeded = self.failed = self.lines = self.set_aside = 0
+        self.named: list[str] = []
 
-    def add(self, row_index: int, succeeded: bool) -> None:
-        """Count one line.
-
-        Raises:
-            DamagedPartError: when `row_index` is not a row of the run.
-        """
+    def add(self, row_index: int, succeeded: bool) -> bool:
+        """Count one line, and return True; return False, and count nothing, when `row_index` is no row of the run."""
         if not 0 <= row_index < len(self._state) or self._state[row_index] == self._NOT_OURS:
-            which = f"rows 0..{self.rows - 1}" if self.rows == len(self._state) else f"{self.rows} rows, not this one"
-            raise DamagedPartError(f"the ledger has an outcome of row {row_index}, the run has {which}")
+            return False
         self.lines += 1
         state = self._state[row_index]
         if not state:
@@ -209,6 +216,13 @@ class Tally:
             self._state[row_index] = self._SUCCEEDED
             self.failed -= 1
             self.succeeded += 1
+        return True
+
+    def set_line_aside(self, what: str) -> None:
+        """Count a line that counts for no row; `what` names it and says why."""
+        self.set_aside += 1
+        if len(self.named) < _MOST_NAMED:
+            self.named.append(what)
 
     def seal(self) -> None:
         """Make what was counted so far final: later lines change nothing about these rows."""

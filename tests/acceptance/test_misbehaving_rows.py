@@ -109,3 +109,50 @@ def test_async_rows_run_side_by_side(hyperscale: Command, folder: Path) -> None:
 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1].startswith("Done. succeeded=200 failed=0 missing=0 total=200 in ")
+
+
+DEEP = """
+import sys
+sys.setrecursionlimit(1_000_000)
+
+def nest(row, context):
+    value = [float("nan")] if row["levels"] == 199 else []
+    for _ in range(row["levels"] - 1):
+        value = {"next": value} if row["levels"] % 2 else [value]
+    if row["levels"] == 640:
+        context.checkpoint(value)
+    if row["levels"] == 4:
+        sys.set_int_max_str_digits(0)
+        value = [10**7_000]
+    return {"tree": value} if row["levels"] > 8 else value
+"""
+
+
+def test_rows_whose_results_no_table_can_read_fail_alone_with_their_measure(
+    tmp_path: Path, hyperscale: Command
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "rows.py").write_text(DEEP)
+    levels = [3, 4, 198, 199, 200, 640, 985, 7000]
+    document = {
+        "name": "deep",
+        "input": {"sweep": {"levels": levels}},
+        "activity": {"entry": "rows:nest", "max_attempts": 1},
+        "parallelism": {"workers": 2},
+    }
+    (tmp_path / "experiment.yaml").write_text(json.dumps(document))
+
+    done = hyperscale("run", folder=tmp_path)
+
+    assert done.returncode == 6, done.stderr
+    (run,) = (tmp_path / ".hyperscale" / "runs").iterdir()
+    with (run / "failures.csv").open(newline="") as file:
+        failures = {levels[int(row["row_index"])]: row["message"] for row in csv.DictReader(file)}
+    with (run / "results.csv").open(newline="") as file:
+        succeeded = [levels[int(row["row_index"])] for row in csv.DictReader(file) if row["outcome"] == "succeeded"]
+    assert succeeded == [3, 198]
+    assert "7,001 digits" in failures.pop(4)
+    assert "the state is nested 640 levels" in failures.pop(640)
+    assert {number: f"nested {number + 1 + (number == 199):,} levels" in why for number, why in failures.items()} == {
+        199: True, 200: True, 985: True, 7000: True,
+    }  # fmt: skip

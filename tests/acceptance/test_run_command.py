@@ -145,7 +145,14 @@ def test_with_json_stdout_is_one_document_with_the_same_figures(hyperscale: Comm
     document = json.loads(ran.stdout)
     assert ran.returncode == 6
     assert document == json.loads((the_run(folder) / "run_results.json").read_text())
-    assert document["rows"] == {"total": 10, "succeeded": 9, "failed": 1, "missing": 0, "duplicate_outcomes": 0}
+    assert document["rows"] == {
+        "total": 10,
+        "succeeded": 9,
+        "failed": 1,
+        "missing": 0,
+        "duplicate_outcomes": 0,
+        "set_aside_lines": 0,
+    }
     assert document["workers"] == 1
 
     (listed,) = json.loads(hyperscale("runs", "--json", folder=folder).stdout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any
 from hyperscale.ledger import DamagedPartError
 from hyperscale.node.collecting.failure_table import COLUMNS
 from hyperscale.node.collecting.ledger_reader import part_lines
+from hyperscale.node.collecting.outcome_lines import read_outcome
 from hyperscale.node.collecting.spreadsheet_text import raw_text
 from hyperscale.node.reading.cells import CONVERSIONS, CellError
 from hyperscale.node.reading.csv_rows import csv_reader
 from hyperscale.node.storing.stores import MissingBlobError, Store
+from hyperscale.row_set import RowSet
 
 _OURS = len(COLUMNS)
 
@@ -78,10 +79,17 @@ class FailureTable:
 
 @dataclass(frozen=True)
 class FailuresInLedger:
-    """The failed rows in some parts of a ledger; each is named once; they can be read more than once."""
+    """The failed rows in some parts of a ledger; each is named once; they can be read more than once.
+
+    Attributes:
+        store: of the run.
+        parts: names of them.
+        rows: of the run, where they are known: a line of another row counts for nothing.
+    """
 
     store: Store
     parts: Sequence[str]
+    rows: range | RowSet | None = None
 
     def __iter__(self) -> Iterator[FailedRow]:
         """Yield them, in the order of parts.
@@ -89,13 +97,12 @@ class FailuresInLedger:
         Raises:
             AzureError, HyperscaleError: when the store cannot be asked: an outage is not a part without failures.
         """
-        seen = bytearray()
+        seen: set[int] = set()
         for name in self.parts:
             for row_index, line in _failed_lines(self.store, name):
-                seen.extend(bytes(max(0, row_index + 1 - len(seen))))
-                if not seen[row_index]:
-                    seen[row_index] = 1
-                    told = json.loads(line)
+                if row_index not in seen and (self.rows is None or row_index in self.rows):
+                    seen.add(row_index)
+                    told = read_outcome(line)
                     yield FailedRow(row_index, told["attempts"], told["consumer"], told.get("failure") or {})
 
 

@@ -21,7 +21,7 @@ from hyperscale.errors import ExperimentError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.collecting.kept_parts import PartKeepingStore
 from hyperscale.node.collecting.run_tables import key_of
-from hyperscale.node.control import SeedRecord, read_seed
+from hyperscale.node.control import SeedRecord, read_seed, rows_of_run
 from hyperscale.node.reading.readers import open_rows
 from hyperscale.node.seeding.packing import numbered
 from hyperscale.node.storing.counting import RequestCounts
@@ -117,7 +117,9 @@ def _so_far(found: FoundRun, store: Store, seed: SeedRecord | None, where: Where
     }
     names = store.names(blobs.LEDGER)
     parts = parts_to_read(names, told, MAX_REMOTE_PARTS if is_remote(found.folder.store_url) else MAX_PARTS)
-    groups = group_failures(FailuresInLedger(store, parts), where)
+    rows = rows_of_run(store, seed) if seed else None
+    own = range(rows) if isinstance(rows, int) else rows
+    groups = group_failures(FailuresInLedger(store, parts, own), where)
     is_alive = found.folder.is_locked() if found.azure is None else True
     why = "its results are collected when it ends" if is_alive else "its results were never collected"
     read = f"from {len(parts):,} of {counted(len(names), 'part')} of its ledger"

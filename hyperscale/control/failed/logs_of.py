@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from hyperscale.control.read_ahead import read_ahead
 from hyperscale.control.results_table import any_table, find_keys
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.experiment import Input, NodeExperiment
+from hyperscale.node.collecting.outcome_lines import UnreadableLineError, read_head, read_outcome
 from hyperscale.node.collecting.run_tables import key_of
 from hyperscale.node.control import SeedRecord, read_seed, rows_of_run
 from hyperscale.node.reading.readers import open_rows
@@ -116,18 +117,20 @@ def _lines(store: Store, wanted: Collection[int]) -> dict[int, list[Record]]:
     found: dict[int, list[Record]] = {row: [] for row in wanted}
     for _, data in read_ahead(store, store.names(blobs.LEDGER)):
         for line in speaks.findall(data):
-            if told := _told(line):
-                found[told["row_index"]].append((str(told["consumer"]), told))
+            with suppress(UnreadableLineError):
+                row_index, _ = read_head(line)
+                told = read_outcome(line)
+                found[row_index].append((told["consumer"], told))
     return found
 
 
 def _told(line: bytes) -> dict[str, Any]:
     """Return what a line says; nothing, of one that is cut off."""
     try:
-        document: dict[str, Any] = json.loads(line)
-    except ValueError:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
         return {}
-    return document
+    return document if isinstance(document, dict) else {}
 
 
 def _consumer(name: str, folder: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from hyperscale import blobs
 from hyperscale.ledger import DamagedPartError
 from hyperscale.node.collecting.failure_groups import FailureGroup, FailureGroups
 from hyperscale.node.collecting.ledger_reader import part_lines
+from hyperscale.node.collecting.outcome_lines import read_outcome
 from hyperscale.node.storing.stores import MissingBlobError, Store
 
 #: So many parts are read in one look: with their listing, three requests at most.
@@ -60,6 +60,6 @@ class FailuresSoFar:
         try:
             for row_index, succeeded, line in part_lines(self._store, part):
                 if not succeeded:
-                    self._groups.add(row_index, json.loads(line).get("failure") or {})
+                    self._groups.add(row_index, read_outcome(line).get("failure") or {})
         except (DamagedPartError, MissingBlobError):
             return  # teardown will say what is wrong with it: a look must not end because of one part

@@ -75,6 +75,9 @@ def headline(facts: RunFacts) -> dict[str, Any]:
     if rows["duplicate_outcomes"]:
         lines = counted(rows["duplicate_outcomes"], "outcome")
         said.append(f"{lines} came a second time, after a lost lease, and count for nothing.")
+    if rows.get("set_aside_lines"):  # a run that an older version has collected has no such count
+        lines = counted(rows["set_aside_lines"], "line")
+        said.append(f"{lines} of the ledger cannot be read, or belong to no row of the run: run.log names them.")
     if facts.results.get("retried"):
         ids = ", ".join(facts.results["lineage"][:-1])
         said.append(f"{' '.join(retried_lines(facts.results)).removesuffix('; all rows together:')}.")

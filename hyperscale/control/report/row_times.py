@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from hyperscale.control.read_ahead import read_ahead
 from hyperscale.ledger import SUCCEEDED, Seal, read_part
-from hyperscale.node.collecting.outcome_lines import read_outcome
+from hyperscale.node.collecting.outcome_lines import UnreadableLineError, read_head, read_outcome
 from hyperscale.node.storing.stores import Store
 
 #: How `ledger.succeeded_line` and `failed_line` begin; what stands behind it need not be read.
@@ -47,8 +48,7 @@ def row_times(store: Store, below: int, seals: Sequence[Seal]) -> Iterator[RowTi
         with_failures = []
         for name, lines in _parts(store, seal.parts):
             all_succeeded = True
-            for line in lines:
-                found = _row_time(line)
+            for found in _row_times(lines, below):
                 if not found.succeeded:
                     all_succeeded = False
                 elif not decided[found.row_index]:
@@ -58,8 +58,7 @@ def row_times(store: Store, below: int, seals: Sequence[Seal]) -> Iterator[RowTi
                 with_failures.append(name)
         # Of the rows of one seal a success counts, wherever it stands; so the failed ones come after all of those.
         for _, lines in _parts(store, with_failures):
-            for line in lines:
-                found = _row_time(line)
+            for found in _row_times(lines, below):
                 if not decided[found.row_index]:
                     decided[found.row_index] = 1
                     yield found
@@ -68,6 +67,14 @@ def row_times(store: Store, below: int, seals: Sequence[Seal]) -> Iterator[RowTi
 def _parts(store: Store, names: Sequence[str]) -> Iterator[tuple[str, list[bytes]]]:
     """Yield the name and the lines of each part, in order."""
     return ((name, read_part(name, data)) for name, data in read_ahead(store, names))
+
+
+def _row_times(lines: Iterable[bytes], below: int) -> Iterator[RowTime]:
+    """Yield what the lines of a part say, but for those that collecting sets aside."""
+    for line in lines:
+        with suppress(UnreadableLineError):
+            if read_head(line)[0] < below:
+                yield _row_time(line)
 
 
 def _row_time(line: bytes) -> RowTime:

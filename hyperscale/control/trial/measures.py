@@ -13,6 +13,7 @@ from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.trial.figures import Trial, activity_hash
 from hyperscale.ledger import SUCCEEDED, Line, merge
 from hyperscale.node.collecting.ledger_reader import part_lines, read_seals
+from hyperscale.node.collecting.outcome_lines import read_outcome
 from hyperscale.node.control import read_manifest
 from hyperscale.node.storing.stores import Store
 
@@ -34,7 +35,7 @@ def outcomes_of(store: Store) -> list[Outcome]:
         for name in seal.parts
         for row_index, succeeded, line in part_lines(store, name)
     )
-    return [json.loads(line.content) for _, line in sorted(merge(lines).items())]
+    return [read_outcome(line.content) for _, line in sorted(merge(lines).items())]
 
 
 def measure(store: Store, outcomes: Sequence[Outcome], checked: CheckedExperiment, *, measured_on: str) -> Trial:

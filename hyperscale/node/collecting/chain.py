@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from hyperscale import blobs
 from hyperscale.ledger import Seal
-from hyperscale.node.collecting.ledger_reader import part_lines, read_seals, tally_of, unsealed_parts
+from hyperscale.log_lines import fields
+from hyperscale.node.collecting.ledger_reader import count_part, read_seals, tally_of, unsealed_parts
 from hyperscale.node.storing.stores import Store
 from hyperscale.row_set import RowSet
+
+logger = logging.getLogger(__name__)
 
 
 class Chain:
@@ -34,8 +39,7 @@ class Chain:
         known = set(self._parts)
         for name in unsealed_parts(self._store, self.seals):
             if name not in known:
-                for row_index, succeeded, _ in part_lines(self._store, name):
-                    self.tally.add(row_index, succeeded)
+                count_part(self._store, name, self.tally)
                 self._parts.append(name)
         return self.tally.missing
 
@@ -50,6 +54,8 @@ class Chain:
             sealed_at: Unix seconds.
         """
         missing = self.look()
+        for what in self.tally.named:
+            logger.warning("set aside: %s", what, extra=fields("line_set_aside"))
         if self.is_complete or (self.seals and not self._parts):
             return self.seals
         seal = Seal(
@@ -63,6 +69,7 @@ class Chain:
             missing=missing,
             duplicates=self.tally.duplicates,
             sealed_at=sealed_at,
+            set_aside=self.tally.set_aside,
         )
         self._store.create(blobs.seal(seal.number), seal.encode())
         self.seals = read_seals(self._store)

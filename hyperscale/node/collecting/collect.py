@@ -32,11 +32,18 @@ INPUT_BATCH_ROWS = 1_024
 
 @dataclass(frozen=True)
 class Collected:
-    """What is in the tables: rows by outcome, and the groups of the failed ones."""
+    """What is in the tables.
+
+    Attributes:
+        succeeded, failed: rows by outcome.
+        groups: of the failed ones.
+        set_aside: lines that cannot be read, or are of no row of their run.
+    """
 
     succeeded: int
     failed: int
     groups: tuple[FailureGroup, ...]
+    set_aside: int
 
 
 def collect(
@@ -60,7 +67,7 @@ def collect(
         DamagedPartError: when a sealed part is damaged.
     """
     own = lineage[-1]
-    spill = _spill(lineage, work_folder)
+    spill, set_aside = _spill(lineage, work_folder)
     tables = RunTables(work_folder, own.seed, experiment, _columns(spill))
     succeeded = failed = 0
     with closing(tables):
@@ -72,19 +79,26 @@ def collect(
                 failed += 1
     for name in tables.names:
         own.store.upload(name, work_folder / name)
-    return Collected(succeeded, failed, tables.groups.largest())
+    return Collected(succeeded, failed, tables.groups.largest(), set_aside)
 
 
-def _spill(lineage: Sequence[Generation], work_folder: Path) -> Spill:
+def _spill(lineage: Sequence[Generation], work_folder: Path) -> tuple[Spill, int]:
+    """Return the lines of all runs, and how many lines were set aside."""
     folder = work_folder / "spill"
     folder.mkdir()
-    spill = Spill(folder)
+    spill, foreign = Spill(folder), 0
+    unreadable: list[str] = []
     for number, generation in enumerate(lineage):
+        rows = generation.rows()
+        own = range(rows) if isinstance(rows, int) else rows
         for seal in generation.seals:
             for name in seal.parts:
-                for row_index, succeeded, line in part_lines(generation.store, name):
-                    spill.add(seal.number, row_index, succeeded, line, run=number)
-    return spill
+                for row_index, succeeded, line in part_lines(generation.store, name, unreadable.append):
+                    if row_index in own:
+                        spill.add(seal.number, row_index, succeeded, line, run=number)
+                    else:
+                        foreign += 1
+    return spill, foreign + len(unreadable)
 
 
 def _columns(spill: Spill) -> tuple[Column, ...]:

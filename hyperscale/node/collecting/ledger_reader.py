@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hyperscale import blobs
 from hyperscale.errors import HyperscaleError
-from hyperscale.ledger import FAILED, SUCCEEDED, DamagedPartError, Seal, Tally, read_part
+from hyperscale.ledger import Seal, Tally, read_part
+from hyperscale.node.collecting.outcome_lines import UnreadableLineError, read_head
 from hyperscale.node.storing.stores import Store
 from hyperscale.row_set import RowSet
 
-#: How `ledger.succeeded_line` and `failed_line` begin; five times faster than reading the whole line as JSON.
-_OUR_LINE = re.compile(rb'\{"row_index":(\d{1,18}),"outcome":"(succeeded|failed)",')
 
-
-def part_lines(store: Store, name: str) -> Iterator[tuple[int, bool, bytes]]:
+def part_lines(
+    store: Store, name: str, set_aside: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[int, bool, bytes]]:
     """Yield row_index, whether it succeeded, and the text of each line of the part `name`, in order.
 
+    A line that no table can hold is left out (rule 34), everywhere in the same way: `set_aside` is told which, and why.
+
     Raises:
-        DamagedPartError: when the part is truncated or altered, or holds a line that is not an outcome.
+        DamagedPartError: when the part is truncated or altered.
         MissingBlobError: when there is no such part.
     """
-    match = _OUR_LINE.match
-    for line in read_part(name, store.read(name)):
-        found = match(line)
-        if found:
-            yield int(found[1]), found[2] == b"succeeded", line
-        else:
-            yield *_read_line(name, line), line
-
-
-def _read_line(name: str, line: bytes) -> tuple[int, bool]:
-    """Return row_index and whether it succeeded, of a line that is laid out in another way than ours."""
-    try:
-        document = json.loads(line)
-        row_index, outcome = document["row_index"], document["outcome"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        row_index, outcome = None, None
-    if type(row_index) is int and outcome in (SUCCEEDED, FAILED):
-        return row_index, outcome == SUCCEEDED
-    raise DamagedPartError(f"{name} has a line that is no outcome: {line[:80].decode(errors='replace')!r}")
+    for number, line in enumerate(read_part(name, store.read(name)), start=1):
+        try:
+            row_index, succeeded = read_head(line)
+        except UnreadableLineError as error:
+            set_aside(f"line {number} of {name} {error}")
+            continue
+        yield row_index, succeeded, line
 
 
 def read_seals(store: Store) -> list[Seal]:
@@ -85,13 +73,24 @@ def tally_of(store: Store, rows: int | RowSet, seals: Sequence[Seal]) -> Tally:
         seals: the first so many of the chain, oldest first; every part in them is read.
 
     Raises:
-        DamagedPartError: when a part is damaged, or has an outcome of a row that the run does not have.
+        DamagedPartError: when a part is damaged.
         MissingBlobError: when a sealed part is gone.
     """
     tally = Tally(rows)
     for seal in seals:
         for name in seal.parts:
-            for row_index, succeeded, _ in part_lines(store, name):
-                tally.add(row_index, succeeded)
+            count_part(store, name, tally)
         tally.seal()
     return tally
+
+
+def count_part(store: Store, name: str, tally: Tally) -> None:
+    """Count the lines of the part `name`.
+
+    Raises:
+        DamagedPartError: when it is damaged.
+        MissingBlobError: when there is no such part.
+    """
+    for row_index, succeeded, _ in part_lines(store, name, tally.set_line_aside):
+        if not tally.add(row_index, succeeded):
+            tally.set_line_aside(f"a line of {name} has an outcome of row {row_index}, which the run does not have")

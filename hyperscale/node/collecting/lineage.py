@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from hyperscale import blobs
 from hyperscale.errors import RunStateError
 from hyperscale.ledger import Seal
 from hyperscale.node.collecting.ledger_reader import part_lines, read_seals, tally_of
+from hyperscale.node.collecting.outcome_lines import read_outcome
 from hyperscale.node.control import SeedRecord, read_seed, rows_of_run
 from hyperscale.node.storing.stores import Store
 from hyperscale.row_set import RowSet
@@ -106,5 +106,5 @@ def failed_so(
                 # Of the lines of a row that has not succeeded in a run, the first one decides (rule 24).
                 if row_index in rows and not seen[row_index]:
                     seen[row_index] = 1
-                    marks[row_index] = is_meant(row_index, json.loads(line).get("failure") or {})
+                    marks[row_index] = is_meant(row_index, read_outcome(line).get("failure") or {})
     return RowSet(marks)

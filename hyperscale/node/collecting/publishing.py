@@ -96,9 +96,9 @@ def _write(results: RunResults, store: Store, path: Path) -> None:
 
 
 def _counts(lineage: tuple[Generation, ...], collected: Collected) -> RowCounts:
-    if len(lineage) == 1:
-        return counts_of(lineage[-1].seals[-1])
-    return counts_of_lineage(lineage, succeeded=collected.succeeded, failed=collected.failed)
+    return counts_of_lineage(
+        lineage, succeeded=collected.succeeded, failed=collected.failed, set_aside=collected.set_aside
+    )
 
 
 @contextmanager

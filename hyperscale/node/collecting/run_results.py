@@ -19,17 +19,23 @@ REQUEST_KINDS = ("seed", "consume", "ledger", "logs", "heartbeat")
 _REQUESTS = "requests."
 #: Why rows are missing in a complete retry.
 NOT_RETRIED = "they were missing before, and are not among the rows of this retry"
+#: Why rows are missing in a run that an older version has sealed as complete.
+UNREADABLE = "the ledger has lines of them that cannot be read; a retry executes these rows again"
 
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Rows of a run: total = succeeded + failed + missing; a duplicate is a line that decided no row."""
+    """Rows of a run: total = succeeded + failed + missing.
+
+    A duplicate is a line of the ledger that decided no row; a line that is set aside cannot be read, or is of no row.
+    """
 
     total: int
     succeeded: int
     failed: int
     missing: int
     duplicate_outcomes: int
+    set_aside_lines: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,14 +91,14 @@ def sealed_reason(reason: str, message: str) -> str:
 
 def counts_of(seal: Seal) -> RowCounts:
     """Return what the seal says of its run."""
-    return RowCounts(seal.rows, seal.succeeded, seal.failed, seal.missing, seal.duplicates)
+    return RowCounts(seal.rows, seal.succeeded, seal.failed, seal.missing, seal.duplicates, seal.set_aside)
 
 
-def counts_of_lineage(lineage: Sequence[Generation], *, succeeded: int, failed: int) -> RowCounts:
-    """Return the counts of a run together with those that it is a retry of, from the rows in its tables."""
+def counts_of_lineage(lineage: Sequence[Generation], *, succeeded: int, failed: int, set_aside: int) -> RowCounts:
+    """Return the counts of a run together with those that it is a retry of, from what is in its tables."""
     total = all_rows(lineage).count
     duplicates = sum(generation.seals[-1].duplicates for generation in lineage)
-    return RowCounts(total, succeeded, failed, total - succeeded - failed, duplicates)
+    return RowCounts(total, succeeded, failed, total - succeeded - failed, duplicates, set_aside)
 
 
 def outcome_of(seal: Seal, rows: RowCounts, max_failed: int | str | None) -> Outcome:
@@ -134,7 +140,7 @@ def results_of(
     seal = seals[-1]
     reason = seal.reason.partition(": ")[2] or seal.reason
     if rows.missing and not reason:
-        reason = NOT_RETRIED
+        reason = NOT_RETRIED if ancestors else UNREADABLE
     plan, told = manifest.get("plan") or {}, list(beats)
     seconds = max(0.0, seal.sealed_at - float(manifest.get("created_at") or seal.sealed_at))
     return RunResults(

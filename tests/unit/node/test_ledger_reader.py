@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hyperscale.node.storing.stores import MissingBlobError
 from hyperscale.node.storing.stores.folder import FolderStore
 
 FACTS = {"attempts": 1, "seconds": 0.1, "started_at": 0.0, "consumer": "c-1", "worker": 0}
+REST = '"attempts":1,"seconds":0.1,"started_at":0,"consumer":"c-1","worker":-1'
 
 
 @pytest.fixture
@@ -45,8 +47,12 @@ def test_lines_of_a_part_come_in_order_with_their_outcome(store: FolderStore) ->
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ('{"row_index": 7, "outcome": "succeeded", "attempts": 1}', (7, True)),
-        ('{"outcome":"failed","row_index":8}', (8, False)),
+        (f'{{"row_index": 7, "outcome": "succeeded", "result": [2], {REST}}}', (7, True)),
+        (f'{{{REST}, "outcome":"failed","row_index":8}}', (8, False)),
+        (f'{{{REST}, "outcome":"failed","row_index":8,"failure":{{"kind":"raised","frames":null}}}}', (8, False)),
+        (succeeded_line(9, **FACTS, result='"\\ud800"'), (9, True)),
+        (succeeded_line(9, **FACTS, result="7" * 4_300), (9, True)),
+        (succeeded_line(9, **FACTS, result="[" * 200 + "]" * 200), (9, True)),
     ],
 )
 def test_a_line_that_is_laid_out_in_another_way_is_read_too(
@@ -58,25 +64,43 @@ def test_a_line_that_is_laid_out_in_another_way_is_read_too(
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "why"),
     [
-        "",
-        "text",
-        "[]",
-        "{}",
-        '{"row_index":1}',
-        '{"row_index":"1","outcome":"failed"}',
-        '{"row_index":true,"outcome":"failed"}',
-        '{"row_index":1,"outcome":"maybe"}',
-        '{"row_index":1.0,"outcome":"failed"}',
-        "[" * 50_000,
+        ("", "is no JSON"),
+        ("text", "is no JSON"),
+        ("[]", "is a list"),
+        ("{}", "row_index is missing"),
+        ('{"row_index":1}', "attempts is missing"),
+        (f'{{"row_index":"1","outcome":"failed",{REST}}}', "row_index is '1'"),
+        (f'{{"row_index":true,"outcome":"failed",{REST}}}', "row_index is True"),
+        (f'{{"row_index":1,"outcome":"maybe",{REST}}}', "outcome 'maybe'"),
+        (f'{{"row_index":1.0,"outcome":"failed",{REST}}}', "row_index is 1.0"),
+        (f'{{"row_index":-4,"outcome":"failed",{REST}}}', "row_index -4"),
+        (f'{{"row_index":1,"outcome":"succeeded",{REST}}}', "no result"),
+        (f'{{"row_index":1,"outcome":"failed","failure":"no",{REST}}}', "failure is 'no'"),
+        (f'{{"row_index":1,"outcome":"failed","failure":{{"frames":[4]}},{REST}}}', "failure is"),
+        (f'{{"row_index":1,"outcome":"failed","failure":{{"exit_code":{10**30}}},{REST}}}', "failure is"),
+        (succeeded_line(1, **{**FACTS, "seconds": 10**30}, result="1"), "seconds is 1"),
+        (succeeded_line(1, **{**FACTS, "started_at": float("nan")}, result="1"), "no JSON|started_at"),
+        (succeeded_line(1, **{**FACTS, "attempts": '"2"'}, result="1"), "attempts is '2'"),
+        (succeeded_line(1, **FACTS, result=""), "is no JSON"),
+        (succeeded_line(1, **FACTS, result="{'a': 1}"), "is no JSON"),
+        (succeeded_line(1, **FACTS, result='1,"row_index":"x"'), "row_index is 'x'"),
+        (succeeded_line(1, **FACTS, result="1")[:-7], "is no JSON"),
+        (succeeded_line(1, **FACTS, result="[" * 201 + "]" * 201), "nested 201 levels deep"),
+        (succeeded_line(1, **FACTS, result='{"a":' * 985 + "1" + "}" * 985), "nested 985 levels deep"),
+        (succeeded_line(1, **FACTS, result="7" * 4_301), "integer of 4,301 digits"),
+        ("[" * 50_000, "nested 49,999 levels deep"),
     ],
 )
-def test_a_line_that_is_no_outcome_is_damage(line: str, store: FolderStore) -> None:
-    store.create("ledger/p", write_part([line]))
+def test_a_line_that_cannot_be_read_is_left_out_and_named(line: str, why: str, store: FolderStore) -> None:
+    store.create("ledger/p", write_part([succeeded(3), line, failed(4)]))
+    named: list[str] = []
 
-    with pytest.raises(DamagedPartError, match="ledger/p"):
-        list(part_lines(store, "ledger/p"))
+    assert [row_index for row_index, _, _ in part_lines(store, "ledger/p", named.append)] == [3, 4]
+
+    assert len(named) == 1
+    assert re.search(f"^line 2 of ledger/p .*({why})", named[0])
 
 
 def test_a_truncated_part_is_damage(store: FolderStore) -> None:

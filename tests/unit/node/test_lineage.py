@@ -68,7 +68,9 @@ class Runs:
             lineage = (*older, Generation(self.newest, store, newest, read_seals(store)))
             rows = open_rows(experiment().input, self.input)
             found = collect(lineage=lineage, experiment=experiment(), rows=rows, work_folder=work_folder)
-            return found, counts_of_lineage(lineage, succeeded=found.succeeded, failed=found.failed)
+            return found, counts_of_lineage(
+                lineage, succeeded=found.succeeded, failed=found.failed, set_aside=found.set_aside
+            )
 
     def left(self, newest: SeedRecord) -> list[int]:
         """Return the rows that failed or are missing."""

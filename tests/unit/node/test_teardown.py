@@ -16,7 +16,7 @@ from hyperscale import blobs
 from hyperscale.azure_run import AzureRun
 from hyperscale.errors import HyperscaleError, RunStateError, TeardownError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.ledger import DamagedPartError
+from hyperscale.ledger import DamagedPartError, Seal
 from hyperscale.node.azure.workspace_facts import StepFacts
 from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.collecting.run_results import RunResults
@@ -450,6 +450,62 @@ def test_a_damaged_part_is_an_error_and_no_count(world: World) -> None:
 
     assert read_seals(world.store) == []
     assert world.own_states() == ["broken"]
+
+
+def unreadable(row_index: int) -> list[str]:
+    """Return lines that no table can hold: too deep, too long an integer, cut off, of other types."""
+    line = succeeded(row_index, "@")
+    deep, digits = "[" * 700 + "]" * 700, "4" * 5_000
+    return [
+        line.replace('"@"', deep),
+        line.replace('"@"', digits),
+        line[:-9],
+        line.replace('"attempts":1', '"attempts":[]'),
+    ]
+
+
+def test_lines_that_cannot_be_read_or_fit_no_row_are_set_aside_named_and_counted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.seed(4)
+    part(world.store, "c-1", [succeeded(0, {"x": 1}), *unreadable(1), succeeded(10**9, 7), failed(2), succeeded(3)])
+    part(world.store, "c-2", [succeeded(1, {"x": 5}), *unreadable(3), failed(99), succeeded(0, {"x": 6})])
+
+    results = world.tear_down()
+
+    assert counts(results) == (3, 1, 0)
+    assert (results.rows.duplicate_outcomes, results.rows.set_aside_lines) == (1, 10)
+    assert [seal.set_aside for seal in read_seals(world.store)] == [10]
+    assert "line 2 of ledger/c-1-000000.jsonl is nested 700 levels deep" in caplog.text
+    assert "ledger/c-1-000000.jsonl has an outcome of row 1000000000, which the run does not have" in caplog.text
+    table = world.published()[blobs.RESULTS_CSV].decode()
+    assert [line.partition(",")[0] for line in table.splitlines()[1:]] == ["0", "1", "2", "3"]
+
+
+def test_a_row_whose_only_line_cannot_be_read_is_missing_and_runs_again(world: World) -> None:
+    world.seed(2)
+    part(world.store, "c-1", [succeeded(0), *unreadable(1)])
+    write_cancel(world.store, 0, "user", "stopped by the user")
+
+    stopped = world.tear_down()
+    write_resume(world.store)
+    part(world.store, "c-2", [succeeded(1, 8)])
+    resumed = world.tear_down(resumes=1)
+
+    assert (counts(stopped), stopped.rows.set_aside_lines) == ((1, 0, 1), 4)
+    assert (counts(resumed), resumed.rows.set_aside_lines) == ((2, 0, 0), 4)
+
+
+def test_a_run_that_an_older_version_sealed_over_such_a_line_is_collected_without_its_row(world: World) -> None:
+    world.seed(2)
+    part(world.store, "c-1", [succeeded(0, 8), unreadable(1)[0]])
+    name = blobs.part("c-1", 0)
+    world.store.create(blobs.seal(1), Seal(1, "complete", "", 2, (name,), 2, 0, 0, 0, CREATED_AT).encode())
+
+    results = world.tear_down()
+
+    assert (counts(results), results.rows.set_aside_lines, results.exit_code) == ((1, 0, 1), 1, 6)
+    assert "a retry executes" in results.reason
 
 
 def test_an_input_that_has_changed_is_an_error_and_can_be_put_back(world: World) -> None:
