@@ -163,11 +163,15 @@ def _opener(function: Any, terms: Terms) -> Callable[[], tuple[Workshop, Path, C
 
     def open_workshop() -> tuple[Workshop, Path, Callable[[], None]]:
         folder = Path(tempfile.mkdtemp(prefix="hyperscale-map-rows-"))
-        settings = terms.settings(folder)
-        settings.scratch.mkdir()
-        (settings.scratch / FUNCTION_FILE).write_bytes(parcel)
-        workshop = Workshop(settings, terms.workers, terms.policy)
-        workshop.start()
+        try:
+            settings = terms.settings(folder)
+            settings.scratch.mkdir()
+            (settings.scratch / FUNCTION_FILE).write_bytes(parcel)
+            workshop = Workshop(settings, terms.workers, terms.policy)
+            workshop.start()
+        except BaseException:  # a full disk, no more threads
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
         def end() -> None:
             try:

@@ -87,7 +87,11 @@ class Workshop:
 
     def start(self) -> None:
         """Start the workers."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # no more threads are allowed here
+            self._close_bell()
+            raise
 
     def put(self, row_index: int, packed: str) -> None:
         """Take one more row."""
@@ -127,6 +131,10 @@ class Workshop:
         with contextlib.suppress(OSError):  # it is closed already
             self._button.send(b"!")
 
+    def _close_bell(self) -> None:
+        self._bell.close()
+        self._button.close()
+
     # ---- in the thread
 
     def _work(self) -> None:
@@ -147,8 +155,7 @@ class Workshop:
         except BaseException as error:
             self._lines.put(error)
         finally:
-            self._bell.close()
-            self._button.close()
+            self._close_bell()
 
     def _turn(self, crew: Crew) -> None:
         now = time.monotonic()

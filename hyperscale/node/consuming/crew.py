@@ -62,14 +62,9 @@ class AttemptFailed:
     def line(self, attempts: int, consumer: str) -> str:
         """Return the ledger line of the row, if this attempt was its last one."""
         return failed_line(
-            self.row_index,
-            attempts=attempts,
-            seconds=self.seconds,
-            started_at=self.started_at,
-            consumer=consumer,
-            worker=self.worker,
-            failure=self.failure.to_document(),
-        )
+            self.row_index, attempts=attempts, seconds=self.seconds, started_at=self.started_at,
+            consumer=consumer, worker=self.worker, failure=self.failure.to_document(),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,12 @@ class Crew:
         self.broken: str | None = None
         self.set_up_seconds = 0.0
         self.selector = selectors.DefaultSelector()
-        self.workers = [self._start(index, now) for index in range(count)]
+        self.workers: list[WorkerProcess] = []
+        try:
+            self.workers += (self._start(index, now) for index in range(count))
+        except BaseException:  # no more processes or files are allowed here: those that did start must not stay
+            self.kill()
+            raise
 
     def _start(self, index: int, now: float) -> WorkerProcess:
         worker = WorkerProcess(index, self._starts, self._settings, now)
@@ -218,8 +218,7 @@ class Crew:
     def _why_no_start(self, worker: WorkerProcess, timed_out: bool) -> str:
         named = self._settings.named
         if timed_out:
-            limit = self._settings.set_up_timeout_seconds
-            return f"{named}: import and set_up took longer than {limit:.15g} s"
+            return f"{named}: import and set_up took longer than {self._settings.set_up_timeout_seconds:.15g} s"
         failure = worker.failure()
         return f"{named}: {failure.message} while it was set up\n{failure.last_output or ''}".rstrip()
 
@@ -237,6 +236,7 @@ class Crew:
         """End all workers at once, and all that their activities left behind."""
         for worker in self.workers:
             worker.kill()
+            worker.files.close()
         self._strays.end_all()
         self.selector.close()
 

@@ -31,6 +31,7 @@ class WorkerFiles:
         self.frames_path = folder / f"{name}.frames"
         self._printed_path = folder / f"{name}.log"
         self.printed_descriptor = open_printed(self._printed_path)
+        self._is_closed = False
         self._given_back = 0
         self._last_words: str | None = None
 
@@ -57,9 +58,15 @@ class WorkerFiles:
         """Return the folder of the files of an attempt."""
         return outputs_folder(self.scratch, row_index, attempt)
 
+    def close(self) -> None:
+        """Give back the descriptor; what was printed cannot be read afterwards. Closing again does nothing."""
+        if not self._is_closed:
+            self._is_closed = True
+            os.close(self.printed_descriptor)
+
     def discard(self, outputs: Sequence[Path]) -> None:
         """Remove them, off the consumer's way: of the outputs only the given ones, as others are being kept."""
-        os.close(self.printed_descriptor)
+        self.close()
 
         def remove() -> None:
             for path in (*outputs, *(path for path in self.scratch.iterdir() if path.name != OUTPUTS)):

@@ -69,16 +69,20 @@ class WorkerProcess:
         self._lines = wire.LineBuffer()
         self.files = WorkerFiles(settings.scratch, f"worker-{index}-{life}", settings.hidden)
         self._is_lost = False
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hyperscale.node.working.worker"],
-            cwd=settings.code_folder,
-            env=settings.environment(index),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.files.printed_descriptor,
-            bufsize=0,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "hyperscale.node.working.worker"],
+                cwd=settings.code_folder,
+                env=settings.environment(index),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.files.printed_descriptor,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except BaseException:
+            self.files.close()
+            raise
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import math
 import os
+import resource
 import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from descriptors import open_descriptors
 
 from hyperscale import Context, NodeRunner, Outcomes, map_rows
 from hyperscale.control.mapping import parcels
@@ -300,6 +303,7 @@ def take_all(outcomes: Outcomes[int, tuple[int, str]]) -> None:
 
 @pytest.mark.parametrize("end", [close, leave_the_block, take_all])
 def test_whatever_ends_it_ends_its_processes_and_removes_its_files(end: Callable[..., None]):
+    before = open_descriptors()
     outcomes = map_rows(where_it_works, range(100), workers=2)
     pid, folder = next(outcomes).result
     assert is_alive(pid)
@@ -309,6 +313,7 @@ def test_whatever_ends_it_ends_its_processes_and_removes_its_files(end: Callable
     assert not is_alive(pid)
     assert not Path(folder).exists()
     assert "map_rows" not in {thread.name for thread in threading.enumerate()}
+    assert open_descriptors() == before
 
 
 def test_a_loop_that_is_left_and_rows_that_raise_leave_nothing_behind():
@@ -328,6 +333,26 @@ def test_a_loop_that_is_left_and_rows_that_raise_leave_nothing_behind():
 
     assert not is_alive(first)
     assert "map_rows" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize(("limit", "room"), [(resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_NOFILE, 15)])
+def test_workers_that_cannot_start_leave_nothing_behind(
+    limit: int, room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, (soft, hard) = open_descriptors(), resource.getrlimit(limit)
+
+    resource.setrlimit(limit, (len(before) + room if limit == resource.RLIMIT_NOFILE else room, hard))
+    try:
+        with pytest.raises(OSError, match="File too large|Too many open files") as raised:
+            next(map_rows(where_it_works, range(100), workers=20))
+    finally:
+        resource.setrlimit(limit, (soft, hard))
+
+    assert list(tmp_path.iterdir()) == []
+    assert "map_rows" not in {thread.name for thread in threading.enumerate()}
+    assert open_descriptors() == before
+    assert raised.traceback, "which holds what was open: no garbage collection has closed it"
 
 
 SCRIPT = """

@@ -58,7 +58,19 @@ class Site:
             self.store, background, counts,
             process=name, life=options.get("life", 0), interval_seconds=0.05, clock=time.monotonic, started_at=0.0,
         )  # fmt: skip
-        settings = WorkerSettings(
+        return Consumer(
+            Tools(
+                custody, background, heartbeat, RowLogs(self.store, background, name),
+                patience_seconds=options.get("patience_seconds", 60.0),
+            ), self.settings(**options),
+            workers=options.get("workers", 2),
+            policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
+            stop_requested=self.stop.is_set,
+        )  # fmt: skip
+
+    def settings(self, **options):
+        name = options.get("name", NAME)
+        return WorkerSettings(
             run_id="run", consumer=name, command=None,
             entry=None if "parallel_script" in options else "activity_of_test:fit",
             parallel_script=options.get("parallel_script"),
@@ -71,15 +83,6 @@ class Site:
             timeout_seconds=options.get("timeout_seconds", 30.0), log_level="info",
             concurrency=options.get("concurrency", 1), logs=options.get("logs", "failed"), adopts_orphans=False,
             gpus=options.get("gpus", ()),
-        )  # fmt: skip
-        return Consumer(
-            Tools(
-                custody, background, heartbeat, RowLogs(self.store, background, name),
-                patience_seconds=options.get("patience_seconds", 60.0),
-            ), settings,
-            workers=options.get("workers", 2),
-            policy=RetryPolicy(options.get("max_attempts", 2), 0.01, options.get("no_retry_on", ())),
-            stop_requested=self.stop.is_set,
         )  # fmt: skip
 
     def run(self, source, **options):
