@@ -10,6 +10,7 @@ import secrets
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,15 +46,23 @@ LEAST_BEAT_SECONDS = 0.25
 
 def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
     """Run one consumer until the queue is empty; return the exit code of the step."""
+    with ExitStack() as opened:
+        return _consume(values, stop, opened)
+
+
+def _consume(values: argparse.Namespace, stop: threading.Event, opened: ExitStack) -> int:
     run_id = resolve_run_id(values.run_id, os.environ)
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
     patience = Patience.until(stop)
     queue_url, store_url = resolved(values.queue, values.store, os.environ)
     queue = CountingQueue(open_queue(queue_url, run_id, patience), "consume", counts)
+    opened.callback(queue.close)
     store = CountingStore(open_store(store_url, run_id, patience), "consume", counts)
+    opened.callback(store.close)
     name = f"c-{secrets.token_hex(8)}"
     background = Background(REQUEST_THREADS)
+    opened.callback(background.close)  # before the two that its threads ask
     life = len(read_resumes(store))
     beat_seconds = _beat_seconds(queue, store, values.lease_seconds)
     heartbeat = Heartbeat(
@@ -63,12 +72,12 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
         deputy=Deputy(store, life=life, limits=experiment.limits, clock=time.monotonic),
     )  # fmt: skip
     if not _has_rows(queue, store, life, heartbeat, stop, min(LOOK_SECONDS, beat_seconds)):
-        background.close()
         return 0
-    settings = replace(
-        _worker_settings(experiment, values, run_id, name), secrets=_fetch_secrets(experiment, heartbeat, stop)
-    )
+    secret_values = _fetch_secrets(experiment, heartbeat, stop)
+    settings = replace(_worker_settings(experiment, values, run_id, name), secrets=secret_values)
     events = open_events(queue_url, experiment, run_id, counts)
+    if events:
+        opened.callback(events.close)
     custody = Custody(
         queue, store, background,
         Checkpoints(store, background, settings.scratch, name, lease_seconds=values.lease_seconds),
@@ -86,11 +95,7 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
         ),
         stop_requested=stop.is_set,
     )
-    try:
-        broken = consumer.run()
-    finally:
-        if events:
-            events.close()
+    broken = consumer.run()
     if broken:
         raise HyperscaleError(broken)
     return 0

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import secrets
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,20 +34,23 @@ def run_seed(values: argparse.Namespace) -> int:
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
     queue_url, store_url = resolved(values.queue, values.store, os.environ)
-    store = CountingStore(open_store(store_url, run_id), "seed", counts)
-    make_event_queues(queue_url, experiment, counts)
-    record = seed_rows(
-        run_id=run_id,
-        queue=CountingQueue(open_queue(queue_url, run_id), "seed", counts),
-        store=store,
-        source=experiment.input,
-        path=Path(values.input),
-        rows_per_message=values.rows_per_message,
-        seed_id=secrets.token_hex(8),
-        manifest=_manifest(run_id, experiment, values, store.now()),
-        counts=counts,
-        clock=store.now,
-    )
+    with (
+        closing(CountingStore(open_store(store_url, run_id), "seed", counts)) as store,
+        closing(CountingQueue(open_queue(queue_url, run_id), "seed", counts)) as queue,
+    ):
+        make_event_queues(queue_url, experiment, counts)
+        record = seed_rows(
+            run_id=run_id,
+            queue=queue,
+            store=store,
+            source=experiment.input,
+            path=Path(values.input),
+            rows_per_message=values.rows_per_message,
+            seed_id=secrets.token_hex(8),
+            manifest=_manifest(run_id, experiment, values, store.now()),
+            counts=counts,
+            clock=store.now,
+        )
     logger.info("%d rows are in the queue", record.rows, extra=fields("seeded", rows=record.rows))
     output = Path(values.seeded)
     output.mkdir(parents=True, exist_ok=True)

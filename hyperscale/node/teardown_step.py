@@ -47,8 +47,11 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
     patience = Patience.until(stop)
     scratch = Path(os.environ["HYPERSCALE_SCRATCH"]) if "HYPERSCALE_SCRATCH" in os.environ else None
     queue_url, store_url = resolved(values.queue, values.store, os.environ)
-    queue = CountingQueue(open_queue(queue_url, run_id, patience), "teardown", counts)
-    with closing(_store(store_url, run_id, patience, counts, scratch)) as store, closing(fleet):
+    with (
+        closing(CountingQueue(open_queue(queue_url, run_id, patience), "teardown", counts)) as queue,
+        closing(_store(store_url, run_id, patience, counts, scratch)) as store,
+        closing(fleet),
+    ):
         named = azure_run_of(read_manifest(store))
         fleet.follow(named.jobs if named else (), lambda: read_joins(store))
         return Teardown(
