@@ -7,8 +7,10 @@ import math
 import os
 import shutil
 import time
+from contextlib import closing
 
 from hyperscale.commands import ASKING, add_file_of_workspace, add_json, agreed, print_json, say, say_if_slow
+from hyperscale.control.azure.session import Session
 from hyperscale.control.figures import counted
 from hyperscale.control.follow.clearing import delete_left, unfinished_here
 from hyperscale.control.follow.finding import find_session
@@ -32,6 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     now = time.time()
     with say_if_slow(ASKING):
         session = find_session(arguments.file, os.environ)
+    with closing(session.workspace.azure):
+        return _collect(arguments, session, now)
+
+
+def _collect(arguments: argparse.Namespace, session: Session, now: float) -> int:
+    with say_if_slow(ASKING):
         unfinished = unfinished_here(runs_of(arguments.file))
         found = [*left_behind(session, now=now, unfinished=unfinished), *left_queues(session)]
     found = older_than(found, arguments.older_than, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+from contextlib import closing
 from datetime import datetime
 
 from hyperscale.commands import ASKING, add_file, add_json, print_json, program, say, say_if_slow
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _list_workspace(arguments: argparse.Namespace) -> int:
     with say_if_slow(ASKING):
         session = find_session(arguments.file, os.environ)
-        found = list_workspace_runs(session)
+        with closing(session.workspace.azure):
+            found = list_workspace_runs(session)
     if arguments.json:
         print_json([run.to_document() for run in found])
     elif found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import closing
 
 from hyperscale.commands import (
     ASKING,
@@ -64,12 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
         _check_trial(planned, is_required=arguments.require_trial)
     with say_if_slow(ASKING):
         session = open_session(find_place(planned.checked.loaded, os.environ))
-        check_storage(session)
-    journal = (
-        _join(arguments, planned, session)
-        if arguments.join
-        else submit_whole(planned, session, ask=asker(yes=arguments.yes), is_fixed=is_saved_plan(arguments.file))
-    )
+    with closing(session.workspace.azure):
+        with say_if_slow(ASKING):
+            check_storage(session)
+        journal = (
+            _join(arguments, planned, session)
+            if arguments.join
+            else submit_whole(planned, session, ask=asker(yes=arguments.yes), is_fixed=is_saved_plan(arguments.file))
+        )
     if arguments.json:
         print_json(submission_document(journal))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -108,14 +108,17 @@ def _of_folder(file: Path, folder: RunFolder) -> FoundRun:
 
 def _of_workspace(file: Path, run_id: str, place: AzurePlace, not_here: RunStateError) -> FoundRun:
     session = open_session(place)
-    folder = RunFolder.under(runs_of(file), run_id, queue=session.queue_url, store=session.store_url)
-    manifest = _manifest(folder)
-    azure = azure_run_of(manifest)
-    if azure is None:
-        raise RunStateError(
-            f"{not_here}, and none in {session.store_url} of workspace {place.workspace.name}",
-            hint=_or_in_the_workspace(not_here),
-        )
+    with ExitStack() as unless_found:
+        unless_found.callback(session.workspace.azure.close)
+        folder = RunFolder.under(runs_of(file), run_id, queue=session.queue_url, store=session.store_url)
+        manifest = _manifest(folder)
+        azure = azure_run_of(manifest)
+        if azure is None:
+            raise RunStateError(
+                f"{not_here}, and none in {session.store_url} of workspace {place.workspace.name}",
+                hint=_or_in_the_workspace(not_here),
+            )
+        unless_found.pop_all()
     return FoundRun(folder, file, manifest, azure, place, session)
 
 

@@ -6,6 +6,7 @@ import html
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -168,8 +169,11 @@ class ExperimentFile:
         say_warnings(planned.checked.warnings)
         with say_if_slow(ASKING):
             session = open_session(find_place(planned.checked.loaded, os.environ))
-            check_storage(session)
-        return self._run(submit_whole(planned, session, ask=lambda _: True).run_id)
+        with closing(session.workspace.azure):
+            with say_if_slow(ASKING):
+                check_storage(session)
+            journal = submit_whole(planned, session, ask=lambda _: True)
+        return self._run(journal.run_id)
 
     def open_run(self, run: str | None = None) -> Run:
         """Return an earlier run: by its id, here or in the workspace, or the path of its folder; None is the newest.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 
 from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
 from hyperscale.control.azure.place import find_place
@@ -39,15 +40,16 @@ def submit_selected(checked: CheckedExperiment, *, ask: Ask, beside: str | None 
     say_warnings(checked.warnings)
     with say_if_slow(ASKING):
         session = open_session(find_place(checked.loaded, os.environ))
-    if beside not in (None, session.store_url):
-        raise RunStateError(
-            f"the run that is to be retried lies in {beside}, the experiment names {session.store_url} now",
-            hint="a retry reads the data of the run that it retries: name the workspace and container of that run",
-        )
-    with say_if_slow("asking Azure for quota, sizes and prices"):
-        seen = computes_once(session)
-        planned = plan_for_azure(checked, seen)
-    return finish_earlier(planned, session, ask=ask) or submit_shown(planned, session, seen, ask=ask)
+    with closing(session.workspace.azure):
+        if beside not in (None, session.store_url):
+            raise RunStateError(
+                f"the run that is to be retried lies in {beside}, the experiment names {session.store_url} now",
+                hint="a retry reads the data of the run that it retries: name the workspace and container of that run",
+            )
+        with say_if_slow("asking Azure for quota, sizes and prices"):
+            seen = computes_once(session)
+            planned = plan_for_azure(checked, seen)
+        return finish_earlier(planned, session, ask=ask) or submit_shown(planned, session, seen, ask=ask)
 
 
 def submit_whole(planned: Planned, session: Session, *, ask: Ask, is_fixed: bool = False) -> Journal:

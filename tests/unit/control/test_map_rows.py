@@ -344,7 +344,7 @@ def test_workers_that_cannot_start_leave_nothing_behind(
 
     resource.setrlimit(limit, (len(before) + room if limit == resource.RLIMIT_NOFILE else room, hard))
     try:
-        with pytest.raises(OSError, match="File too large|Too many open files") as raised:
+        with pytest.raises(OSError, match=r"File too large|Too many open files") as raised:
             next(map_rows(where_it_works, range(100), workers=20))
     finally:
         resource.setrlimit(limit, (soft, hard))
