@@ -1,6 +1,7 @@
 """Whatever an activity does: the guilty row fails alone, with its reason, and all others are whole."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -57,8 +58,8 @@ def processes():
         ("class Odd(Exception):\n    def __str__(self): raise SystemExit\nraise Odd", "Odd",
          "(its message raises SystemExit)"),
         ("class Odd(Exception):\n    def __str__(self): return 'half \\ud800'\nraise Odd", "Odd", "half ?"),
-        ("raise BaseExceptionGroup('two', [KeyboardInterrupt(), ValueError()])", "BaseExceptionGroup",
-         "two (2 sub-exceptions)"),
+        *([("raise BaseExceptionGroup('two', [KeyboardInterrupt(), ValueError()])", "BaseExceptionGroup",
+            "two (2 sub-exceptions)")] if sys.version_info >= (3, 11) else []),
         ("yield_ = (1 // 0 for _ in [0])\nreturn yield_", "ZeroDivisionError", "integer division or modulo by zero"),
         ("def stop():\n    yield 1\n    raise KeyboardInterrupt\nreturn {'a': stop()}", "KeyboardInterrupt", ""),
         ("class Bad:\n    def __fspath__(self): raise OSError('no')\nos.PathLike.register(Bad)\nreturn Bad()",
