@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,8 +52,9 @@ def store(run: RunFolder) -> Store:
 
 
 @pytest.fixture
-def queue(run: RunFolder) -> Queue:
-    return run.queue()
+def queue(run: RunFolder) -> Iterator[Queue]:
+    with closing(run.queue()) as queue:
+        yield queue
 
 
 def seed(store: Store, rows: int) -> None:

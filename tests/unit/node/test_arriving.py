@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from finished_runs import seeded
 
 from hyperscale.node.consuming.arriving import await_rows
@@ -46,29 +48,42 @@ class Arrival:
         )
 
 
-def test_rows_that_are_there_are_worked_on_at_once(tmp_path: Path) -> None:
-    arrival = Arrival(tmp_path)
+@pytest.fixture
+def arrive(tmp_path: Path) -> Iterator[Callable[..., Arrival]]:
+    """Makes an arrival; its queue is closed after the test."""
+    with ExitStack() as opened:
+
+        def new_arrival(*later: Callable[[FolderStore], object]) -> Arrival:
+            arrival = Arrival(tmp_path, *later)
+            opened.callback(arrival.queue.close)
+            return arrival
+
+        yield new_arrival
+
+
+def test_rows_that_are_there_are_worked_on_at_once(arrive: Callable[..., Arrival]) -> None:
+    arrival = arrive()
     seeded(arrival.store, 3)
 
     assert arrival.has_rows()
     assert (arrival.waited, arrival.told) == ([], 0)
 
 
-def test_it_waits_for_the_seed_and_says_so(tmp_path: Path) -> None:
-    arrival = Arrival(tmp_path, lambda store: seeded(store, 3))
+def test_it_waits_for_the_seed_and_says_so(arrive: Callable[..., Arrival]) -> None:
+    arrival = arrive(lambda store: seeded(store, 3))
 
     assert arrival.has_rows()
     assert (arrival.waited, arrival.told) == ([7.0] * 3, 3)
 
 
-def test_a_run_that_is_cancelled_before_it_was_seeded_has_no_rows(tmp_path: Path) -> None:
-    arrival = Arrival(tmp_path, lambda store: write_cancel(store, 0, "seed_failed", "bad row"))
+def test_a_run_that_is_cancelled_before_it_was_seeded_has_no_rows(arrive: Callable[..., Arrival]) -> None:
+    arrival = arrive(lambda store: write_cancel(store, 0, "seed_failed", "bad row"))
 
     assert not arrival.has_rows()
 
 
-def test_a_consumer_that_joins_after_the_end_leaves_at_once(tmp_path: Path) -> None:
-    arrival = Arrival(tmp_path)
+def test_a_consumer_that_joins_after_the_end_leaves_at_once(arrive: Callable[..., Arrival]) -> None:
+    arrival = arrive()
     seeded(arrival.store, 3)
     write_cancel(arrival.store, 0, "stall", "nobody is there")
 
@@ -76,8 +91,8 @@ def test_a_consumer_that_joins_after_the_end_leaves_at_once(tmp_path: Path) -> N
     assert arrival.waited == []
 
 
-def test_a_consumer_that_comes_when_all_rows_have_their_outcome_leaves_at_once(tmp_path: Path) -> None:
-    arrival = Arrival(tmp_path)
+def test_a_consumer_that_comes_when_all_rows_have_their_outcome_leaves_at_once(arrive: Callable[..., Arrival]) -> None:
+    arrival = arrive()
     seeded(arrival.store, 3)
     arrival.queue.remove()
 
@@ -85,8 +100,8 @@ def test_a_consumer_that_comes_when_all_rows_have_their_outcome_leaves_at_once(t
     assert arrival.waited == []
 
 
-def test_who_is_told_to_stop_waits_no_longer(tmp_path: Path) -> None:
-    arrival = Arrival(tmp_path)
+def test_who_is_told_to_stop_waits_no_longer(arrive: Callable[..., Arrival]) -> None:
+    arrival = arrive()
     arrival.stop = True
 
     assert not arrival.has_rows()

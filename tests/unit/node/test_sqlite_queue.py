@@ -64,8 +64,8 @@ def test_a_file_that_is_empty_is_no_queue(path: Path) -> None:
     path.parent.mkdir()
     path.touch()
 
-    with pytest.raises(QueueGoneError):
-        SqliteQueue(path).put("m")
+    with closing(SqliteQueue(path)) as queue, pytest.raises(QueueGoneError):
+        queue.put("m")
 
 
 def test_the_oldest_visible_message_comes_first(queue: SqliteQueue, clock: Clock) -> None:

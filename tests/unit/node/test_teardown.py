@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +120,10 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.queue.close()
 
 
 def counts(results: RunResults) -> tuple[int, int, int]:
@@ -408,8 +410,9 @@ def test_two_teardowns_in_step_publish_one_seal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, "nothing"])
-def test_a_teardown_killed_between_seal_and_results_is_repeated_to_the_same_bytes(tmp_path: Path, name: str) -> None:
-    world = World(tmp_path)
+def test_a_teardown_killed_between_seal_and_results_is_repeated_to_the_same_bytes(
+    world: World, tmp_path: Path, name: str
+) -> None:
     world.seed(2)
     part(world.store, "c-1", [succeeded(0, {"x": 1}), failed(1)])
     upload = world.store.upload
