@@ -506,7 +506,7 @@ def test_the_lifeline_kills_what_a_killed_emulator_left(lab: Lab) -> None:
 
 
 def is_alive(process: int) -> bool:
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, FileNotFoundError):  # it may end between the two
         os.kill(process, 0)
         state = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
         return state != "Z"
