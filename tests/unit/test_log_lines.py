@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,13 @@ LINE = re.compile(
 
 
 @pytest.fixture
-def logger(tmp_path: Path) -> logging.Logger:
+def logger(tmp_path: Path) -> Iterator[logging.Logger]:
     """A logger that writes to `run.log`, and hides a word."""
     found = logging.Logger("hyperscale.node.consuming.custody")
-    found.addHandler(LogFile(tmp_path / "run.log", LogLines("seed", lambda line: line.replace("hush", "***"))))
-    return found
+    file = LogFile(tmp_path / "run.log", LogLines("seed", lambda line: line.replace("hush", "***")))
+    found.addHandler(file)
+    yield found
+    file.close()
 
 
 def written(folder: Path) -> list[dict[str, str]]:
