@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-with warnings.catch_warnings():
-    # The SDK warns of its own libraries while it is imported; tests that use it ignore warnings for the same reason.
-    warnings.simplefilter("ignore")
-    from azure.ai.ml import load_component, load_compute, load_job
+
+@cache
+def sdk() -> ModuleType:
+    """Return azure.ai.ml: it takes seconds to import, and the process that collects tests does not need it."""
+    with warnings.catch_warnings():
+        # It warns of its own libraries meanwhile; tests that use it ignore warnings for the same reason.
+        warnings.simplefilter("ignore")
+        import azure.ai.ml
+    return azure.ai.ml
 
 
 def assert_azure_ml_takes(pipeline: Path) -> Any:
     """Load and validate the pipeline, its components and its clusters as `az ml` does; return the pipeline."""
-    job = load_job(pipeline)
+    job = sdk().load_job(pipeline)
     result = job._validate()
     assert result.passed, result
     # What is sent to the service.
     job._to_rest_object()
     for file in (pipeline.parent.parent / "components").glob("*.yml"):
-        result = load_component(file)._validate()
+        result = sdk().load_component(file)._validate()
         assert result.passed, result
     for file in (pipeline.parent.parent / "compute").glob("*.yml"):
         compute_request(file)
@@ -29,5 +36,5 @@ def assert_azure_ml_takes(pipeline: Path) -> Any:
 
 def compute_request(file: Path) -> dict[str, Any]:
     """Return what is sent to the service for a file of `compute/`."""
-    request: dict[str, Any] = load_compute(file)._to_rest_object().as_dict()
+    request: dict[str, Any] = sdk().load_compute(file)._to_rest_object().as_dict()
     return request

@@ -22,8 +22,8 @@ from hyperscale.node.storing.queues.sqlite import SqliteQueue
 from hyperscale.node.storing.stores import Store, open_store
 from hyperscale.node.storing.stores.folder import FolderStore
 
-#: What the tests of the protocol run on.
-RUN_PLACES = ("this machine", "Azurite")
+#: What the tests of the protocol run on. The rules are the same on both; what differs is held by the contract suite.
+RUN_PLACES = ("this machine", pytest.param("Azurite", marks=pytest.mark.long))
 #: How often these queues are looked at: a look is free in tests.
 POLL_SECONDS = 0.05
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import os
+import py_compile
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -190,6 +194,7 @@ def stage_code(code_folder: Path, target: Path) -> None:
         made, replaced = Path(beside) / "new", Path(beside) / "old"
         package = Path(hyperscale.__file__).parent
         _copy(package, ring_files(package), made / "hyperscale")
+        _copy_bytecode(package, ring_files(package), made / "hyperscale")
         _copy(code_folder, staged.files, made / "activity")
         if not staged.files:  # of a command, say: workers run in this folder, and a snapshot keeps no empty one
             (made / "activity" / IGNORE_FILE).write_text(_AMLIGNORE_OF_STAGED, encoding="utf-8")
@@ -221,6 +226,27 @@ def _copy(source: Path, files: tuple[PurePosixPath, ...], target: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         # Contents alone: a snapshot keeps no modes, and a read-only checkout must not make a read-only copy.
         shutil.copyfile(source / path, copy)
+
+
+def _copy_bytecode(source: Path, files: tuple[PurePosixPath, ...], target: Path) -> None:
+    """Take along what Python has compiled of `files`: else the steps of each run on this machine compile it anew.
+
+    Snapshots leave it out. Where it cannot be had (a read-only folder, PYTHONDONTWRITEBYTECODE), steps do as always.
+    """
+    for path in files:
+        file, copy = source / path, target / path
+        try:
+            cached = Path(importlib.util.cache_from_source(str(file)))
+            is_current = cached.exists() and cached.stat().st_mtime >= file.stat().st_mtime
+            if not is_current and not sys.dont_write_bytecode:
+                py_compile.compile(str(file), doraise=True)
+            beside = Path(importlib.util.cache_from_source(str(copy)))
+            beside.parent.mkdir(exist_ok=True)
+            shutil.copyfile(cached, beside)
+            # It is good for a source of just this time and size.
+            os.utime(copy, ns=(0, file.stat().st_mtime_ns))
+        except (OSError, NotImplementedError, py_compile.PyCompileError):
+            continue
 
 
 def _patterns(lines: tuple[str, ...]) -> pathspec.GitIgnoreSpec:

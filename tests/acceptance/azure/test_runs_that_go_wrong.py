@@ -245,8 +245,11 @@ def test_an_activity_that_cannot_be_imported_ends_the_run_before_it_burns_rows(t
 
 @pytest.mark.parametrize(
     ("code", "limits"),
-    [(SLOW, "max_cost_usd: 0.0005"), (FAILING, "max_failed: 5"), (SLOW, "max_hours: 0.01")],
-    ids=["cost", "failures", "hours"],
+    [
+        pytest.param(SLOW, "max_cost_usd: 0.0005", id="cost"),
+        pytest.param(FAILING, "max_failed: 5", id="failures", marks=pytest.mark.long),
+        pytest.param(SLOW, "max_hours: 0.01", id="hours", marks=pytest.mark.long),
+    ],
 )
 def test_a_run_drains_at_its_limit(tmp_path: Path, azure: Emulator, code: str, limits: str) -> None:
     site = AzureSite(tmp_path, azure, code=code, rows=2_000, more=f"limits: {{{limits}}}\n")

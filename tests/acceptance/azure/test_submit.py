@@ -15,11 +15,12 @@ import pytest
 from azure_site import AzureSite, shown
 from emulator import Emulator
 from emulator.service import Recorded
+from profiles import size
 
 #: Requests for a cluster: one that makes it, and looks at how far that has come.
 OF_CLUSTERS = re.compile(r"/computes/[^/]+$|computeOperationsStatus")
 SHORT = "max_nodes_per_cluster: 4"
-KILLS = 10
+KILLS = size(3, 10)
 
 
 @pytest.fixture
@@ -125,11 +126,8 @@ def test_nobody_to_ask_and_no_yes_makes_nothing(tmp_path: Path, still: Emulator)
     assert runs_in(site) == []
 
 
-@pytest.mark.parametrize("seed", [0])
-def test_a_submission_that_is_killed_anywhere_is_taken_up_and_there_is_one_run(
-    tmp_path: Path, still: Emulator, seed: int
-) -> None:
-    chance = random.Random(seed)
+def test_a_submission_that_is_killed_anywhere_is_taken_up_and_there_is_one_run(tmp_path: Path, still: Emulator) -> None:
+    chance = random.Random(0)
     whole = AzureSite(tmp_path / "whole", still, name="whole")
     whole.submit()
     requests = len(still.requests)

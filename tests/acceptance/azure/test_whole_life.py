@@ -9,21 +9,25 @@ import pyarrow.parquet
 import pytest
 from azure_site import AzureSite, counts
 from emulator import Emulator
+from profiles import size
 
 #: Clusters of other people that stand in the workspace before, and have to stand there afterwards.
 FOREIGN = ("gpu-a", "team-cpu", "hs-other-abcdef-c00", "hs-control-wzzzzzz", "night")
+#: Of each of the three clusters.
+NODES = size(2, 4)
 
 
 @pytest.fixture
 def fleet(tmp_path: Path, azure: Emulator) -> AzureSite:
-    """5,000 rows for 3 clusters of 4 nodes."""
+    """5,000 rows for 3 clusters of 4 nodes, in `make test` of 2."""
     for name in FOREIGN:
         azure.add_cluster(name)
     return AzureSite(
         tmp_path / "home",
         azure,
         rows=5_000,
-        parallelism="workers: 12, workers_per_node: 1, lease_seconds: 15",
+        parallelism=f"workers: {3 * NODES}, workers_per_node: 1, lease_seconds: 15",
+        compute=f"max_nodes_per_cluster: {NODES}",
     )
 
 
@@ -36,7 +40,7 @@ def test_doctor_plan_submit_watch_and_results_of_a_whole_run(fleet: AzureSite, a
     results = fleet.document("results", run)
     fleet.run("results", run, "-o", str(fleet.folder / "table.parquet"))
 
-    assert "12 nodes" in plan
+    assert f"{3 * NODES} nodes" in plan
     assert len(made) == 3
     assert watched.stdout.splitlines()[-1].startswith("Done. succeeded=5,000 failed=0 missing=0 total=5,000")
     assert counts(results) == (5_000, 0, 0)
@@ -48,7 +52,7 @@ def test_doctor_plan_submit_watch_and_results_of_a_whole_run(fleet: AzureSite, a
     assert azure.wait_for_job(run) == "Completed"
 
 
-def test_the_same_run_is_followed_from_another_machine(tmp_path: Path, azure: Emulator) -> None:
+def test_the_same_run_is_followed_from_another_machine_and_its_cost_is_told(tmp_path: Path, azure: Emulator) -> None:
     here = AzureSite(tmp_path / "here", azure)
     there = AzureSite(tmp_path / "there", azure)
 
@@ -56,22 +60,14 @@ def test_the_same_run_is_followed_from_another_machine(tmp_path: Path, azure: Em
     watched = there.run("watch", run)
 
     assert watched.stdout.splitlines()[-1].startswith("Done. succeeded=40 failed=0 missing=0 total=40")
+    assert "$" in watched.stdout.splitlines()[-1]
+    assert there.document("results", run)["cost_usd"] > 0
     assert counts(there.document("results", run)) == (40, 0, 0)
     assert run in json.dumps(there.document("runs", "--azure"))
     report = there.folder / ".hyperscale" / "runs" / run / "report.html"
     assert f"report:   {report}" in watched.stderr
     assert there.document("report", run)["report"] == str(report)
     assert "<strong>40</strong> of 40 rows succeeded" in report.read_text("utf-8")
-
-
-def test_a_run_costs_what_its_nodes_cost_and_says_so(tmp_path: Path, azure: Emulator) -> None:
-    site = AzureSite(tmp_path, azure)
-
-    run = site.submit()
-    line = site.run("watch", run).stdout.splitlines()[-1]
-
-    assert "$" in line
-    assert site.document("results", run)["cost_usd"] > 0
 
 
 def test_clusters_in_another_region_work_and_go(tmp_path: Path, azure: Emulator) -> None:
@@ -86,6 +82,7 @@ def test_clusters_in_another_region_work_and_go(tmp_path: Path, azure: Emulator)
     assert azure.cluster_names(run) == []
 
 
+@pytest.mark.long
 def test_two_users_run_one_clone_in_one_region_side_by_side(tmp_path: Path, azure: Emulator) -> None:
     sites = [AzureSite(tmp_path / name, azure) for name in ("ada", "bob")]
 
@@ -109,6 +106,7 @@ def test_azure_that_is_busy_on_every_third_request_costs_time_and_nothing_else(t
     assert [request for request in azure.requests if request.status == 429]
 
 
+@pytest.mark.long
 def test_tokens_that_run_out_in_the_middle_are_fetched_again(tmp_path: Path, azure: Emulator) -> None:
     slow = "import time\n\ndef run(row):\n    time.sleep(0.5)\n    return {'square': int(row['number']) ** 2}\n"
     site = AzureSite(tmp_path, azure, code=slow, rows=80)

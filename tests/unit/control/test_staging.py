@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import stat
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +11,14 @@ from pathlib import Path
 import pytest
 from experiments import make_experiment
 
+import hyperscale
 from hyperscale.control.rendered import staging
 from hyperscale.control.rendered.staging import check_staged, code_hash, ring_files, stage_code, staged_files
 from hyperscale.errors import ExperimentError, PlanError
 from hyperscale.node.reading.file_rows import data_files
 from hyperscale.node.reading.readers import FileRows
+
+PACKAGE = Path(hyperscale.__file__).parent
 
 
 def make_files(folder: Path, *paths: str) -> Path:
@@ -135,7 +140,22 @@ def test_the_staged_folder_holds_core_and_node_rings_and_the_activity(tmp_path: 
     assert (target / "activity" / "sweep.py").read_text() == "text of sweep.py\n"
     staged = {path.name for path in (target / "hyperscale").iterdir()}
     assert {"__init__.py", "plan.py", "body.py", "node"} <= staged
-    assert not staged & {"control", "commands", "__main__.py", "__pycache__", "schema.json"}
+    assert not staged & {"control", "commands", "__main__.py", "schema.json"}
+
+
+def test_steps_here_find_the_package_compiled_and_snapshots_leave_that_out(tmp_path: Path):
+    target = tmp_path / "code"
+
+    stage_code(make_files(tmp_path / "src", "sweep.py"), target)
+
+    files = [target / "hyperscale" / path for path in ring_files(PACKAGE)]
+    for file in files:
+        header = Path(importlib.util.cache_from_source(file)).read_bytes()[:16]
+        flags, changed_at, size = struct.unpack("<III", header[4:])
+        # What the import system compares (PEP 552).
+        assert (flags, changed_at, size) == (0, int(file.stat().st_mtime), file.stat().st_size), file
+    assert len(list(target.rglob("*.pyc"))) == len(files)
+    assert "__pycache__/" in (target / ".amlignore").read_text().splitlines()
 
 
 def test_staging_again_replaces_everything(tmp_path: Path):
