@@ -23,10 +23,12 @@ from tempfile import TemporaryFile
 from typing import NoReturn
 
 from emulator.hosts import sitecustomize as shim
+from forked_steps import forking_python
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What commands import when they need it.
 LIBRARIES = ("azure.ai.ml", "azure.identity", "azure.storage.blob", "azure.storage.queue", "pyarrow.parquet")
+YAML_TEMPLATES = ("compute.yml", "conda.yml", "consume.yml", "pipeline.yml", "seed.yml", "teardown.yml")
 
 
 def run_command(
@@ -63,7 +65,8 @@ class _Server:
     ) -> subprocess.CompletedProcess[str]:
         ours, theirs = socket.socketpair()
         with TemporaryFile("w+") as asked, TemporaryFile("w+") as said, TemporaryFile("w+") as told, ours, theirs:
-            json.dump({"words": list(words), "folder": str(folder), "environment": dict(environment)}, asked)
+            surroundings = {"folder": str(folder), "environment": dict(environment), "python": str(forking_python())}
+            json.dump({"words": list(words), **surroundings}, asked)
             asked.flush()
             descriptors = [stream.fileno() for stream in (asked, said, told, theirs)]
             socket.send_fds(self._socket, [b"!"], descriptors)
@@ -110,11 +113,16 @@ def serve(requests: socket.socket) -> None:
 
 def _import_all() -> None:
     import hyperscale.commands
+    from hyperscale.control.templates import page_templates, yaml_templates
 
     for name in LIBRARIES:
         importlib.import_module(name)
     for module in pkgutil.iter_modules(hyperscale.commands.__path__, "hyperscale.commands."):
         importlib.import_module(module.name)
+    # Templates are compiled once, too.
+    for templates, names in ((yaml_templates(), YAML_TEMPLATES), (page_templates("report"), ("report.html",))):
+        for name in names:
+            templates.get_template(name)
 
 
 def _mind(pid: int, answers: int) -> NoReturn:
@@ -140,6 +148,10 @@ def _become(asked: int, said: int, told: int) -> None:
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[0:1] = [request["folder"], *filter(None, paths)]  # in the place of the folder of this module
     sys.argv = ["hyperscale", *request["words"]]
+    from hyperscale.control.local import executing
+
+    plan_steps = executing.plan_steps
+    executing.plan_steps = lambda *given, python, **named: plan_steps(*given, python=request["python"], **named)
     _find_azure()
 
 

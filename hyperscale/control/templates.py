@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -10,6 +11,7 @@ from hyperscale.control.rendered.yaml_text import Plain, quoted
 from hyperscale.control.resources import templates_folder
 
 
+@cache
 def yaml_templates() -> jinja2.Environment:
     """Return what finds the templates of the files for Azure ML."""
     # `finalize` quotes every value that a template prints, unless it is Plain: none can be forgotten.
@@ -37,6 +39,7 @@ def folder_templates(folder: str) -> jinja2.Environment:
     )
 
 
+@cache
 def page_templates(folder: str) -> jinja2.Environment:
     """Return what finds the templates of HTML pages in `folder` of the templates; every value is escaped."""
     return jinja2.Environment(

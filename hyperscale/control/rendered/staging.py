@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import py_compile
 import shutil
@@ -221,11 +220,11 @@ def code_hash(code_folder: Path, staged: StagedFiles) -> str:
 
 def _copy(source: Path, files: tuple[PurePosixPath, ...], target: Path) -> None:
     target.mkdir(parents=True)
+    for folder in {path.parent for path in files}:
+        (target / folder).mkdir(parents=True, exist_ok=True)
     for path in files:
-        copy = target / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
         # Contents alone: a snapshot keeps no modes, and a read-only checkout must not make a read-only copy.
-        shutil.copyfile(source / path, copy)
+        shutil.copyfile(source / path, target / path)
 
 
 def _copy_bytecode(source: Path, files: tuple[PurePosixPath, ...], target: Path) -> None:
@@ -233,19 +232,20 @@ def _copy_bytecode(source: Path, files: tuple[PurePosixPath, ...], target: Path)
 
     Snapshots leave it out. Where it cannot be had (a read-only folder, PYTHONDONTWRITEBYTECODE), steps do as always.
     """
+    if sys.dont_write_bytecode or sys.pycache_prefix:
+        return
+    for folder in {path.parent for path in files}:
+        (target / folder / "__pycache__").mkdir()
     for path in files:
-        file, copy = source / path, target / path
+        compiled = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
         try:
-            cached = Path(importlib.util.cache_from_source(str(file)))
-            is_current = cached.exists() and cached.stat().st_mtime >= file.stat().st_mtime
-            if not is_current and not sys.dont_write_bytecode:
-                py_compile.compile(str(file), doraise=True)
-            beside = Path(importlib.util.cache_from_source(str(copy)))
-            beside.parent.mkdir(exist_ok=True)
-            shutil.copyfile(cached, beside)
+            changed_at = (source / path).stat().st_mtime
+            if not (source / compiled).exists() or (source / compiled).stat().st_mtime < changed_at:
+                py_compile.compile(str(source / path), doraise=True)
+            shutil.copyfile(source / compiled, target / compiled)
             # It is good for a source of just this time and size.
-            os.utime(copy, ns=(0, file.stat().st_mtime_ns))
-        except (OSError, NotImplementedError, py_compile.PyCompileError):
+            os.utime(target / path, (changed_at, changed_at))
+        except (OSError, py_compile.PyCompileError):
             continue
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from forked_steps import forking_python
+
 from emulator.execution.data import DEFAULT_DATASTORE, DataError, Storage
 from emulator.execution.environment import node_variables
 from emulator.execution.expressions import ExpressionError, fill, outputs_named_in
@@ -87,7 +89,7 @@ class StepRuns:
             found=self._host.node_environment(identity_ids),
             own=record.plan.variables,
             folder=folder,
-            python=Path(sys.executable),
+            python=forking_python(),
         )
         mark = f"AZUREML_RUN_ID={record.step.run_id}"
         command = fill(record.plan.command, values)
