@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from hyperscale.node.collecting.result_columns import cell, placed, text_of
+from hyperscale.node.collecting.result_columns import cell, decimal_scale, placed, text_of
 from hyperscale.node.reading.rows import Batch, Report, Rows
 
 #: Records are read so many at a time.
@@ -42,6 +42,7 @@ class Grouping:
 
 
 def _exact_cell(value: Any, kind: str) -> Any:
+    kind = kind if decimal_scale(kind) is None else "number"
     found = cell(value, kind)
     return value if kind == "number" and type(value) is int and found != value else found
 
