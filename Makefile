@@ -12,12 +12,13 @@ TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1)
 TESTS ?= not long and not tools
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test test-all lint bench render reference docs docs-links pictures azure-emulator azure-smoke
+.PHONY: help run test test-all wordings lint bench render reference docs docs-links pictures azure-emulator azure-smoke
 
 help:
 	@echo 'make run        run experiment.yaml on this machine'
 	@echo 'make test       run the tests that a change needs'
 	@echo 'make test-all   run every test, more rounds of those that try chance, and each Python that is there'
+	@echo 'make wordings   write what messages say now into tests/golden/wordings'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make bench      measure hyperscale beside its peers: ten minutes on an idle machine'
 	@echo 'make render     write components/, pipelines/ and compute/ from experiment.yaml'
@@ -37,6 +38,9 @@ test: $(VENV)/.has-test $(VENV)/.has-azurite $(VENV)/.has-editor
 test-all: $(VENV)/.has-test $(VENV)/.has-azurite $(VENV)/.has-editor
 	TEST_PROFILE=nightly $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
 	$(BIN)/python tests/every_python.py
+
+wordings: $(VENV)/.has-test $(VENV)/.has-azurite
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal --renew-wordings
 
 lint: $(VENV)/.has-lint
 	$(BIN)/python -m ruff check .

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from emulator import Emulator, StorageService
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The fixture `wording`.
+pytest_plugins = ("wordings",)
 #: How many times as fast as by default the product looks and tries again, where it is started as a whole.
 TEMPO = "10"
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.sendmsg")

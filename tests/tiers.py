@@ -38,6 +38,7 @@ FILES_OF_TOOLS = (
     ".ci/*",
     "Makefile",
     "tests/conftest.py",
+    "tests/wordings.py",
     "tests/tiers.py",
 )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 from command_line import Command
+from wordings import Wording, line_names, names
 
 ROWS = [
     ("plain", "a b"),
@@ -76,7 +77,7 @@ def test_exit_codes_signals_and_the_last_words_are_in_the_failure(folder: Path, 
         failures = {row["key"]: row for row in csv.DictReader(file)}
     assert failures.keys() == {"fails", "dies"}
     assert failures["fails"]["type"] == "ExitCode3"
-    assert "ended with exit code 3" in failures["fails"]["message"]
+    names(failures["fails"]["message"], 3)
     assert "the disk of the moon is full" in failures["fails"]["message"]
     assert failures["dies"]["kind"] == "killed"
     assert "SIGSEGV" in failures["dies"]["message"]
@@ -121,12 +122,15 @@ def _is_below(link: Path, folder: Path) -> bool:
         return False
 
 
-def test_what_a_command_cannot_be_filled_with_is_found_before_anything_runs(folder: Path, hyperscale: Command) -> None:
+def test_what_a_command_cannot_be_filled_with_is_found_before_anything_runs(
+    folder: Path, hyperscale: Command, wording: Wording
+) -> None:
     write_experiment(folder, "show {nmae} {text}; sh -c 'echo {text} | cat'", more="  rows_per_call: 4\n")
 
     done = hyperscale("validate", folder=folder)
 
     assert done.returncode == 2
-    assert "activity.command: {nmae} is no column of the input (did you mean 'name'?)" in done.stderr
-    assert "activity.rows_per_call: a command is run for one row at a time" in done.stderr
-    assert "activity.command: {text} would be code to sh, whatever its value is; give it behind" in done.stderr
+    line_names(done.stderr, "activity.command", "{nmae}", "'name'")
+    names(done.stderr, "activity.rows_per_call")
+    names(done.stderr, "{text}", "sh")
+    wording(done.stderr)

@@ -13,6 +13,7 @@ import pyarrow.parquet
 import pytest
 from command_line import Command
 from PIL import Image
+from wordings import line_names
 
 SWEEP_FILES = ("experiment.yaml", "schema.json")
 
@@ -92,5 +93,5 @@ def test_the_picture_example_says_what_to_do_before_its_pictures_are_made(hypers
     finished = hyperscale("validate", folder=images)
 
     assert finished.returncode == 2
-    assert "input.files: there is no folder images" in finished.stderr
-    assert "mounts.model: there is no folder" in finished.stderr
+    line_names(finished.stderr, "input.files", "images")
+    line_names(finished.stderr, "mounts.model")

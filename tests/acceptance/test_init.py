@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
+from wordings import Wording, line_names, names
 
 from hyperscale.control.making.wishes import EXAMPLES
 
@@ -68,7 +69,7 @@ def test_a_function_that_exists_is_called_with_each_row(hyperscale: Command, tmp
 
     finished = hyperscale("run", "new/experiment.yaml", folder=tmp_path)
 
-    assert "src/ has copies of forecasts" in made.stderr
+    line_names(made.stderr, "src/", "forecasts")
     assert finished.returncode == 0, finished.stderr
     results = read_rows(next(tmp_path.glob("new/.hyperscale/runs/*/results.csv")))
     assert [float(result["twice"]) for result in results] == [2.0, 4.0, 6.0]
@@ -144,21 +145,22 @@ def test_an_empty_folder_is_taken(hyperscale: Command, tmp_path: Path):
     assert (tmp_path / "lines" / "experiment.yaml").exists()
 
 
-def test_a_folder_that_holds_something_is_refused_and_left_alone(hyperscale: Command, tmp_path: Path):
+def test_a_folder_that_holds_something_is_refused_and_left_alone(hyperscale: Command, tmp_path: Path, wording: Wording):
     (tmp_path / "rows.csv").write_text("mine")
 
     made = hyperscale("init", ".", folder=tmp_path)
 
     assert made.returncode == 1
-    assert "not empty" in made.stderr
+    wording(made.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
     assert (tmp_path / "rows.csv").read_text() == "mine"
 
 
-def test_a_file_in_its_place_is_refused(hyperscale: Command, tmp_path: Path):
+def test_a_file_in_its_place_is_refused(hyperscale: Command, tmp_path: Path, wording: Wording):
     (tmp_path / "lines").write_text("")
 
     made = hyperscale("init", "lines", folder=tmp_path)
 
     assert made.returncode == 1
-    assert "lines cannot be made" in made.stderr
+    names(made.stderr, "lines")
+    wording(made.stderr)

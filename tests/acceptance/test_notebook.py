@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from wordings import names
 
 TIMEOUT_SECONDS = 120
 
@@ -55,13 +56,13 @@ def test_a_run_shows_its_progress_its_summary_and_its_first_rows(executed: Any):
     said = shown(outputs(executed, "experiment.run("))
 
     assert "<progress value=" in said
-    assert "6 rows, 2 workers on this machine" in said
+    names(said, "6 rows", "2 workers")
     assert "succeeded=6 failed=0 missing=0 total=6" in said
     assert "<th>accuracy</th>" in said
 
 
 def test_checks_and_tables_are_shown(executed: Any):
-    assert "experiment.yaml is valid: 264 rows" in shown(outputs(executed, "experiment.validate()"))
+    names(shown(outputs(executed, "experiment.validate()")), "experiment.yaml", "264 rows")
     assert "RowCounts(total=6, succeeded=6, failed=0, missing=0)" in shown(outputs(executed, "run.counts"))
     assert "<table" in shown(outputs(executed, "run.to_pandas()"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from azure_site import AzureSite
+from wordings import Wording, line_names, names
 
 if TYPE_CHECKING:
     from emulator import Emulator
@@ -46,14 +47,14 @@ def test_the_plan_shows_where_quota_is_and_what_the_run_takes_and_costs(site: Az
 
     screen = done.stdout
     assert "chosen" not in offline.stdout
-    assert "lab in westeurope" in line_of(screen, "workspace")
-    assert "container: the default" in screen
-    assert "westeurope: 100 nodes in 3 clusters, $0.0388 a node and hour" in line_of(screen, "chosen")
-    assert "low-priority cores: 400 needed, 400 of 400 free" in screen
-    assert "needs 2 nodes of Standard_DS2_v2" in screen
+    names(line_of(screen, "workspace"), "lab", "westeurope")
+    line_names(screen, "container", "default")
+    names(line_of(screen, "chosen"), "westeurope", "100 nodes", "3 clusters", "$0.0388")
+    line_names(screen, "low-priority cores", "400 of 400")
+    line_names(screen, "2 nodes", "Standard_DS2_v2")
     # 1,000 rows of 36 s on 200 workers are 3 minutes.
-    assert line_of(screen, "time").split(maxsplit=1)[1] == "6 to 19 minutes (36 s a row, as given)"
-    assert "node-hours, list price)" in line_of(screen, "cost")
+    names(line_of(screen, "time"), "6 to 19 minutes", "36 s")
+    names(line_of(screen, "cost"), "node-hours")
     assert screen.splitlines()[-1] == "Plan: 3 clusters (100 nodes), 1,000 rows in 1,000 messages, 200 workers."
     assert max(map(len, screen.splitlines())) <= 110
     assert sorted(asked(azure)) == [("GET", "computes"), ("GET", "lab"), ("GET", "usages"), ("GET", "vmSizes")]
@@ -68,48 +69,54 @@ def test_nodes_go_to_two_locations_when_one_has_no_room(site: AzureSite, azure: 
     placed = [(cluster["location"], cluster["nodes"]) for cluster in plan["clusters"]]
     assert placed == [("westeurope", 40), ("eastus", 30), ("eastus", 30)]
     assert plan["usd_per_node_hour"] == pytest.approx((40 * 0.0388 + 60 * 0.0341) / 100)
-    assert [(use["location"], use["nodes"], use["reason"]) for use in plan["azure"]["locations"]] == [
-        ("westeurope", 40, "has room for 42 nodes"),
-        ("eastus", 60, "has room for 75 nodes"),
-        ("northeurope", 0, "not needed"),
+    assert [(use["location"], use["nodes"]) for use in plan["azure"]["locations"]] == [
+        ("westeurope", 40),
+        ("eastus", 60),
+        ("northeurope", 0),
     ]
+    names([use["reason"] for use in plan["azure"]["locations"]], "42 nodes", "75 nodes")
     assert sorted(asked(azure)) == sorted(
         [("GET", "lab"), ("GET", "computes"), *[("GET", "usages"), ("GET", "vmSizes")] * 3]
     )
 
 
-def test_a_shortfall_names_the_cores_to_ask_for_and_what_fits(site: AzureSite, azure: Emulator):
+def test_a_shortfall_names_the_cores_to_ask_for_and_what_fits(site: AzureSite, azure: Emulator, wording: Wording):
     azure.world.add_compute("left-behind", "Standard_F8s_v2", tier="LowPriority", max_nodes=20)
 
     done = site.run("plan", "--azure", *LOW, code=3)
 
     assert done.stdout == ""
-    assert done.stderr.endswith(
-        "error: compute.size Standard_F4s_v2 needs 400 low-priority cores for 100 nodes, free are 240 in westeurope\n"
-        "hint: 60 nodes fit: --set parallelism.workers=120; "
-        "or ask for 160 more low-priority cores (a limit of 560) in westeurope; "
-        "or delete idle clusters, which count: left-behind in westeurope (up to 20 nodes); "
-        "or add another location to compute.locations\n"
+    said = "\n".join(done.stderr.splitlines()[-2:])
+    names(
+        said,
+        "compute.size Standard_F4s_v2",
+        "400 low-priority cores",
+        "100 nodes",
+        "240 in westeurope",
+        "--set parallelism.workers=120",
     )
+    names(said, 160, 560, "left-behind", "20 nodes", "compute.locations")
+    wording(said)
     fewer = site.run("plan", "--azure", *LOW, "--set", "parallelism.workers=120")
     assert "60 nodes in 2 clusters" in fewer.stdout
     azure.world.catalogue.quotas["westeurope"].low_priority_cores = 560
     assert "100 nodes in 3 clusters" in site.run("plan", "--azure", *LOW).stdout
 
 
-def test_a_size_that_cannot_be_had_is_refused_with_the_nearest_ones(site: AzureSite, azure: Emulator):
+def test_a_size_that_cannot_be_had_is_refused_with_the_nearest_ones(site: AzureSite, azure: Emulator, wording: Wording):
     retired = site.run("plan", "--azure", "--set", "compute.size=Standard_NC6s_v3", code=3)
     unknown = site.run("plan", "--azure", "--set", "compute.size=Standard_F4_v2", code=3)
     nowhere = site.run("plan", "--azure", "--set", "compute.locations=[westeuropa]", code=3)
     azure.faults.add(method="GET", path="eastus/vmSizes", status=400, code="LocationNotAvailableForResourceType")
     unavailable = site.run("plan", "--azure", "--set", "compute.locations=[eastus]", code=3)
 
-    assert "compute.size Standard_NC6s_v3 cannot be had: retired on 2025-09-30 in westeurope" in retired.stderr
-    assert "hint: nearest to it: Standard_NC4as_T4_v3 (4 cores, 1 GPU, 28 GB, $0.579/h)" in retired.stderr
-    assert "compute.size Standard_F4_v2 cannot be had: not offered in westeurope" in unknown.stderr
-    assert "hint: nearest to it: Standard_F4s_v2 (4 cores, 8 GB, $0.194/h)" in unknown.stderr
-    assert "error: Azure ML has no nodes in a location westeuropa" in nowhere.stderr
-    assert "error: Azure ML has no nodes in a location eastus" in unavailable.stderr
+    line_names(retired.stderr, "compute.size Standard_NC6s_v3", "2025-09-30", "westeurope")
+    line_names(retired.stderr, "Standard_NC4as_T4_v3", "4 cores, 1 GPU, 28 GB", "$0.579/h")
+    line_names(unknown.stderr, "compute.size Standard_F4_v2", "westeurope")
+    line_names(unknown.stderr, "Standard_F4s_v2", "4 cores, 8 GB", "$0.194/h")
+    line_names(nowhere.stderr, "westeuropa")
+    wording([nowhere.stderr, unavailable.stderr])
+    line_names(unavailable.stderr, "eastus")
 
 
 def test_a_run_above_its_limits_is_refused_and_one_without_a_price_is_told_so(site: AzureSite, azure: Emulator):
@@ -122,11 +129,11 @@ def test_a_run_above_its_limits_is_refused_and_one_without_a_price_is_told_so(si
     sizes["Standard_F4s_v2"] = free
     unknown = site.run("plan", "--azure", "--set", "parallelism.workers=20", "--set", "limits.max_cost_usd=5")
 
-    assert "error: the run costs at least $38.86 (7200 s a row, as given), limits.max_cost_usd is 5" in dear.stderr
-    assert "error: the run takes at least 10.1 hours (7200 s a row, as given), limits.max_hours is 2" in long.stderr
+    line_names(dear.stderr, "$38.86", "7200 s", "limits.max_cost_usd is 5")
+    line_names(long.stderr, "10.1 hours", "7200 s", "limits.max_hours is 2")
     assert "price unknown" in line_of(unknown.stdout, "chosen")
-    assert "limits.max_cost_usd cannot hold: the price of the nodes is unknown" in unknown.stdout
-    assert "time and cost are unknown: `hyperscale trial` measures how long rows take" in unknown.stdout
+    line_names(unknown.stdout, "limits.max_cost_usd")
+    line_names(unknown.stdout, "`hyperscale trial`")
 
 
 def test_existing_clusters_tell_their_tier(site: AzureSite, azure: Emulator):
@@ -138,10 +145,10 @@ def test_existing_clusters_tell_their_tier(site: AzureSite, azure: Emulator):
     short = site.run("plan", "--azure", code=3)
     fitting = site.run("plan", "--azure", "--set", "parallelism.workers=160")
 
-    assert "100 nodes are asked for, the clusters of compute.existing may grow to 80 (gpus 80)" in short.stderr
+    line_names(short.stderr, "100 nodes", "compute.existing", "gpus 80")
     assert "80 of Standard_NC4as_T4_v3, low_priority" in line_of(fitting.stdout, "nodes")
     assert "120 consume (40 spare)" in line_of(fitting.stdout, "jobs")
-    assert "westeurope: 80 nodes in 1 cluster, $0.1158 a node and hour" in line_of(fitting.stdout, "chosen")
+    names(line_of(fitting.stdout, "chosen"), "westeurope", "80 nodes", "1 cluster", "$0.1158")
 
 
 def test_a_saved_plan_is_rendered_as_it_was_placed(site: AzureSite, azure: Emulator):
@@ -162,12 +169,14 @@ def test_a_saved_plan_is_rendered_as_it_was_placed(site: AzureSite, azure: Emula
     assert len(asked(azure)) == before
 
 
-def test_a_saved_plan_that_does_not_fit_any_more_is_refused_and_says_why(site: AzureSite, azure: Emulator):
+def test_a_saved_plan_that_does_not_fit_any_more_is_refused_and_says_why(
+    site: AzureSite, azure: Emulator, wording: Wording
+):
     rows, code = site.folder / "rows.csv", site.folder / "src" / "activity.py"
     site.run("plan", "--azure", *LOW, "--out", "plan.json")
     assert "Plan: 3 clusters" in site.run("plan", "plan.json", "--azure").stdout
     twice = site.run("plan", "plan.json", "--azure", "--seconds-per-row", "3", code=2).stderr
-    assert "a saved plan has its time and cost already" in twice
+    line_names(twice, "saved plan")
     refused = {}
 
     for what, file in (("rows", rows), ("code", code), ("experiment", site.file)):
@@ -182,19 +191,21 @@ def test_a_saved_plan_that_does_not_fit_any_more_is_refused_and_says_why(site: A
     refused["workspace"] = site.run("plan", "plan.json", "--azure", code=4).stderr
 
     changed = f"of {site.file} changed since the plan plan.json was made"
-    assert f"error: the rows (1,000 then, 1,001 now) {changed}" in refused["rows"]
-    assert f"error: code {changed}" in refused["code"]
-    assert f"error: experiment {changed}" in refused["experiment"]
-    assert "quota has room for 99 of 100 nodes in westeurope (396 low-priority cores are free)" in refused["quota"]
-    assert "it is of workspace other in resource group science" in refused["workspace"]
-    assert all(said.endswith("\n") and "make the plan again" in said for said in refused.values())
+    changed = (site.file, "plan.json")
+    line_names(refused["rows"], "1,000", "1,001", *changed)
+    line_names(refused["code"], "code", *changed)
+    line_names(refused["experiment"], "experiment", *changed)
+    line_names(refused["quota"], "99 of 100 nodes", "westeurope", "396 low-priority cores")
+    line_names(refused["workspace"], "workspace other", "resource group science")
+    assert all(said.endswith("\n") for said in refused.values())
+    wording(refused.values(), hidden={site.file: "<file>"})
 
 
 def test_a_plan_that_is_saved_among_the_code_does_not_change_it(site: AzureSite):
     site.run("plan", "--out", "src/plan.json")
 
     assert "Plan: " in site.run("plan", "src/plan.json").stdout
-    assert "--seconds-per-row tells time and cost" in site.run("plan", "--seconds-per-row", "3", code=2).stderr
+    line_names(site.run("plan", "--seconds-per-row", "3", code=2).stderr, "--seconds-per-row")
 
 
 def test_a_trial_says_how_long_rows_take_until_the_code_changes(site: AzureSite):
@@ -204,5 +215,5 @@ def test_a_trial_says_how_long_rows_take_until_the_code_changes(site: AzureSite)
     (site.folder / "src" / "more.py").write_text("")
     stale = site.run("plan", "--azure", *LOW)
 
-    assert "a trial of 5 rows on" in line_of(fresh.stdout, "time")
-    assert "code changed since the last trial: run `hyperscale trial` again" in stale.stdout
+    names(line_of(fresh.stdout, "time"), "5 rows")
+    line_names(stale.stdout, "code", "`hyperscale trial`")

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import Command
 from web_site import WebSite
+from wordings import line_names
 
 CODE = """
 def fit(row, context):
@@ -51,12 +52,12 @@ def test_a_run_reads_what_was_fetched_and_a_retry_sees_that_it_has_changed(
         site.put("/words.txt", WORDS.replace(b"five", b"5"), headers={"ETag": '"2"'})
         again = hyperscale("retry", folder=folder)
 
-    assert f"remote      the input: {rows}, " in planned.stdout
+    line_names(planned.stdout, "remote", rows)
     assert "upload      0 files" in planned.stdout
     assert first.stdout.splitlines()[-1].startswith("Done. succeeded=7 failed=1 missing=0 total=8"), first.stderr
     assert pq.read_table(run / "results.parquet").column("word").to_pylist()[:2] == ["zero", "one"]
     assert changed.returncode == 4
-    assert f"the input {rows} has changed since run {run.name}" in changed.stderr
+    line_names(changed.stderr, rows, run.name)
     assert again.stdout.splitlines()[-1].startswith("Done. succeeded=8 failed=0 missing=0 total=8"), again.stderr
     # The mount for the run and, changed, for the second retry; the rows for the plan and, changed, for the first.
     assert sorted(site.fetched()) == ["/rows.csv.gz"] * 2 + ["/words.txt"] * 2

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
+from wordings import line_names
 
 STEPS = 28
 CODE = f"""
@@ -73,4 +74,4 @@ def test_a_row_goes_on_from_its_checkpoint_after_everything_was_killed(hyperscal
     assert len(began) == 2
     assert 0 == began[0] < began[1] < STEPS
     log = (run / "steps" / "consume_0.log").read_text()
-    assert "row 0 goes on from its checkpoint checkpoints/c-" in log
+    line_names(log, "row 0", "checkpoints/c-")

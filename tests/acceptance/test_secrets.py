@@ -11,6 +11,7 @@ import pytest
 from azurite import Azurite
 from command_line import Command
 from key_vault import HOST, KeyVault
+from wordings import line_names
 
 from hyperscale.node.storing.credentials import CONNECTION_STRING
 
@@ -161,7 +162,7 @@ def test_a_secret_that_a_node_may_not_read_ends_the_run_with_what_to_do(
         run = hyperscale("run", folder=folder)
 
     assert run.returncode != 0
-    assert "the secret api-key of the key vault my-vault may not be read by the node's identity" in run.stderr
+    line_names(run.stderr, "api-key", "my-vault", "identity")
     assert "Key Vault Secrets User" in run.stderr
 
 
@@ -173,7 +174,7 @@ def test_a_set_up_that_lets_a_secret_slip_does_not_show_it(
 
     run = hyperscale("run", folder=folder)
 
-    assert "set_up of slips:slip failed: ValueError: refused: ***API_KEY***" in run.stderr
+    line_names(run.stderr, "slips:slip", "set_up", "ValueError: refused: ***API_KEY***")
     for said in (artefacts(folder), run.stdout, run.stderr):
         assert_unseen(said, VALUE)
 
@@ -187,7 +188,7 @@ def test_a_secret_that_this_machine_lacks_is_said_before_anything_is_run(hypersc
 
     assert run.returncode == 2
     assert where in run.stderr
-    assert "set API_KEY before you run it" in run.stderr
+    line_names(run.stderr, "API_KEY")
     assert not (folder / ".hyperscale").exists()
     assert validated.returncode == 0
     assert "warning: experiment.yaml:1:" in validated.stderr

@@ -14,6 +14,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 
 import pytest
+from wordings import Wording, names
 
 import hyperscale.__main__ as command_line
 from hyperscale.commands import COMMANDS, load_command, say_if_slow
@@ -69,16 +70,15 @@ def test_each_error_has_its_exit_code(
 
 
 def test_a_file_that_the_machine_refuses_is_named_and_no_bug(
-    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str]
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str], wording: Wording
 ) -> None:
     command(raising(FileNotFoundError(2, "No such file or directory", "nowhere/plan.json")))
 
     command_line.main(["schema"])
 
-    assert capsys.readouterr().err.splitlines() == [
-        "error: nowhere/plan.json: No such file or directory",
-        "hint: see that its folder exists, that you may read and write there, and that the disk is not full",
-    ]
+    told = capsys.readouterr().err
+    names(told, "nowhere/plan.json: No such file or directory")
+    wording(told)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_problems_come_first_one_a_line_then_message_and_hint(
 
 
 def test_a_bug_shows_its_traceback_and_how_to_report_it(
-    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str]
+    command: Callable[[Callable[[], int]], None], capsys: pytest.CaptureFixture[str], wording: Wording
 ) -> None:
     command(raising(ZeroDivisionError("division by zero")))
 
@@ -150,26 +150,26 @@ def test_a_bug_shows_its_traceback_and_how_to_report_it(
 
     told = capsys.readouterr().err
     assert "ZeroDivisionError: division by zero" in told
-    assert "please report it" in told
+    wording(told.splitlines()[-2])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["valdate"], "there is no command 'valdate'; did you mean validate?"),
-        (["qqq"], "there are: init, validate"),
-        ([], "required: COMMAND"),
-        (["runs", "--set", "a=1"], "usage: hyperscale runs [-h]"),
-        (["runs", "--set", "a=1"], "error: unrecognized arguments: --set"),
+        (["valdate"], ("'valdate'", "validate")),
+        (["qqq"], "init, validate"),
+        ([], "COMMAND"),
+        (["runs", "--set", "a=1"], "hyperscale runs [-h]"),
+        (["runs", "--set", "a=1"], "--set"),
     ],
 )
 def test_a_wrong_command_is_refused_with_what_there_is(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], parts: str | tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         command_line.main(arguments)
 
-    assert message in capsys.readouterr().err
+    names(capsys.readouterr().err, parts)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -183,34 +183,40 @@ def test_every_command_that_help_names_has_its_module_and_explains_its_arguments
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["run", "--rows", "0"], "'0' is not a whole number from 1 on"),
-        (["run", "--workers", "two"], "'two' is not a whole number from 1 on"),
+        (["run", "--rows", "0"], ("--rows", "'0'", 1)),
+        (["run", "--workers", "two"], ("--workers", "'two'", 1)),
     ],
 )
-def test_a_count_is_a_whole_number(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_count_is_a_whole_number(
+    arguments: list[str], parts: tuple[object, ...], capsys: pytest.CaptureFixture[str], wording: Wording
+) -> None:
     with pytest.raises(SystemExit):
         command_line.main(arguments)
 
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err.splitlines()[-2]
+    names(said, *parts)
+    wording(said)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "parts"),
     [
-        (["run", "--resume", "--rows", "5"], "--rows cannot be given with --resume"),
-        (["run", "--resume", "r", "--pipeline", "p.yml"], "--pipeline cannot be given with --resume"),
-        (["run", "--pipeline", "p.yml", "--set", "a=1"], "--set cannot be given with --pipeline"),
-        (["run", "--pipeline", "p.yml", "--workers", "2"], "--workers cannot be given with --pipeline"),
+        (["run", "--resume", "--rows", "5"], ("--rows", "--resume")),
+        (["run", "--resume", "r", "--pipeline", "p.yml"], ("--pipeline", "--resume")),
+        (["run", "--pipeline", "p.yml", "--set", "a=1"], ("--set", "--pipeline")),
+        (["run", "--pipeline", "p.yml", "--workers", "2"], ("--workers", "--pipeline")),
     ],
 )
 def test_options_that_could_not_act_are_refused(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], parts: tuple[str, ...], capsys: pytest.CaptureFixture[str], wording: Wording
 ) -> None:
     assert command_line.main(arguments) == 2
 
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    names(said, *parts)
+    wording(said)
 
 
 def test_help_loads_no_command_and_no_library() -> None:
@@ -300,7 +306,7 @@ def test_quiet_and_verbose_contradict_each_other(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit, match="2"):
         command_line.main(["--quiet", "schema", "--verbose"])
 
-    assert "--quiet and --verbose cannot be given together" in capsys.readouterr().err
+    names(capsys.readouterr().err, "--quiet", "--verbose")
 
 
 def test_after_a_command_nothing_listens_any_more(command: Callable[[Callable[[], int]], None]) -> None:

@@ -1,6 +1,7 @@
 """What becomes of a row whose attempt failed."""
 
 import pytest
+from wordings import names
 
 from hyperscale.failures import MAX_DELAY_SECONDS, Failure, Final, Retry, RetryPolicy, shorten
 
@@ -42,4 +43,4 @@ def test_a_long_text_keeps_its_head_and_its_tail():
 
     assert text.startswith("a" * 50 + "\n")
     assert text.endswith("\n" + "b" * 50)
-    assert "1,700 characters left out" in text
+    names(text, "1,700")

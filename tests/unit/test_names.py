@@ -5,6 +5,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wordings import Wording
+from wordings import names as message_names
 
 from hyperscale import names
 from hyperscale.errors import ExperimentError
@@ -36,11 +38,12 @@ def test_a_rule_takes_good_names_and_no_bad_ones(rule: names.Rule, good: list[st
     assert refused == bad
 
 
-def test_a_refused_name_is_told_with_its_rule():
+def test_a_refused_name_is_told_with_its_rule(wording: Wording):
     with pytest.raises(ExperimentError) as raised:
         names.QUEUE.check("A")
 
-    assert "'A' is no name of a queue: 3 to 63 lower case letters" in str(raised.value)
+    message_names(raised, "'A'", "3 to 63")
+    wording(raised)
 
 
 @given(experiment_names, hexadecimal, st.integers(1, names.MAX_CLUSTERS))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.node_sizes import NodeSize, find_size, nearest_sizes, node_sizes, problem_of, retired_on
 
@@ -68,11 +69,12 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("prices", STRANGE)
-def test_a_price_that_is_not_understood_is_unknown(prices: dict[str, Any]):
+def test_a_price_that_is_not_understood_is_unknown(prices: dict[str, Any], wording: Wording):
     (size,) = node_sizes([document("A", 4, 14, None, estimatedVMPrices=prices)])
 
     assert size.usd_per_hour == {}
-    assert size.describe("dedicated") == "A (4 cores, 14 GB, price unknown)"
+    names(size.describe("dedicated"), "A", "4 cores", "14 GB")
+    wording(size.describe("dedicated"))
 
 
 def test_entries_without_a_name_or_cores_are_left_out():

@@ -8,6 +8,8 @@ import pytest
 from experiments import WORKSPACE, make_experiment, make_facts
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from wordings import Wording
+from wordings import names as message_names
 
 from hyperscale import names
 from hyperscale.body import MAX_BODY_BYTES, Body
@@ -250,14 +252,15 @@ def test_a_message_fills_whole_calls():
     assert plan.rows_per_message == 128
 
 
-def test_calls_get_fewer_rows_before_a_worker_gets_none():
+def test_calls_get_fewer_rows_before_a_worker_gets_none(wording: Wording):
     activity = {"entry": "sweep:fit", "rows_per_call": 64}
     experiment = make_experiment(parallelism={"workers": 100}, activity=activity, azure=WORKSPACE)
 
     plan = plan_of(experiment, make_facts(1_000))
 
     assert (plan.rows_per_message, plan.messages) == (10, 100)
-    assert plan.notes == ("calls get up to 10 rows, not 64: 100 workers share 1,000 rows",)
+    message_names(plan.notes, "10 rows", 64, "100 workers", "1,000 rows")
+    wording(plan.notes)
 
 
 def test_low_priority_gets_spare_consumers_and_dedicated_none():
@@ -328,10 +331,11 @@ def test_other_rows_templates_or_code_of_nodes_have_another_render_id():
     assert len({plan.render_id for plan in made}) == 4
 
 
-def test_without_a_workspace_the_plan_says_that_names_may_be_taken():
+def test_without_a_workspace_the_plan_says_that_names_may_be_taken(wording: Wording):
     plan = plan_of(make_experiment(), make_facts())
 
-    assert "no workspace is given" in plan.notes[0]
+    message_names(plan.notes[0], "workspace")
+    wording(plan.notes[0])
 
 
 @given(st.integers(1, 500), st.integers(1, 1_000), st.integers(1, 16), st.integers(1, 64), st.integers(1, 5))

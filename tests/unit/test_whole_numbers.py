@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.commands.gc import add_arguments as add_gc_arguments
 from hyperscale.commands.local_runs import whole_number as option
@@ -25,17 +26,21 @@ def test_what_is_none_or_has_too_many_digits_is_not_read(text: str) -> None:
     assert whole_number(text) is None
 
 
-@pytest.mark.parametrize("text", [LONG, "0", "-" + LONG])
-def test_an_option_of_too_many_digits_is_refused_in_few_words(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="whole number from 1 on") as caught:
+@pytest.mark.parametrize("text", [LONG, "0", "-" + LONG], ids=["long", "0", "long below 0"])
+def test_an_option_of_too_many_digits_is_refused_in_few_words(text: str, wording: Wording) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
         option(text)
 
+    names(caught, "whole number", 1)
+    wording(caught)
     assert len(str(caught.value)) < 200
 
 
-def test_a_drill_with_a_seed_of_too_many_digits_is_refused() -> None:
-    with pytest.raises(ExperimentError, match=r"seed=7+… is not a whole number"):
+def test_a_drill_with_a_seed_of_too_many_digits_is_refused(wording: Wording) -> None:
+    with pytest.raises(ExperimentError) as refused:
         read_drill(f"preempt=5%,seed={LONG}", lambda: 1)
+    names(refused, "whole number", 0)
+    wording(refused)
 
 
 def test_an_answer_of_too_many_digits_is_asked_for_again() -> None:

@@ -9,6 +9,7 @@ import yaml
 from azure_site import AzureSite
 from emulator import Emulator
 from test_the_az_way import az_ml
+from wordings import line_names
 
 ONE_NODE = "workers: 1, workers_per_node: 1, lease_seconds: 15"
 SPARE = "tier: low_priority, max_nodes_per_cluster: 1, spare_consumers: 2"
@@ -55,8 +56,8 @@ def test_an_identity_that_may_not_see_the_workspace_says_what_to_do(tmp_path: Pa
     azure.wait_for_job(job, "Failed")
 
     said = azure.step_log(job, "seed")
-    assert f"the storage account of workspace {azure.workspace_name} cannot be looked up" in said
-    assert "assign the role Reader on the workspace" in said
-    assert "give azure.storage_account in experiment.yaml and render again" in said
+    line_names(said, f"workspace {azure.workspace_name}")
+    line_names(said, "Reader")
+    line_names(said, "azure.storage_account", "experiment.yaml")
     (held,) = (name for name in azure.cluster_names() if "-c00" in name)
     assert held in azure.step_log(job, "teardown"), "what still holds quota is named"

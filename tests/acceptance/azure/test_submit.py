@@ -16,6 +16,7 @@ from azure_site import AzureSite, shown
 from emulator import Emulator
 from emulator.service import Recorded
 from profiles import size
+from wordings import line_names, names
 
 #: Requests for a cluster: one that makes it, and looks at how far that has come.
 OF_CLUSTERS = re.compile(r"/computes/[^/]+$|computeOperationsStatus")
@@ -187,7 +188,7 @@ def test_a_job_that_is_refused_leaves_no_cluster(tmp_path: Path, still: Emulator
 
     done = site.run("submit", "--yes", code=5)
 
-    assert "could not submit the job" in done.stderr
+    names(done.stderr, "submit", "job")
     assert own_clusters(still) == []
     assert runs_in(site) == []
 
@@ -241,7 +242,7 @@ def test_a_submission_of_what_has_changed_since_is_taken_back_before_there_is_a_
     kept = own_clusters(still)
     submitted = site.document("submit", "--yes")
 
-    assert "input and data changed" in refused.stderr
+    line_names(refused.stderr, "input", "data")
     assert kept == clusters
     assert submitted["run_id"] not in old
     assert own_clusters(still) == submitted["clusters"]

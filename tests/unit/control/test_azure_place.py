@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.control.azure.az_defaults import az_folder, with_az_defaults
 from hyperscale.control.azure.place import find_place, sources_of
@@ -168,24 +169,28 @@ def test_a_config_json_of_something_else_is_passed_over(write: Write, other: obj
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "parts"),
     [
-        ("{", "config.json:1:2: is no JSON"),
-        ("[" * 100_000, "config.json: is no JSON"),
-        ('{"workspace_name": 7}', "config.json: workspace_name: 7 is a whole number, expected text"),
-        ('{"subscription_id": "mine"}', "config.json: subscription_id: 'mine' is not a subscription id such as"),
-        ('{"resource_group": "ends."}', "config.json: resource_group: 'ends.' is not the name of a resource group"),
-        ('{"workspace_name": "a/b"}', "config.json: workspace_name: 'a/b' is not the name of a workspace"),
+        ("{", "config.json:1:2"),
+        pytest.param("[" * 100_000, "config.json", id="deep"),
+        ('{"workspace_name": 7}', ("config.json: workspace_name", 7)),
+        ('{"subscription_id": "mine"}', ("config.json: subscription_id", "'mine'")),
+        ('{"resource_group": "ends."}', ("config.json: resource_group", "'ends.'")),
+        ('{"workspace_name": "a/b"}', ("config.json: workspace_name", "'a/b'")),
     ],
 )
-def test_a_broken_config_json_is_an_error_with_its_path(write: Write, content: str, message: str):
+def test_a_broken_config_json_is_an_error_with_its_path(
+    write: Write, content: str, parts: str | tuple[object, ...], wording: Wording
+):
     file = write()
     write_json(file.parent / "config.json", content)
 
     with pytest.raises(ExperimentError) as raised:
         load_experiment(file)
 
-    assert message in str(raised.value.problems[0])
+    names(raised, parts)
+    # How deep it is, is said by Python, in words that differ.
+    wording([str(problem).partition("maximum recursion depth")[0] for problem in raised.value.problems])
 
 
 def test_a_config_json_that_nobody_needs_is_not_read(write: Write):
@@ -221,29 +226,33 @@ def test_the_workspace_of_config_json_is_a_part_of_the_experiment_and_that_of_az
     assert with_az.experiment_hash == plain.experiment_hash != with_config.experiment_hash
 
 
-def test_a_key_that_nobody_gives_is_named(write: Write, tmp_path: Path):
+def test_a_key_that_nobody_gives_is_named(write: Write, tmp_path: Path, wording: Wording):
     loaded = load_experiment(write("{workspace_name: w}"))
 
-    with pytest.raises(AzureError, match=r"no azure.subscription_id and no azure.resource_group") as raised:
+    with pytest.raises(AzureError) as raised:
         find_place(loaded, az(tmp_path))
+    names(raised, "azure.subscription_id", "azure.resource_group")
+    wording(raised)
 
     assert "config.json" in (raised.value.hint or "")
     assert sources_of(loaded)["resource_group"] == "nobody"
 
 
 @pytest.mark.parametrize(
-    ("files", "message"),
+    ("files", "parts"),
     [
-        ({"config": "group = x\n"}, "config, a file of az, cannot be read"),
-        ({"profile": "{"}, "azureProfile.json, a file of az, cannot be read"),
-        ({"profile": {"subscriptions": [{"id": "x", "isDefault": True}]}}, "azure.subscription_id: 'x' is not"),
+        ({"config": "group = x\n"}, "config"),
+        ({"profile": "{"}, "azureProfile.json"),
+        ({"profile": {"subscriptions": [{"id": "x", "isDefault": True}]}}, ("azure.subscription_id", "'x'")),
     ],
 )
 def test_a_broken_file_of_az_is_an_error_with_its_path(
-    write: Write, tmp_path: Path, files: dict[str, str], message: str
+    write: Write, tmp_path: Path, files: dict[str, str], parts: str | tuple[str, ...], wording: Wording
 ):
-    with pytest.raises(AzureError, match=message):
+    with pytest.raises(AzureError) as raised:
         find_place(load_experiment(write()), az(tmp_path, **files))
+    names(raised, parts)
+    wording(raised)
 
 
 def test_az_is_looked_for_at_home_unless_a_variable_says_where():

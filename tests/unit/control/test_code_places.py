@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.control.reading.code_places import code_places
 
@@ -49,7 +50,7 @@ COLUMNS = ("text", "host", "cmd")
 def test_a_place_in_a_program_within_the_command_is_refused(command, program):
     (found,) = code_places(command, COLUMNS)
 
-    assert f"}} would be code to {program}, whatever its value is; " in found
+    names(found, program)
 
 
 @pytest.mark.parametrize(
@@ -82,23 +83,21 @@ def test_a_place_that_is_data_or_all_of_a_program_is_good(command):
     assert list(code_places(command, COLUMNS)) == []
 
 
-def test_what_to_do_instead_names_the_place():
-    assert list(code_places("sh -c 'echo {text}'", COLUMNS)) == [
-        "{text} would be code to sh, whatever its value is; "
-        """give it behind the script: sh -c '... "$1"' sh {text}"""
-    ]
+def test_what_to_do_instead_names_the_place(wording: Wording):
+    names(code_places("sh -c 'echo {text}'", COLUMNS), "{text}", "sh", """sh -c '... "$1"' sh {text}""")
+    wording(code_places("sh -c 'echo {text}'", COLUMNS))
 
 
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        ("cat <<'E'\n{text}\nE", "whose E is quoted, and the shell puts no value there; write << E"),
-        ("cat <<E\n$(echo {text})\nE", "in or behind a command in a here-document, where it may be split; use printf"),
-        ("cat <<E\n`echo {text}`\nE", "in or behind a command in a here-document, where it may be split; use printf"),
+        ("cat <<'E'\n{text}\nE", "<< E"),
+        ("cat <<E\n$(echo {text})\nE", "printf"),
+        ("cat <<E\n`echo {text}`\nE", "printf"),
     ],
 )
-def test_a_place_in_a_here_document_that_gets_no_value_is_refused(command, expected):
+def test_a_place_in_a_here_document_that_gets_no_value_is_refused(command, expected, wording: Wording):
     (found,) = code_places(command, COLUMNS)
 
-    assert found.startswith("{text} stands ")
-    assert found.endswith(expected)
+    names(found, "{text}", expected)
+    wording(found)

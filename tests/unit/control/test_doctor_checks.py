@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.control.doctor.compute import RunIdentity, cluster_check
 from hyperscale.control.doctor.storage import account_state
@@ -17,21 +18,24 @@ ENDPOINTS = {"blob": "https://x.blob/", "queue": "https://x.queue/"}
 @pytest.mark.parametrize(
     ("document", "has_queue", "state", "found"),
     [
-        ({"sku": {"name": "Standard_LRS"}, "location": "westeurope"}, True, "ok", "Standard_LRS, westeurope"),
-        ({"sku": {"name": "Premium_LRS", "tier": "Premium"}}, True, "missing", "has no queues"),
+        ({"sku": {"name": "Standard_LRS"}, "location": "westeurope"}, True, "ok", ("Standard_LRS", "westeurope")),
+        ({"sku": {"name": "Premium_LRS", "tier": "Premium"}}, True, "missing", ""),
         ({"sku": {"name": "Premium_LRS", "tier": "Premium"}}, False, "ok", "Premium_LRS"),
-        ({"properties": {"primaryEndpoints": {"blob": "https://x/"}}}, True, "missing", "has no queues"),
+        ({"properties": {"primaryEndpoints": {"blob": "https://x/"}}}, True, "missing", ""),
         ({"properties": {"primaryEndpoints": ENDPOINTS}}, True, "ok", ""),
         ({"properties": {"allowSharedKeyAccess": False}}, True, "ok", "shared keys disabled"),
         ({"properties": {"publicNetworkAccess": "Disabled"}}, True, "unknown", "firewall"),
         ({"properties": {"networkAcls": {"defaultAction": "Deny"}}}, True, "unknown", "firewall"),
     ],
 )
-def test_an_account_is_looked_at(document: dict[str, Any], has_queue: bool, state: str, found: str):
+def test_an_account_is_looked_at(
+    document: dict[str, Any], has_queue: bool, state: str, found: str | tuple[str, ...], wording: Wording
+):
     told = account_state(document, has_queue=has_queue)
 
     assert told[0] == state
-    assert found in told[1]
+    names(told[1], found)
+    wording(told[1:])
     assert bool(told[2]) == (state != "ok"), "who misses something is told what to do"
 
 
@@ -44,21 +48,28 @@ def cluster(**properties: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "identities", "client_id", "state", "found"),
     [
-        (None, [], None, "missing", "the workspace has no such compute"),
-        (cluster(), [IDENTITY], None, "ok", "Standard_F4s_v2, up to 4 nodes, low_priority, westeurope"),
+        (None, [], None, "missing", "workspace"),
+        (cluster(), [IDENTITY], None, "ok", ("Standard_F4s_v2", "4 nodes", "low_priority", "westeurope")),
         (cluster(), [IDENTITY], "aaaa-1", "ok", "Standard_F4s_v2"),
-        (cluster(), [IDENTITY], "bbbb", "missing", "it does not have the identity bbbb"),
-        (cluster(), [], None, "missing", "it has no identity"),
-        (cluster(computeType="Kubernetes"), [IDENTITY], None, "missing", "it is no cluster, but Kubernetes"),
-        (cluster(provisioningState="Failed"), [IDENTITY], None, "missing", "it has failed"),
+        (cluster(), [IDENTITY], "bbbb", "missing", "identity bbbb"),
+        (cluster(), [], None, "missing", "identity"),
+        (cluster(computeType="Kubernetes"), [IDENTITY], None, "missing", "Kubernetes"),
+        (cluster(provisioningState="Failed"), [IDENTITY], None, "missing", ""),
     ],
 )
 def test_an_existing_cluster_is_looked_at(
-    document: dict[str, Any] | None, identities: list[RunIdentity], client_id: str | None, state: str, found: str
+    document: dict[str, Any] | None,
+    identities: list[RunIdentity],
+    client_id: str | None,
+    state: str,
+    found: str | tuple[str, ...],
+    wording: Wording,
 ):
     check = cluster_check("gpu-a", compute_facts(document) if document else None, identities, client_id)
 
-    assert (check.state, check.found[: len(found)]) == (state, found)
+    assert check.state == state
+    names(check.found, found)
+    wording([check.found, check.todo])
     assert bool(check.todo) == (state != "ok")
 
 

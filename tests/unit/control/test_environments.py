@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from experiments import make_experiment, make_facts
+from wordings import Wording, names
 
 from hyperscale.control.rendered.environments import CONTROL_REQUIREMENTS, NODE_REQUIREMENTS, conflicts
 from hyperscale.control.rendered.rendering import RunInputs, render
@@ -196,6 +197,8 @@ def test_packages_that_cannot_be_merged_are_refused_with_their_name(name: str, t
 
 
 @pytest.mark.parametrize("key", ["requirements", "conda_file"])
-def test_a_missing_file_is_named_with_its_key(key: str, tmp_path: Path):
-    with pytest.raises(ExperimentError, match=rf"environment\.{key}: nowhere\.txt cannot be read: No such file"):
+def test_a_missing_file_is_named_with_its_key(key: str, tmp_path: Path, wording: Wording):
+    with pytest.raises(ExperimentError) as refused:
         rendered(tmp_path, **{key: "nowhere.txt"})
+    names(refused, f"environment.{key}", "nowhere.txt", "No such file")
+    wording(refused)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale import blobs
 from hyperscale.control.failed.failed_rows import FailedRow, FailuresInLedger, FailureTable
@@ -112,21 +113,25 @@ def test_only_rows_that_are_meant_are_grouped(conditions: list[str], rows: dict[
     assert told == rows
 
 
-def test_a_signature_may_be_shortened_as_long_as_it_means_one_group() -> None:
+def test_a_signature_may_be_shortened_as_long_as_it_means_one_group(wording: Wording) -> None:
     rows = rows_of("a", "b")
     ids = [group.group.signature for group in group_failures(rows, Where()).groups]
 
     assert group_failures(rows, read_where([f"signature={ids[0][:4]}"])).rows == 1
-    with pytest.raises(ExperimentError, match="no failed row has that signature") as caught:
+    with pytest.raises(ExperimentError) as caught:
         group_failures(rows, read_where(["signature=0"]))
+    names(caught, "--where signature=0")
+    wording(caught)
     assert all(one in str(caught.value.hint) for one in ids)
 
 
-def test_signatures_that_begin_alike_are_named() -> None:
+def test_signatures_that_begin_alike_are_named(wording: Wording) -> None:
     rows = rows_of(*"abcdefghijklmnopqrstuvwxyz")
 
-    with pytest.raises(ExperimentError, match="signatures begin so"):
+    with pytest.raises(ExperimentError) as refused:
         group_failures(rows, read_where([f"signature={letter}" for letter in "abcdef"]))
+    names(refused, "--where signature=a", 2)
+    wording(refused)
 
 
 @pytest.mark.parametrize(
@@ -179,30 +184,34 @@ def unfinished(tmp_path: Path) -> FoundRun:
     return find_anywhere(file, "cut-1", {})
 
 
-def test_of_a_run_that_is_not_collected_it_tells_what_is_known_and_that_it_is_provisional(unfinished: FoundRun) -> None:
+def test_of_a_run_that_is_not_collected_it_tells_what_is_known_and_that_it_is_provisional(
+    unfinished: FoundRun, wording: Wording
+) -> None:
     found = failures_of(unfinished, Where())
 
     lines = failure_lines(found, "cut-1", "hyperscale")
-    assert lines[:2] == [
-        "1 failed row, in 1 failure group",
-        "(its results were never collected: this is provisional, from 1 of 1 part of its ledger)",
-    ]
+    names(lines[:2], 1, "1 of 1 part")
+    wording(lines[:2])
     assert '   row 1 (=y), 2 attempts: name="=y", size=2' in lines
-    assert any(text.startswith("   try them again: hyperscale retry cut-1 ") for text in lines)
+    (command,) = [text for text in lines if "hyperscale retry cut-1 " in text]
+    wording(command)
     document = failures_document(found, "cut-1", "cut-1", "hyperscale")
     assert document["groups"][0]["samples"][0]["values"] == {"name": "=y", "size": 2}
     assert document["provisional"]
 
 
-def test_a_run_at_work_is_retried_once_it_is_over(unfinished: FoundRun) -> None:
+def test_a_run_at_work_is_retried_once_it_is_over(unfinished: FoundRun, wording: Wording) -> None:
     with unfinished.folder.lock():
         found = failures_of(unfinished, Where())
 
     lines = failure_lines(found, "cut-1", "hyperscale")
-    assert lines[1].startswith("(its results are collected when it ends: this is provisional")
-    assert any(text.startswith("   try them again, once the run is over: hyperscale retry cut-1 ") for text in lines)
+    wording(lines[1])
+    (command,) = [text for text in lines if "hyperscale retry cut-1 " in text]
+    wording(command)
 
 
-def test_keys_of_a_run_that_is_not_collected_are_not_known(unfinished: FoundRun) -> None:
-    with pytest.raises(ExperimentError, match="known when the results are collected"):
+def test_keys_of_a_run_that_is_not_collected_are_not_known(unfinished: FoundRun, wording: Wording) -> None:
+    with pytest.raises(ExperimentError) as refused:
         failures_of(unfinished, read_where(["key=x"]))
+    names(refused, "--where key=", "rows=100-200,300")
+    wording(refused)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from wordings import Wording
 
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.run_folder import RUNS, Launch, RunFolder
@@ -31,9 +32,12 @@ def test_a_run_of_this_folder_is_found_without_azure(tmp_path: Path, name: str |
 
 
 @pytest.mark.parametrize("name", [None, "digits-9", "../elsewhere"])
-def test_a_run_that_is_not_here_is_unknown_where_no_workspace_is_given(tmp_path: Path, name: str | None) -> None:
+def test_a_run_that_is_not_here_is_unknown_where_no_workspace_is_given(
+    tmp_path: Path, name: str | None, wording: Wording
+) -> None:
     file = tmp_path / "experiment.yaml"
     file.write_text("name: digits\ninput: {csv: rows.csv}\nactivity: {entry: 'sweep:fit'}\n")
 
-    with pytest.raises(RunStateError, match="there are no runs in"):
+    with pytest.raises(RunStateError) as refused:
         find_anywhere(file, name, {"AZURE_CONFIG_DIR": str(tmp_path)})
+    wording(refused)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale import blobs
 from hyperscale.control.local.launching import Places, launched, plan_here
@@ -43,7 +44,7 @@ def test_a_run_whose_store_takes_nothing_leaves_nothing(planned: Planned, tmp_pa
 
 
 def test_a_run_that_is_listed_has_its_manifest_and_its_rows_and_what_is_worth_a_look_was_said(
-    planned: Planned, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    planned: Planned, tmp_path: Path, capsys: pytest.CaptureFixture[str], wording: Wording
 ) -> None:
     with launched(planned, Places(tmp_path / "runs", None, None)) as (run, _):
         store = run.store()
@@ -53,4 +54,5 @@ def test_a_run_that_is_listed_has_its_manifest_and_its_rows_and_what_is_worth_a_
     assert store.names(blobs.SELECTED_ROWS)
     said = capsys.readouterr().err.splitlines()
     assert [line for line in said if line.startswith("warning: ") and "imported there" in line]
-    assert said[-1] == f"run {run.run_id}: 2 rows, 1 worker on this machine"
+    names(said[-1], run.run_id, "2 rows", "1 worker")
+    wording(said[-1], hidden={run.run_id: "<run>"})

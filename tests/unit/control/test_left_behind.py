@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.azure_run import TAG_CONTROL, TAG_EXPIRES_AT, TAG_RENDER, TAG_RUN
 from hyperscale.control.azure.times import unix_seconds
@@ -40,30 +41,40 @@ OLD = job("Completed", "2026-11-22T10:00:00Z")
 
 
 @pytest.mark.parametrize(
-    ("cluster", "jobs", "now", "unfinished", "reason"),
+    ("cluster", "jobs", "now", "unfinished", "parts"),
     [
         (CLUSTER, [job("Running")], AFTER, False, None),
         (CLUSTER, [job("Completed"), job("Queued")], AFTER, False, None),
         (CLUSTER, [job("CancelRequested")], AFTER, True, None),
-        (CLUSTER, [job("Completed")], BEFORE, False, "its job is Completed"),
-        (CLUSTER, [job("Canceled")], BEFORE, False, "its job is Canceled"),
+        (CLUSTER, [job("Completed")], BEFORE, False, "Completed"),
+        (CLUSTER, [job("Canceled")], BEFORE, False, "Canceled"),
         (CLUSTER, [], BEFORE, False, None),
-        (CLUSTER, [], BEFORE, True, "its submission was not finished"),
-        (CLUSTER, [], AFTER, False, "no job, expired 2026-11-23 19:00"),
+        (CLUSTER, [], BEFORE, True, "submission"),
+        (CLUSTER, [], AFTER, False, "2026-11-23 19:00"),
         (replace(CLUSTER, state="Deleting"), [job("Completed")], AFTER, False, None),
         (RENDERED, [job("Running")], AFTER, False, None),
-        (RENDERED, [job("Completed")], BEFORE, False, f"job {RUN} is Completed"),
+        (RENDERED, [job("Completed")], BEFORE, False, (RUN, "Completed")),
         (RENDERED, [OLD], BEFORE, False, None),
         (RENDERED, [OLD, job("Running")], BEFORE, False, None),
-        (RENDERED, [OLD], AFTER, False, "no job, expired 2026-11-23 19:00"),
+        (RENDERED, [OLD], AFTER, False, "2026-11-23 19:00"),
         (RENDERED, [], BEFORE, False, None),
         (replace(RENDERED, created_at=""), [], AFTER, False, None),
     ],
 )
 def test_a_cluster_is_left_behind_when_nothing_can_need_it_any_more(
-    cluster: ComputeFacts, jobs: list[JobFacts], now: float, unfinished: bool, reason: str | None
+    cluster: ComputeFacts,
+    jobs: list[JobFacts],
+    now: float,
+    unfinished: bool,
+    parts: str | tuple[str, ...] | None,
+    wording: Wording,
 ) -> None:
-    assert reason_left(cluster, jobs, now=now, is_unfinished=unfinished) == reason
+    reason = reason_left(cluster, jobs, now=now, is_unfinished=unfinished)
+
+    assert (reason is None) == (parts is None)
+    if parts is not None:
+        names(reason, parts)
+        wording(reason)
 
 
 @pytest.mark.parametrize(
@@ -114,4 +125,4 @@ def test_only_what_is_old_enough_is_shown_and_what_it_holds() -> None:
     lines = left_lines([old, young], 7_200.0, 200)
     assert lines[0].split() == ["what", "name", "run", "age", "cores", "owner", "expires", "why"]
     assert "2.0h" in lines[1]
-    assert lines[-1] == "quota held: 20 cores"
+    names(lines[-1], "quota", "20 cores")

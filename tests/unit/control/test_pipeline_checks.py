@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from experiments import WORKSPACE, make_experiment, make_facts
+from wordings import Wording, names
 
 from hyperscale.control.rendered.pipeline_checks import check_pipeline
 from hyperscale.control.rendered.pipeline_files import PipelineInput, load_pipeline
@@ -187,15 +188,19 @@ def test_a_file_that_is_no_pipeline_is_refused(old: str, new: str, message: str,
     assert message in str(raised.value)
 
 
-def test_a_component_without_a_command_is_refused(pipeline: Path):
+def test_a_component_without_a_command_is_refused(pipeline: Path, wording: Wording):
     replace(pipeline.parent.parent / "components" / "consume.yml", "command: >-", "comand: >-")
 
-    with pytest.raises(ExperimentError, match=r"consume\.yml: command is None, expected a command line"):
+    with pytest.raises(ExperimentError) as refused:
         load_pipeline(pipeline)
+    names(refused, "consume.yml", "command", "None")
+    wording(refused)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, wording: Wording):
     (tmp_path / "p.yml").write_bytes(b"\xff\xfe\x00")
 
-    with pytest.raises(ExperimentError, match="it is not UTF-8"):
+    with pytest.raises(ExperimentError) as refused:
         load_pipeline(tmp_path / "p.yml")
+    names(refused, "UTF-8")
+    wording(refused)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.control.remote.remote_files import RemoteError
 from hyperscale.control.remote.resolving import account_of
@@ -30,6 +31,8 @@ def test_a_datastore_is_a_container_of_an_account(properties: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("kind", ["AzureFile", "AzureDataLakeGen1", "OneLake"])
-def test_a_datastore_of_something_else_is_refused(kind: str) -> None:
-    with pytest.raises(RemoteError, match=f"the datastore store is of type {kind}, expected AzureBlob"):
+def test_a_datastore_of_something_else_is_refused(kind: str, wording: Wording) -> None:
+    with pytest.raises(RemoteError) as refused:
         account_of(uri_of("azureml://datastores/store/paths/a"), {"properties": {"datastoreType": kind}})
+    names(refused, "store", kind, "AzureBlob")
+    wording(refused)

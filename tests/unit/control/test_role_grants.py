@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from experiments import make_experiment
+from wordings import Wording, names
 
 from hyperscale.control.doctor.checks import Check, check_lines, exit_code, last_line
 from hyperscale.control.doctor.role_grants import Grant, Permission, judge, role_of
@@ -24,31 +25,35 @@ def grant(
 @pytest.mark.parametrize(
     ("need", "grants", "expected"),
     [
-        (COMPUTES, [], ("missing", "not assigned")),
-        (COMPUTES, None, ("unknown", "roles cannot be read with your login")),
-        (COMPUTES, [grant("*", role="Owner")], ("ok", "by Owner")),
-        (BLOBS, [grant("*", role="Owner")], ("missing", "not assigned")),
-        (BLOBS, [grant(data=("Microsoft.Storage/*/blobs/*",), role="Data")], ("ok", "by Data")),
-        (COMPUTES, [grant(f"{ML}/computes/*", role="custom")], ("ok", "by custom")),
-        (COMPUTES, [grant(f"{ML}/COMPUTES/*", role="custom")], ("ok", "by custom")),
-        (COMPUTES, [grant("*/read")], ("missing", "not assigned")),
-        (COMPUTES, [grant("*/read"), grant(f"{ML}/computes/delete")], ("ok", "by several roles together")),
+        (COMPUTES, [], ("missing", "")),
+        (COMPUTES, None, ("unknown", "login")),
+        (COMPUTES, [grant("*", role="Owner")], ("ok", "Owner")),
+        (BLOBS, [grant("*", role="Owner")], ("missing", "")),
+        (BLOBS, [grant(data=("Microsoft.Storage/*/blobs/*",), role="Data")], ("ok", "Data")),
+        (COMPUTES, [grant(f"{ML}/computes/*", role="custom")], ("ok", "custom")),
+        (COMPUTES, [grant(f"{ML}/COMPUTES/*", role="custom")], ("ok", "custom")),
+        (COMPUTES, [grant("*/read")], ("missing", "")),
+        (COMPUTES, [grant("*/read"), grant(f"{ML}/computes/delete")], ("ok", "roles")),
         (
             COMPUTES,
             [grant(f"{ML}/*/read", f"{ML}/*/delete", without=(f"{ML}/computes/*/delete",))],
-            ("missing", "not assigned"),
+            ("missing", ""),
         ),
         # What one role takes back, another may give.
-        (COMPUTES, [grant("*", without=("*/delete",)), grant("*/delete")], ("ok", "by several roles together")),
-        (COMPUTES, [grant("*", role="Owner", conditional=True)], ("unknown", "perhaps by Owner")),
-        (COMPUTES, [grant("other/*", conditional=True)], ("missing", "not assigned")),
-        (COMPUTES, [Grant("custom", None)], ("unknown", "perhaps by custom")),
-        (COMPUTES, [Grant("custom", None), grant("*", role="Owner")], ("ok", "by Owner")),
-        (ASSIGN, [grant("Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action")], ("ok", "by role")),
+        (COMPUTES, [grant("*", without=("*/delete",)), grant("*/delete")], ("ok", "roles")),
+        (COMPUTES, [grant("*", role="Owner", conditional=True)], ("unknown", "Owner")),
+        (COMPUTES, [grant("other/*", conditional=True)], ("missing", "")),
+        (COMPUTES, [Grant("custom", None)], ("unknown", "custom")),
+        (COMPUTES, [Grant("custom", None), grant("*", role="Owner")], ("ok", "Owner")),
+        (ASSIGN, [grant("Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action")], ("ok", "role")),
     ],
 )
-def test_roles_are_judged(need: Need, grants: list[Grant] | None, expected: tuple[str, str]):
-    assert judge(need, grants) == expected
+def test_roles_are_judged(need: Need, grants: list[Grant] | None, expected: tuple[str, str], wording: Wording):
+    state, found = judge(need, grants)
+
+    assert state == expected[0]
+    names(found, expected[1])
+    wording(found)
 
 
 def test_a_role_is_read_from_its_definition():
@@ -91,35 +96,28 @@ def test_registries_and_vaults_that_an_experiment_names_are_found():
     assert [need.name for need in needs_of(experiment) if need.name] == ["myimages", "one", "two"]
 
 
-def test_checks_stand_under_their_headings_in_order():
+def test_checks_stand_under_their_headings_in_order(wording: Wording):
     checks = [
         Check("you", "login", "ok", "ada"),
         Check("storage", "account", "missing", "there is none", "make it"),
         Check("you", "uses queues", "unknown", "perhaps"),
     ]
 
-    assert check_lines(checks) == [
-        "you",
-        "  ok       login        ada",
-        "  unknown  uses queues  perhaps",
-        "storage",
-        "  missing  account      there is none",
-        "           -> make it",
-        "",
-        "1 of 3 checks in order, 1 missing, 1 could not be seen.",
-    ]
+    names(check_lines(checks), "missing  account", "make it")
+    wording(check_lines(checks))
 
 
 @pytest.mark.parametrize(
-    ("states", "code", "last"),
+    ("states", "code", "counts"),
     [
-        (["ok", "ok"], 0, "All 2 are in order."),
-        (["ok", "unknown"], 0, "1 of 2 checks in order, 0 missing, 1 could not be seen."),
-        (["missing", "unknown"], 5, "0 of 2 checks in order, 1 missing, 1 could not be seen."),
+        (["ok", "ok"], 0, (2,)),
+        (["ok", "unknown"], 0, ("1 of 2", "0 missing", 1)),
+        (["missing", "unknown"], 5, ("0 of 2", "1 missing", 1)),
     ],
 )
-def test_only_what_is_missing_is_an_error(states: list[str], code: int, last: str):
+def test_only_what_is_missing_is_an_error(states: list[str], code: int, counts: tuple[object, ...], wording: Wording):
     checks = [Check("you", "x", state, "") for state in states]  # type: ignore[arg-type]
 
     assert exit_code(checks) == code
-    assert last_line(checks) == last
+    names(last_line(checks), *counts)
+    wording(last_line(checks))

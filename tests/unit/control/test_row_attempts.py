@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.control.failed.log_lines import log_lines, raw_output
 from hyperscale.control.failed.logs_of import LogsOfRows
@@ -60,46 +61,42 @@ def test_of_two_outcomes_the_one_that_succeeded_decides() -> None:
     assert [a.decides for a in row.attempts] == [True, False]
 
 
-def test_what_a_call_of_several_rows_printed_is_of_each_of_them_in_its_own_attempt() -> None:
+def test_what_a_call_of_several_rows_printed_is_of_each_of_them_in_its_own_attempt(wording: Wording) -> None:
     together = {"row_index": 6, "row_indices": [6, 7], "attempts": [1, 2], "attempt": 1, "worker": 0, "output": "both"}
 
     row = row_log(7, None, [("c-1", failed(1)), ("c-1", together)], [])
 
     assert [(a.number, a.output, a.rows_of_call) for a in row.attempts] == [(1, None, 1), (2, "both", 2)]
-    assert "it printed (with 1 other row of its call):\n      | both" in told(row)
+    names(told(row), "1 other row", "both")
+    wording(told(row))
 
 
-def test_an_attempt_is_told_with_its_times_its_place_its_reason_and_its_output() -> None:
+def test_an_attempt_is_told_with_its_times_its_place_its_reason_and_its_output(wording: Wording) -> None:
     row = row_log(7, "k\x1b7", [("c-1", printed(1, "a\x1b[1mb\r\n")), ("c-1", failed(1))], [])
 
-    assert told(row, is_over=False).split("\n") == [
-        r"row 7 (k\x1b7): no outcome yet, 1 attempt",
-        "  attempt 1: failed after 500ms, began 1970-01-01 00:01:40 UTC",
-        "    consumer c-1, worker 1, on node-5, job job-9",
-        "      a.py:1 f: raise",
-        "    ValueError: no",
-        "    it printed:",
-        r"      | a\x1b[1mb",
-    ]
+    wording(told(row, is_over=False))
 
 
 @pytest.mark.parametrize(
-    ("kept", "outcome", "words"),
+    ("kept", "outcome", "part"),
     [
-        ("failed", "succeeded", "was not kept: output.logs is failed; all would keep it, in the next run"),
-        ("none", "succeeded", "was not kept: output.logs is none"),
-        ("all", "succeeded", "it printed nothing"),
-        ("failed", "failed", "its last output:\n      hello\n    it printed nothing"),
+        ("failed", "succeeded", "output.logs is failed"),
+        ("none", "succeeded", "output.logs is none"),
+        ("all", "succeeded", "succeeded"),
+        ("failed", "failed", "hello"),
     ],
 )
-def test_where_nothing_is_kept_it_says_why(kept: str, outcome: str, words: str) -> None:
-    assert words in told(row_log(7, None, [], [("c-1", line(1, outcome))]), kept)
+def test_where_nothing_is_kept_it_says_why(kept: str, outcome: str, part: str, wording: Wording) -> None:
+    text = told(row_log(7, None, [], [("c-1", line(1, outcome))]), kept)
+
+    names(text, part)
+    wording(text)
 
 
-def test_earlier_attempts_of_which_nothing_was_kept_are_counted() -> None:
-    assert "  attempt 1: failed; nothing of it was kept (output.logs: none)\n  attempt 2: succeeded" in told(
-        row_log(7, None, [], [("c-1", line(2, "succeeded"))]), "none"
-    )
+def test_earlier_attempts_of_which_nothing_was_kept_are_counted(wording: Wording) -> None:
+    text = told(row_log(7, None, [], [("c-1", line(2, "succeeded"))]), "none")
+    names(text, "attempt 1", "output.logs", "attempt 2")
+    wording(text)
 
 
 @pytest.mark.parametrize(("is_over", "words"), [(True, "missing: "), (False, "no outcome yet; ")])

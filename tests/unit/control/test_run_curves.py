@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from made_run import BEGAN_AT, line_of, make_run, some_rows
+from wordings import Wording
 
 from hyperscale import blobs
 from hyperscale.control.report.charts import MAX_LANES, durations, throughput, timeline
@@ -194,12 +195,13 @@ def test_lines_of_another_layout_are_read_too(tmp_path: Path):
     assert found == RowTime(1, False, 2, 0.5, 3.0, "c-ü", -1)
 
 
-def test_a_damaged_part_is_told_and_not_skipped(tmp_path: Path):
+def test_a_damaged_part_is_told_and_not_skipped(tmp_path: Path, wording: Wording):
     with closing(FolderStore(tmp_path)) as store:
         store.create("ledger/c-1.jsonl", write_part([line_of(row())])[:-3])
 
-        with pytest.raises(DamagedPartError, match="is damaged"):
+        with pytest.raises(DamagedPartError) as refused:
             list(row_times(store, 2, [seal_of(1, ["ledger/c-1.jsonl"])]))
+        wording(refused)
 
 
 def test_a_whole_run_is_counted(tmp_path: Path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from checked_code import loaded, make_folder, problems
+from wordings import Wording, names
 
 from hyperscale.control.reading.activity_check import check_activity
 
@@ -23,15 +24,13 @@ SCRIPTS = [
     "from other import *",
     "run = make()",
 ]
-RUN = ", expected run(mini_batch) or run(mini_batch, mini_batch_context)"
+RUN = ("run(mini_batch)", "run(mini_batch, mini_batch_context)")
 BROKEN_SCRIPTS = [
-    ("def rum(batch): return []", "experiment.yaml:3:29: activity.parallel_script: score.py defines no run(mini_batch);"
-     " a parallel job's script has one"),
-    ("def run(): return []", f"src/score.py:1:1: run takes no mini_batch{RUN}"),
-    ("\ndef run(a, b, c): return []", f"src/score.py:2:1: run needs 3 arguments{RUN}"),
-    ("async def run(a): return []", "src/score.py:1:1: run is async, a plain function was expected: a mini batch is"
-     " worked on alone"),
-    ("def init(path): pass\ndef run(a): return []", "src/score.py:1:1: init takes arguments, init() was expected"),
+    ("def rum(batch): return []", ("experiment.yaml:3:29: activity.parallel_script", "score.py", "run(mini_batch)")),
+    ("def run(): return []", ("src/score.py:1:1", *RUN)),
+    ("\ndef run(a, b, c): return []", ("src/score.py:2:1", 3, *RUN)),
+    ("async def run(a): return []", ("src/score.py:1:1", "run", "async")),
+    ("def init(path): pass\ndef run(a): return []", ("src/score.py:1:1", "init()")),
 ]  # fmt: skip
 
 
@@ -43,33 +42,41 @@ def test_a_script_of_a_parallel_job_can_be_the_activity(folder: Path, source: st
 
 
 @pytest.mark.parametrize(("source", "expected"), BROKEN_SCRIPTS)
-def test_a_script_that_cannot_work_is_refused(folder: Path, source: str, expected: str):
+def test_a_script_that_cannot_work_is_refused(
+    folder: Path, source: str, expected: tuple[object, ...], wording: Wording
+):
     (folder / "src" / "score.py").write_text(source)
 
-    assert problems(loaded(folder, "parallel_script: score.py")) == [expected]
+    said = problems(loaded(folder, "parallel_script: score.py"))
+
+    names(said, *expected)
+    wording(said)
 
 
-def test_all_that_does_not_go_with_a_script_is_told_at_once(folder: Path):
+def test_all_that_does_not_go_with_a_script_is_told_at_once(folder: Path, wording: Wording):
     (folder / "src" / "score.py").write_text("def run(batch): return []")
     keys = "parallel_script: scores.py, concurrency: 2, arguments: {a: {b: 1}, model: '${{mounts.modle}}/m.pkl'}"
 
     said = problems(loaded(folder, keys, "mounts: {model: src}\n"))
 
-    assert [problem.partition(" activity.")[2] for problem in said] == [
-        "parallel_script: there is no file scores.py in the code folder (did you mean 'score.py'?)",
-        "concurrency: a parallel script gets one mini batch at a time, activity.concurrency is 2;"
-        " let more workers share a node",
-        "arguments.a: is a map; an argument of a program is a text, a number, a boolean or a list",
-        "arguments.model: ${{mounts.modle}} stands for nothing (did you mean 'mounts.model'?)",
-    ]
+    names(
+        said,
+        "activity.parallel_script",
+        "scores.py",
+        "'score.py'",
+        "activity.concurrency",
+        "arguments.a",
+        "map",
+        "arguments.model",
+        "${{mounts.modle}}",
+    )
+    wording(said)
 
 
-def test_missing_results_are_a_matter_of_scripts(folder: Path):
+def test_missing_results_are_a_matter_of_scripts(folder: Path, wording: Wording):
     (folder / "src" / "sweep.py").write_text("def fit(row): return 1")
 
     said = problems(loaded(folder, "entry: sweep:fit, error_on_missing: true"))
 
-    assert said == [
-        "experiment.yaml:3:48: activity.error_on_missing: is for a parallel_script alone: a function that has no result"
-        " for a row raises an exception"
-    ]
+    names(said, "experiment.yaml:3:48: activity.error_on_missing", "parallel_script")
+    wording(said)

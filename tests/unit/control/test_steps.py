@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.control.local.steps import Step, StepCommand, error_of, step_environment
 from hyperscale.errors import ExperimentError
@@ -136,13 +137,13 @@ def test_a_step_that_has_ended_can_be_stopped_and_killed_again(start: Callable[.
     assert step.exit_code() == 0
 
 
-def test_a_program_that_does_not_exist_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_program_that_does_not_exist_is_an_error_that_names_it(tmp_path: Path, wording: Wording) -> None:
     command = StepCommand("consume_0", ("no-such-program", "x"), tmp_path, {"PATH": ""}, tmp_path / "l.log", ())
 
-    with pytest.raises(
-        ExperimentError, match="step consume_0 cannot be started: No such file or directory: no-such-program"
-    ):
+    with pytest.raises(ExperimentError) as refused:
         Step(command)
+    names(refused, "consume_0", "No such file or directory: no-such-program")
+    wording(refused)
 
 
 def test_later_variables_win_and_every_step_gets_the_lifeline() -> None:
@@ -152,19 +153,23 @@ def test_later_variables_win_and_every_step_gets_the_lifeline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("log", "code", "error"),
+    ("log", "code", "parts"),
     [
-        ("some line\nerror: grid.csv is empty\n  hint: add rows\n", 2, "grid.csv is empty; add rows"),
+        ("some line\nerror: grid.csv is empty\n  hint: add rows\n", 2, ("grid.csv is empty", "add rows")),
         ("Traceback (most recent call last):\n  File x\nKeyError: 'x'\n\n", 1, "KeyError: 'x'"),
-        ("", -9, "it was killed by SIGKILL"),
-        ("12:00 INFO all is well\n", -9, "it was killed by SIGKILL"),
-        ("\n", 4, "it ended with exit code 4 and printed nothing"),
-        ("", -200, "it was killed by signal 200"),
+        ("", -9, "SIGKILL"),
+        ("12:00 INFO all is well\n", -9, "SIGKILL"),
+        ("\n", 4, 4),
+        ("", -200, 200),
     ],
 )
-def test_the_log_of_a_failed_step_says_why(log: str, code: int, error: str) -> None:
-    assert error_of(log, code, free_bytes=1_000_000_000) == error
+def test_the_log_of_a_failed_step_says_why(log: str, code: int, parts: object, wording: Wording) -> None:
+    error = error_of(log, code, free_bytes=1_000_000_000)
+
+    names(error, parts)
+    wording(error)
 
 
-def test_a_step_that_could_print_nothing_for_want_of_space_is_said_to() -> None:
-    assert error_of("", 1, free_bytes=0) == "it ended with exit code 1 and printed nothing: the disk is full"
+def test_a_step_that_could_print_nothing_for_want_of_space_is_said_to(wording: Wording) -> None:
+    names(error_of("", 1, free_bytes=0), "exit code 1", "disk")
+    wording(error_of("", 1, free_bytes=0))

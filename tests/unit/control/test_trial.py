@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wordings import Wording, line_names, names
 
 from hyperscale.control.plan_table import plan_table
 from hyperscale.control.planning import Planned, plan_offline
@@ -120,7 +121,7 @@ def test_a_trial_has_its_rows_alone_and_names_the_input(file: Path) -> None:
     assert tried.selected.selection.retry_of is None
 
 
-def test_what_was_kept_is_read_again(file: Path) -> None:
+def test_what_was_kept_is_read_again(file: Path, wording: Wording) -> None:
     checked = check_experiment(file)
     trial = trial_of(checked)
 
@@ -131,14 +132,15 @@ def test_what_was_kept_is_read_again(file: Path) -> None:
     times, said = trial_times(checked)
     assert times is not None
     assert (times.median_seconds, times.p95_seconds, times.set_up_seconds, said) == (0.4, 0.9, 2.0, None)
-    assert times.source == "a trial of 20 rows on this machine (2 cores, x86_64)"
+    names(times.source, "20 rows", "2 cores", "x86_64")
+    wording(times.source)
 
 
-def test_an_experiment_that_was_never_tried_is_told_so(file: Path) -> None:
+def test_an_experiment_that_was_never_tried_is_told_so(file: Path, wording: Wording) -> None:
     state = trial_state(check_experiment(file))
 
     assert (state.kind, trial_times(check_experiment(file))) == ("none", (None, None))
-    assert "never tried" in state.sentence
+    wording(state.sentence)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_an_experiment_that_was_never_tried_is_told_so(file: Path) -> None:
         ),
     ],
 )
-def test_a_trial_is_stale_when_what_it_ran_has_changed(file: Path, change: object, what: str) -> None:
+def test_a_trial_is_stale_when_what_it_ran_has_changed(file: Path, change: object, what: str, wording: Wording) -> None:
     checked = check_experiment(file)
     keep_trial(checked, trial_of(checked))
     assert trial_state(checked).kind == "fresh"
@@ -163,8 +165,11 @@ def test_a_trial_is_stale_when_what_it_ran_has_changed(file: Path, change: objec
 
     now = check_experiment(file)
     assert trial_state(now).kind == "stale"
-    assert trial_state(now).sentence.startswith(f"{what} changed since the trial of 2025-11-22 08:26 UTC")
-    assert trial_times(now) == (None, f"{what} changed since the last trial: run `hyperscale trial` again")
+    names(trial_state(now).sentence, what, "2025-11-22 08:26 UTC")
+    times, why = trial_times(now)
+    assert times is None
+    names(why, what, "`hyperscale trial`")
+    wording(why)
 
 
 def test_an_input_that_is_not_read_now_is_not_called_another(file: Path) -> None:
@@ -176,48 +181,56 @@ def test_an_input_that_is_not_read_now_is_not_called_another(file: Path) -> None
     assert trial_state(now).kind == "fresh"
 
 
-def test_a_trial_with_failed_rows_is_no_good_one(file: Path) -> None:
+def test_a_trial_with_failed_rows_is_no_good_one(file: Path, wording: Wording) -> None:
     checked = check_experiment(file)
     keep_trial(checked, trial_of(checked, rows_failed=3))
 
     assert trial_state(checked).kind == "failed"
-    assert "3 of 20 rows failed" in trial_state(checked).sentence
+    names(trial_state(checked).sentence, "3 of 20 rows")
+    wording(trial_state(checked).sentence)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": 3}'])
-def test_a_file_that_holds_no_figures_is_told(file: Path, text: str) -> None:
+def test_a_file_that_holds_no_figures_is_told(file: Path, text: str, wording: Wording) -> None:
     checked = check_experiment(file)
     keep_trial(checked, trial_of(checked))
     trial_file(checked).write_text(text)
 
-    with pytest.raises(HyperscaleError, match="does not hold the figures of a trial"):
+    with pytest.raises(HyperscaleError) as refused:
         read_trial(checked)
+    names(refused, trial_file(checked), "`hyperscale trial`")
+    # What is wrong in it is said by Python, in words that differ.
+    wording(str(refused.value).partition(": ")[0])
 
     times, said = trial_times(checked)
     assert times is None
-    assert "run `hyperscale trial` again" in str(said)
+    names(said, "`hyperscale trial`")
     assert trial_state(checked).kind == "none"
-    assert "run `hyperscale trial` again" in trial_state(checked).sentence
+    names(trial_state(checked).sentence, "`hyperscale trial`")
 
 
 # ---- what is said of it
 
 
 @pytest.mark.parametrize(
-    ("timeout", "slowest", "said"),
+    ("timeout", "slowest", "parts"),
     [
-        (600, 1.3, "600 s; activity.timeout_seconds: 13 would find rows that hang sooner"),
-        (20, 1.3, "20 s leaves room"),
-        (2, 1.3, "2 s is tight: set activity.timeout_seconds to 13, ten times the slowest row"),
-        (15, 0.001, "15 s leaves room"),
+        (600, 1.3, ("600 s", "activity.timeout_seconds", 13)),
+        (20, 1.3, "20 s"),
+        (2, 1.3, ("2 s", "activity.timeout_seconds", 13)),
+        (15, 0.001, "15 s"),
     ],
 )
-def test_the_time_out_is_compared_with_the_slowest_row(file: Path, timeout: int, slowest: float, said: str) -> None:
+def test_the_time_out_is_compared_with_the_slowest_row(
+    file: Path, timeout: int, slowest: float, parts: str | tuple[object, ...], wording: Wording
+) -> None:
     full = plan_offline(check_experiment(file, [f"activity.timeout_seconds={timeout}"]))
 
     lines = trial_lines(trial_of(full.checked, slowest_row_seconds=slowest), full, full, is_here=True)
 
-    assert f"time-out    {said}" in lines
+    (line,) = [line for line in lines if line.startswith("time-out ")]
+    names(line, parts)
+    wording(line)
 
 
 @pytest.mark.parametrize(
@@ -254,10 +267,10 @@ def test_a_plan_says_how_long_the_run_takes_by_the_trial_and_that_rows_of_it_fai
     stale = plan_table(planned)
 
     assert [line[:10].strip() for line in tried if line not in untried] == ["time", "cost"]
-    assert any("minutes (a trial of 20 rows on this machine (2 cores, x86_64))" in line for line in tried)
-    assert any("3 of 20 rows failed in the trial of " in line for line in failed)
+    assert any("a trial of 20 rows" in line and "2 cores, x86_64" in line for line in tried)
+    assert any("3 of 20 rows" in line for line in failed)
     (said,) = (line for line in stale if line not in untried)
-    assert said.endswith("code changed since the last trial: run `hyperscale trial` again")
+    names(said, "code", "`hyperscale trial`")
 
 
 def test_the_price_is_told_where_it_is_known(file: Path) -> None:
@@ -267,7 +280,7 @@ def test_the_price_is_told_where_it_is_known(file: Path) -> None:
     trial = trial_of(full.checked)
     unknown, known = ("\n".join(trial_lines(trial, full, plan, is_here=True)) for plan in (full, priced))
 
-    assert "cost        `hyperscale plan --azure` looks up prices" in unknown
+    line_names(unknown, "cost", "`hyperscale plan --azure`")
     assert "\ncost        $" in known
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.node.working.activity import Context, NodeRunner, load_activity
 
@@ -154,13 +155,16 @@ def test_outputs_is_a_folder_of_the_attempt_made_when_asked_for(context):
     assert context.outputs.name == "4-2"
 
 
-def test_there_are_no_outputs_outside_of_a_row(tmp_path):
+def test_there_are_no_outputs_outside_of_a_row(tmp_path, wording: Wording):
     context = Context("run", 0, {}, {}, tmp_path, logging.getLogger("test"))
 
-    with pytest.raises(RuntimeError, match="belongs to a row"):
+    with pytest.raises(RuntimeError) as refused:
         _ = context.outputs
+    wording(refused)
 
 
-def test_a_runner_without_run_says_so(context):
-    with pytest.raises(NotImplementedError, match="has no method run"):
+def test_a_runner_without_run_says_so(context, wording: Wording):
+    with pytest.raises(NotImplementedError) as refused:
         NodeRunner().run({}, context)
+    names(refused, "run")
+    wording(refused)

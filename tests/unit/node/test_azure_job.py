@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.azure_run import AzureRun
 from hyperscale.errors import HyperscaleError
@@ -49,8 +50,10 @@ def test_places_that_are_given_are_not_looked_up() -> None:
 
 
 @pytest.mark.parametrize("places", [("auto", "/runs"), ("/runs", "auto/mine")])
-def test_auto_outside_of_a_job_says_what_is_missing(places: tuple[str, str]) -> None:
-    with pytest.raises(HyperscaleError, match=r"not all of AZUREML_ARM_SUBSCRIPTION.* are set") as refused:
+def test_auto_outside_of_a_job_says_what_is_missing(places: tuple[str, str], wording: Wording) -> None:
+    with pytest.raises(HyperscaleError) as refused:
         resolved(*places, {})
+    names(refused, "AZUREML_ARM_SUBSCRIPTION")
+    wording(refused)
 
     assert "azure.storage_account" in str(refused.value.hint)

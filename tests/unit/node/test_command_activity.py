@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.node.working.activity import Context
 from hyperscale.node.working.command_activity import load_command
@@ -66,9 +67,11 @@ def test_a_secret_across_the_place_where_prints_are_cut_leaves_nothing_in_the_fa
 
 
 @pytest.mark.parametrize(("command", "row", "key"), [("echo {key}", {}, "a\0b"), ("echo {id}", {"id": "a\0b"}, "a")])
-def test_a_nul_character_that_no_command_line_holds_is_named(context, command, row, key):
-    with pytest.raises(ValueError, match=r"holds a NUL character, which no command line can"):
+def test_a_nul_character_that_no_command_line_holds_is_named(context, command, row, key, wording: Wording):
+    with pytest.raises(ValueError, match="NUL") as refused:
         run(command, replace(context, key=key), row)
+    names(refused, "NUL")
+    wording(refused)
 
 
 def test_a_row_without_a_key_is_named_by_its_place(context):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wordings import names
 
 from hyperscale import blobs
 from hyperscale.azure_run import AzureRun
@@ -104,7 +105,8 @@ def test_five_minutes_after_the_last_of_teardown_a_consumer_ends_the_run_at_its_
 
     assert before is None
     assert cancel is not None
-    assert (cancel.reason, cancel.message) == ("limit", "limits.max_cost_usd is 1, the nodes have cost $1.00")
+    assert cancel.reason == "limit"
+    names(cancel.message, "limits.max_cost_usd is 1", "$1.00")
 
 
 def test_it_looks_at_most_once_a_minute(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from wordings import names
 
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.collecting.kept_parts import PartKeepingStore
@@ -59,5 +60,6 @@ def test_a_copy_that_finds_no_room_is_a_clear_error(store, tmp_path):
     store.create("ledger/c-1-000001.jsonl", b"lines")
     (tmp_path / "scratch").rmdir()
 
-    with pytest.raises(HyperscaleError, match="the ledger cannot be kept in"):
+    with pytest.raises(HyperscaleError) as refused:
         store.read("ledger/c-1-000001.jsonl")
+    names(refused, "ledger", tmp_path / "scratch", "TMPDIR", "--resume")

@@ -1,6 +1,7 @@
 """The script of a parallel job in a worker: what it finds there, and what becomes of what it returns."""
 
 import pytest
+from wordings import Wording, names
 
 SEEN = """
 import os, sys
@@ -29,7 +30,7 @@ def test_a_script_finds_its_arguments_whatever_its_name_is(site, name):
     assert results == [expected] * 4
 
 
-def test_without_pandas_the_consumer_says_what_to_add(site, tmp_path):
+def test_without_pandas_the_consumer_says_what_to_add(site, tmp_path, wording: Wording):
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_PANDAS)
     site.seed(1)
 
@@ -37,10 +38,8 @@ def test_without_pandas_the_consumer_says_what_to_add(site, tmp_path):
         "", parallel_script=write_script(site, SEEN), workers=1, environment_variables={"PYTHONPATH": str(tmp_path)}
     )
 
-    assert said == (
-        "activity.parallel_script score.py: score.py cannot be imported: ModuleNotFoundError: rows reach a parallel "
-        "script as a pandas DataFrame: add pandas to the packages of environment (requirements or conda_file)"
-    )
+    names(said, "activity.parallel_script score.py", "ModuleNotFoundError", "pandas", "environment")
+    wording(said)
 
 
 def test_an_init_that_fails_is_no_rows_fault(site):
@@ -48,7 +47,7 @@ def test_an_init_that_fails_is_no_rows_fault(site):
 
     said = site.run("", parallel_script=write_script(site, "def init(): 1 / 0\ndef run(batch): return []"), workers=1)
 
-    assert said.startswith("activity.parallel_script score.py: set_up of score.py failed: ZeroDivisionError: ")
+    names(said, "activity.parallel_script score.py", "set_up", "ZeroDivisionError")
     assert "score.py:1 init" in said
     assert site.outcomes() == {}
 

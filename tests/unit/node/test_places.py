@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.storing.places import AccountPlace, account_place, is_remote, local_folder
@@ -42,25 +43,30 @@ def test_a_place_in_an_account(url: str, what: str, account: str, service_url: s
         ("http://[::1/dev?sig=PLANTED", "queue"),
     ],
 )
-def test_what_is_no_place_is_refused(url: str, what: str) -> None:
-    with pytest.raises(HyperscaleError, match="is no place of a") as refused:
+def test_what_is_no_place_is_refused(url: str, what: str, wording: Wording) -> None:
+    with pytest.raises(HyperscaleError) as refused:
         account_place(url, what)
+    wording(refused)
 
     assert "http" in str(refused.value.hint)
     assert "PLANTED" not in str(refused.value)
 
 
 @pytest.mark.parametrize("secret_part", ["?sv=2024&sig=PLANTED", "#PLANTED"])
-def test_a_signature_in_a_url_is_refused_and_not_repeated(secret_part: str) -> None:
-    with pytest.raises(HyperscaleError, match=r"https://a.blob.core.windows.net/c comes with") as refused:
+def test_a_signature_in_a_url_is_refused_and_not_repeated(secret_part: str, wording: Wording) -> None:
+    with pytest.raises(HyperscaleError) as refused:
         account_place(f"https://a.blob.core.windows.net/c{secret_part}", "store")
+    names(refused, "https://a.blob.core.windows.net/c")
+    wording(refused)
 
     assert "PLANTED" not in f"{refused.value} {refused.value.hint}"
 
 
-def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
-    with pytest.raises(HyperscaleError, match="signature or password") as refused:
+def test_a_password_in_a_url_is_refused_and_not_repeated(wording: Wording) -> None:
+    with pytest.raises(HyperscaleError) as refused:
         account_place("https://me:PLANTED@a.blob.core.windows.net/c", "store")
+    names(refused, "signature")
+    wording(refused)
 
     assert "PLANTED" not in f"{refused.value} {refused.value.hint}"
 
@@ -71,10 +77,9 @@ def test_a_folder_of_this_machine(tmp_path: Path) -> None:
         assert local_folder(url, "queue") == tmp_path
 
 
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [("auto", "is no job of Azure ML"), ("auto/other", "is no job of Azure ML"), ("https://x/y", "not a folder")],
-)
-def test_what_is_no_folder_is_refused(url: str, said: str) -> None:
-    with pytest.raises(HyperscaleError, match=said):
+@pytest.mark.parametrize("url", ["auto", "auto/other", "https://x/y"])
+def test_what_is_no_folder_is_refused(url: str, wording: Wording) -> None:
+    with pytest.raises(HyperscaleError) as refused:
         local_folder(url, "queue")
+    names(refused, "queue")
+    wording(refused)

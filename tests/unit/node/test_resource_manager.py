@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import ssl
 import threading
 from collections import deque
@@ -17,6 +16,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azurite.certificates import make_certificate
+from wordings import Wording, names
 
 from hyperscale.errors import AzureError
 from hyperscale.node.azure import resource_manager
@@ -166,37 +166,44 @@ def test_an_outage_is_asked_again_without_being_told_to(service: Service, azure:
     assert azure.send("POST", service.url("/cancel"), {}) == {"done": True}
 
 
-def test_an_outage_that_lasts_is_an_error_in_the_end(service: Service):
+def test_an_outage_that_lasts_is_an_error_in_the_end(service: Service, wording: Wording):
     azure = ResourceManager(Login(), who="the test", retries=1)
     service.refuse(503, "ServerBusy", "try later", Retry_After="0.01")
     service.refuse(503, "ServerBusy", "try later", Retry_After="0.01")
 
-    with pytest.raises(RefusedError, match="503 ServerBusy: try later") as raised:
+    with pytest.raises(RefusedError) as raised:
         azure.get(service.url("/w"))
+    names(raised, "503 ServerBusy")
+    wording(raised)
 
     azure.close()
     assert (raised.value.status, raised.value.code) == (503, "ServerBusy")
 
 
-def test_nobody_answers(service: Service):
+def test_nobody_answers(service: Service, wording: Wording):
     azure = ResourceManager(Login(), who="the test", retries=0)
     url = service.url("/w")
     service.close()
 
-    with pytest.raises(AzureError, match=r"no answer \(Connection refused\)") as raised:
+    with pytest.raises(AzureError) as raised:
         azure.get(url)
+    names(raised, "Connection refused")
+    wording(raised)
 
     azure.close()
-    assert "reaches management.azure.com" in (raised.value.hint or "")
 
 
-def test_a_certificate_that_is_not_trusted_is_said_so(service: Service, monkeypatch: pytest.MonkeyPatch):
+def test_a_certificate_that_is_not_trusted_is_said_so(
+    service: Service, monkeypatch: pytest.MonkeyPatch, wording: Wording
+):
     azure = ResourceManager(Login(), who="the test", retries=0)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
 
-    with pytest.raises(AzureError, match="certificate of Azure is not trusted") as raised:
+    with pytest.raises(AzureError) as raised:
         azure.get(service.url("/w"))
+    names(raised, "certificate")
+    wording(raised)
 
     azure.close()
     assert "REQUESTS_CA_BUNDLE" in (raised.value.hint or "")
@@ -205,8 +212,9 @@ def test_a_certificate_that_is_not_trusted_is_said_so(service: Service, monkeypa
 def test_an_answer_that_is_no_json_is_of_somebody_else(service: Service, azure: ResourceManager):
     service.answer(200, b"<html>Please log in to the hotel's network</html>")
 
-    with pytest.raises(AzureError, match="none of Azure Resource Manager"):
+    with pytest.raises(AzureError) as refused:
         azure.get(service.url("/w"))
+    names(refused, "Azure Resource Manager")
 
 
 @pytest.mark.parametrize("told", [{}, {"api": None}, {"discovery": "https://elsewhere.invalid"}])
@@ -224,7 +232,7 @@ def test_a_workspace_that_does_not_tell_where_its_run_history_is_has_no_steps_to
     assert service.asked[1:] == ["GET /discovery"]
 
 
-def test_who_may_not_is_told_what(service: Service, azure: ResourceManager):
+def test_who_may_not_is_told_what(service: Service, azure: ResourceManager, wording: Wording):
     said = (
         "The client 'ada@example.org' with object id '1' does not have authorization to perform action "
         "'Microsoft.MachineLearningServices/workspaces/read' over scope '/subscriptions/s' or the scope is invalid."
@@ -234,7 +242,8 @@ def test_who_may_not_is_told_what(service: Service, azure: ResourceManager):
     with pytest.raises(RefusedError) as raised:
         azure.get(service.url("/w"))
 
-    assert re.fullmatch(r"the test may not \S+workspaces/read on /subscriptions/s", str(raised.value))
+    names(raised, "the test", "workspaces/read", "/subscriptions/s")
+    wording(raised)
     assert "hyperscale doctor" in (raised.value.hint or "")
 
 
@@ -260,34 +269,34 @@ def test_no_error_repeats_the_token_or_the_sdks_page_of_text(service: Service):
         azure.get(service.url("/w"))
 
     azure.close()
-    assert str(raised.value).endswith("there is no token for the test: nobody is logged in")
+    names(raised, "the test", "token")
     assert "az login" in (raised.value.hint or "")
     assert raised.value.__context__ is None, "the SDK's error hangs on nothing"
     assert service.asked == []
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "message", "text", "hint"),
+    ("status", "code", "message", "parts", "hint"),
     [
         (
             401,
             "InvalidAuthenticationTokenTenant",
             "The access token is from the wrong issuer 'https://sts.windows.net/11111111-1111-1111-1111-111111111111/'."
             " It must match the tenant 'https://sts.windows.net/22222222-2222-2222-2222-222222222222/' associated",
-            "GET /w: me is of another tenant than the subscription",
+            ("me", "tenant"),
             "az login --tenant 22222222-2222-2222-2222-222222222222",
         ),
-        (401, "ExpiredAuthenticationToken", "x", "GET /w: Azure does not accept the token of me", "clock"),
-        (403, "Forbidden", "no", "GET /w: Azure answered 403 Forbidden: no", "doctor"),
-        (400, "Quota", "16 cores", "GET /w: Azure answered 400 Quota: 16 cores", ""),
-        (409, "", "", "GET /w: Azure answered 409", ""),
+        (401, "ExpiredAuthenticationToken", "x", ("me", "token"), "clock"),
+        (403, "Forbidden", "no", "403 Forbidden: no", "doctor"),
+        (400, "Quota", "16 cores", "400 Quota: 16 cores", ""),
+        (409, "", "", 409, ""),
     ],
 )
-def test_each_refusal_has_its_words(status: int, code: str, message: str, text: str, hint: str):
+def test_each_refusal_has_its_words(status: int, code: str, message: str, parts: object, hint: str, wording: Wording):
     error = refusal("GET /w", status, code, message, "me")
 
-    assert str(error).startswith(text)
-    assert hint in (error.hint or "")
+    names(error, "GET /w", parts, hint)
+    wording(error)
     assert "https://" not in f"{error} {error.hint}"
 
 

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from wordings import Wording, names
 
 from hyperscale.node.working.results import ResultError, decode_stored, encode_result, encode_state
 
@@ -52,31 +53,34 @@ def test_a_result_is_stored_as_json_of_one_line(value, stored):
 
 
 @pytest.mark.parametrize(
-    ("value", "message"),
+    ("value", "parts"),
     [
         (
             {"image": b"\x00\x01"},
-            "the result['image'] is of type bytes, which cannot be stored: use text, or write it to a file",
+            ("result['image']", "bytes"),
         ),
-        ({"a": [1, {2, 3}]}, "the result['a'][1] is of type set, which cannot be stored"),
-        ({"q": {(1, 2): "a"}}, "the result['q'] has the key (1, 2) (tuple), expected text, a number, a date"),
-        (object(), "the result is of type object, which cannot be stored"),
-        ("x" * 2_000_000, "the result takes 2,000,002 bytes as JSON, at most 1,048,576 are stored"),
+        ({"a": [1, {2, 3}]}, ("result['a'][1]", "set")),
+        ({"q": {(1, 2): "a"}}, ("result['q']", "(1, 2)", "tuple")),
+        (object(), ("object",)),
+        ("x" * 2_000_000, ("2,000,002 bytes", "1,048,576")),
     ],
 )
-def test_what_cannot_be_stored_is_named_with_its_place(value, message):
+def test_what_cannot_be_stored_is_named_with_its_place(value, parts, wording: Wording):
     with pytest.raises(ResultError) as caught:
         encode_result(value)
 
-    assert str(caught.value).startswith(message)
+    names(caught, *parts)
+    wording(caught)
 
 
-def test_a_result_that_contains_itself_is_refused():
+def test_a_result_that_contains_itself_is_refused(wording: Wording):
     value = {}
     value["a"] = value
 
-    with pytest.raises(ResultError, match=r"more than 10,000 levels deep \(or contains itself\), at most 200"):
+    with pytest.raises(ResultError) as refused:
         encode_result(value)
+    names(refused, 200)
+    wording(refused)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +138,9 @@ def test_values_of_numpy_and_pandas_are_those_of_python(value, stored):
 
 
 @pytest.mark.parametrize(
-    ("value", "named"),
+    ("value", "parts"),
     [
-        (np.longdouble(1) / 3, ["longdouble", "more digits than a float", "str()"]),
+        (np.longdouble(1) / 3, ["longdouble", "digits", "str()"]),
         (np.longdouble("1e4000"), ["longdouble", "1e+4000"]),
         (np.clongdouble(1j), ["clongdouble"]),
         (np.complex64(1j), ["complex"]),
@@ -147,11 +151,13 @@ def test_values_of_numpy_and_pandas_are_those_of_python(value, stored):
         (Colour, ["type"]),
     ],
 )
-def test_what_would_lose_digits_or_has_no_plain_value_is_refused(value, named):
+def test_what_would_lose_digits_or_has_no_plain_value_is_refused(value, parts, wording: Wording):
     with pytest.raises(ResultError) as caught:
         encode_result({"v": value})
 
-    assert all(word in str(caught.value) for word in ["the result['v']", *named])
+    names(caught, "result['v']", *parts)
+    # How many digits a longdouble has is the machine's, what the type of an enum is called Python's.
+    wording(caught, hidden={str(value): "<value>", type(Colour).__name__: "<type>"})
 
 
 @pytest.mark.parametrize("beside", [1, NAN, np.float32(1.5), None])
@@ -185,20 +191,21 @@ def test_the_text_of_a_key_is_the_same_whatever_the_value_beside_it_is(key, text
 @pytest.mark.parametrize("key", [("a", 1), frozenset([1]), b"x", Point(1, 2), object(), Ellipsis])
 @pytest.mark.parametrize("beside", [1, NAN])
 def test_a_key_without_a_text_of_its_own_is_refused(key, beside):
-    with pytest.raises(ResultError, match=rf"the result has the key .* \({type(key).__name__}\)"):
+    with pytest.raises(ResultError) as refused:
         encode_result({key: beside})
+    names(refused, "result", "key", type(key).__name__)
 
 
 @pytest.mark.parametrize(
     "keys", [(1, "1"), (0.5, "0.5"), (True, "true"), (None, "null"), (np.int8(3), "3"), ("a\udc80", "a\udc81")]
 )
 @pytest.mark.parametrize("beside", [1, NAN])
-def test_two_keys_of_one_text_are_refused_and_named(keys, beside):
+def test_two_keys_of_one_text_are_refused_and_named(keys, beside, wording: Wording):
     with pytest.raises(ResultError) as caught:
         encode_result({"q": dict.fromkeys(keys, beside)})
 
-    assert "the result['q']" in str(caught.value)
-    assert all(repr(key) in str(caught.value) for key in keys)
+    names(caught, "result['q']", *map(repr, keys))
+    wording(caught, hidden={repr(key): "<key>" for key in keys if isinstance(key, np.generic)})
 
 
 @pytest.mark.parametrize(
@@ -224,9 +231,10 @@ def test_what_has_names_keeps_them(value, stored):
 
 
 @pytest.mark.parametrize("index", [["a", "a"], [1, "1"], pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])])
-def test_a_series_whose_labels_are_no_names_is_refused(index):
-    with pytest.raises(ResultError, match="the result has"):
+def test_a_series_whose_labels_are_no_names_is_refused(index, wording: Wording):
+    with pytest.raises(ResultError) as refused:
         encode_result(pd.Series([1, 2], index=index))
+    wording(refused)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import numpy
 import pandas
 import pytest
+from wordings import Wording, names
 
 from hyperscale.node.working.mini_batch import frame_of
 from hyperscale.node.working.results import ResultError, encode_result
@@ -196,11 +197,13 @@ def test_without_any_result_every_row_is_without_one(value):
         frame([1, 2], ["p", "q"]),
     ],
 )
-def test_fewer_results_of_unknown_rows_stand_with_the_first_one(value):
+def test_fewer_results_of_unknown_rows_stand_with_the_first_one(value, wording: Wording):
     assert results(value, 3) == [[{"y": 1}, {"y": 2}], None, None]
 
-    with pytest.raises(ResultError, match=r"2 results for 3 rows.*which rows have none.*one result for each row"):
+    with pytest.raises(ResultError) as refused:
         results(value, 3, error_on_missing=True)
+    names(refused, "2 results", "3 rows")
+    wording(refused)
 
 
 @pytest.mark.parametrize("error_on_missing", [False, True])
@@ -222,9 +225,11 @@ def test_all_that_a_group_returns_are_lines_of_it(value, lines):
     assert result_of_group(read_returned(value), error_on_missing=False) == lines
 
 
-def test_a_group_without_any_result_may_be_a_failure():
-    with pytest.raises(ResultError, match="run returned no result for this group"):
+def test_a_group_without_any_result_may_be_a_failure(wording: Wording):
+    with pytest.raises(ResultError) as refused:
         result_of_group(read_returned([]), error_on_missing=True)
+    names(refused, "run", "group")
+    wording(refused)
 
 
 def test_a_frame_or_a_row_of_one_can_be_the_result_of_a_row():
@@ -244,22 +249,28 @@ def test_a_frame_or_a_row_of_one_can_be_the_result_of_a_row():
         (type("DataFrame", (), {"__module__": "polars.dataframe.frame"})(), "a polars DataFrame"),
     ],
 )
-def test_what_has_no_results_is_refused(value, what):
-    with pytest.raises(ResultError, match=f"run returned {what}: a list, a tuple or a pandas DataFrame"):
+def test_what_has_no_results_is_refused(value, what, wording: Wording):
+    with pytest.raises(ResultError) as refused:
         read_returned(value)
+    names(refused, what, "list", "tuple", "DataFrame")
+    wording(refused)
 
 
-def test_two_columns_of_one_name_are_refused():
+def test_two_columns_of_one_name_are_refused(wording: Wording):
     twice = pandas.concat([frame([1]), frame([2])], axis=1)
 
-    with pytest.raises(ResultError, match="two columns named y"):
+    with pytest.raises(ResultError) as refused:
         read_returned(twice)
+    names(refused, "y")
+    wording(refused)
 
 
 @pytest.mark.parametrize("index", [["y", "y"], [1, "1"]])
-def test_two_labels_of_one_name_are_refused(index):
-    with pytest.raises(ResultError, match=f"Series with two labels named {index[1]}"):
+def test_two_labels_of_one_name_are_refused(index, wording: Wording):
+    with pytest.raises(ResultError) as refused:
         read_returned([pandas.Series([1, 2], index=index)])
+    names(refused, "Series", index[1])
+    wording(refused)
 
 
 def test_cells_of_pandas_become_what_json_holds():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale import blobs
 from hyperscale.body import Body
@@ -158,15 +159,17 @@ def test_all_rows_are_put_and_then_sealed(run: Run) -> None:
     assert record.types == {"depth": "integer", "name": "string"}
 
 
-def test_an_input_whose_keys_name_two_rows_is_not_sealed(run: Run) -> None:
+def test_an_input_whose_keys_name_two_rows_is_not_sealed(run: Run, wording: Wording) -> None:
     run.input_path.write_text("depth,name\n1,a\n2,b\n3,a\n")
 
-    with pytest.raises(ExperimentError, match="'a' is the key of line 2 too") as caught:
+    with pytest.raises(ExperimentError) as caught:
         run.seed("s1")
 
-    assert [str(problem) for problem in caught.value.problems] == ["input.csv:4: name: 'a' is the key of line 2 too"]
+    (problem,) = caught.value.problems
+    names(problem, "input.csv:4: name", "'a'", "line 2")
+    wording(caught)
     assert read_seed(run.store) is None
-    assert run.heartbeat("s1")["message"] == "input.csv:4: name: 'a' is the key of line 2 too"
+    assert run.heartbeat("s1")["message"] == str(problem)
 
 
 def test_nothing_is_sealed_before_the_last_put_is_answered(run: Run) -> None:
@@ -242,14 +245,15 @@ def test_a_seed_that_finds_the_seal_needs_no_queue(run: Run) -> None:
         run.queue().depth()
 
 
-def test_an_input_that_has_changed_since_is_refused(run: Run) -> None:
+def test_an_input_that_has_changed_since_is_refused(run: Run, wording: Wording) -> None:
     run.seed("s1")
     run.write_input(name="other")
 
-    with pytest.raises(RunStateError, match="the input has changed since the run was seeded") as caught:
+    with pytest.raises(RunStateError) as caught:
         run.seed("s2")
+    names(caught, "input")
+    wording(caught)
 
-    assert "start a new run" in str(caught.value.hint)
     assert run.queue().depth() == MESSAGES
 
 
@@ -476,22 +480,28 @@ def test_of_a_selection_the_missing_rows_are_seeded_again(run: Run) -> None:
     assert run.seeded_rows("s2") == [1, 5]
 
 
-def test_another_input_than_the_one_that_rows_were_selected_from_is_refused_before_a_put(run: Run) -> None:
+def test_another_input_than_the_one_that_rows_were_selected_from_is_refused_before_a_put(
+    run: Run, wording: Wording
+) -> None:
     select(run, 1, 4, digest="0" * 64)
 
-    with pytest.raises(RunStateError, match=r"changed since the rows of this run were selected.*it was 000000000000"):
+    with pytest.raises(RunStateError) as refused:
         run.seed("s1")
+    names(refused, "000000000000")
+    wording(refused)
 
     assert read_seed(run.store) is None
     with pytest.raises(QueueGoneError):
         run.queue().depth()
 
 
-def test_a_limit_that_cuts_off_selected_rows_is_refused(run: Run) -> None:
+def test_a_limit_that_cuts_off_selected_rows_is_refused(run: Run, wording: Wording) -> None:
     select(run, 1, 9)
 
-    with pytest.raises(RunStateError, match="the input ends before the last of 2 selected rows: 1 of them"):
+    with pytest.raises(RunStateError) as refused:
         run.seed("s1", limit=5)
+    names(refused, "2 selected rows", 1)
+    wording(refused)
 
     assert read_seed(run.store) is None
 
@@ -500,7 +510,8 @@ def test_a_selection_whose_rows_are_lost_puts_nothing(run: Run) -> None:
     select(run, 1, 9)
     (run.folder / "run" / blobs.SELECTED_ROWS).unlink()
 
-    with pytest.raises(HyperscaleError, match="cannot be read"):
+    with pytest.raises(HyperscaleError) as refused:
         run.seed("s1")
+    names(refused, blobs.SELECTED_ROWS)
 
     assert read_seed(run.store) is None

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.storing.queues import LeaseLostError, QueueGoneError, open_queue
@@ -53,9 +54,10 @@ def other(path: Path, clock: Clock) -> Iterator[SqliteQueue]:
     other.close()
 
 
-def test_to_look_for_a_queue_makes_no_file(path: Path) -> None:
-    with pytest.raises(QueueGoneError, match="there is no queue"):
+def test_to_look_for_a_queue_makes_no_file(path: Path, wording: Wording) -> None:
+    with pytest.raises(QueueGoneError) as refused:
         SqliteQueue(path).depth()
+    wording(refused)
 
     assert not path.parent.exists()
 
@@ -170,21 +172,22 @@ def test_what_is_left_of_a_removed_queue_harms_no_new_one(queue: SqliteQueue, pa
     assert bodies == ["new"]
 
 
-def test_another_programs_file_is_named(path: Path) -> None:
+def test_another_programs_file_is_named(path: Path, wording: Wording) -> None:
     path.parent.mkdir()
     path.write_text("These are my notes, and they are no database. " * 100)
 
-    with pytest.raises(HyperscaleError, match=r"queue\.sqlite cannot be used") as caught:
+    with pytest.raises(HyperscaleError) as caught:
         SqliteQueue(path).create()
-
-    assert "remove it" in str(caught.value.hint)
+    names(caught, "queue.sqlite")
+    wording(caught.value.hint)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(HyperscaleError, match=r"file/run/queue\.sqlite cannot be used"):
+    with pytest.raises(HyperscaleError) as refused:
         SqliteQueue(tmp_path / "file" / "run" / "queue.sqlite").create()
+    names(refused, "file/run/queue.sqlite")
 
 
 def test_a_full_disk_is_named_and_loses_nothing_that_was_answered(path: Path) -> None:
@@ -210,7 +213,7 @@ def test_a_full_disk_is_named_and_loses_nothing_that_was_answered(path: Path) ->
     answered, _, message = answer.stdout.partition(" ")
     with closing(SqliteQueue(path)) as queue:
         assert queue.depth() == int(answered) > 0
-    assert "queue.sqlite cannot be used" in message
+    names(message, "queue.sqlite")
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}"])

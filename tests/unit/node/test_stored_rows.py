@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
+from wordings import Wording, names
 
 from hyperscale.body import FILL_BODY_BYTES, Body, BodyError
 from hyperscale.node.seeding.packing import numbered, pack
@@ -82,20 +83,24 @@ def test_a_message_whose_stored_row_is_finished_asks_for_nothing(store: Store) -
     assert with_values(body, store) is body
 
 
-def test_values_that_are_gone_are_named(store: Store) -> None:
+def test_values_that_are_gone_are_named(store: Store, wording: Wording) -> None:
     body = Body("run", "s1", 0, COLUMNS, {1234: []}, stored=1)
 
-    with pytest.raises(BodyError, match="the values of row 1,234 are gone"):
+    with pytest.raises(BodyError) as refused:
         with_values(body, store)
+    names(refused, "row 1,234")
+    wording(refused)
 
 
-def test_values_that_were_altered_are_named(store: Store, tmp_path: Path) -> None:
+def test_values_that_were_altered_are_named(store: Store, tmp_path: Path, wording: Wording) -> None:
     (body,) = seeded(store, [[["a", noise(200_000, 1)]]])
     path = tmp_path / "run" / NAME
     path.write_bytes(path.read_bytes()[:-1])
 
-    with pytest.raises(BodyError, match="the values of row 0 are damaged"):
+    with pytest.raises(BodyError) as refused:
         with_values(body, store)
+    names(refused, "row 0")
+    wording(refused)
 
 
 @pytest.mark.parametrize("data", [b"", b"[", b"3", b"{}", b'["a"]', b"[" * 100_000])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wordings import Wording, names
 
 from hyperscale.documents import build
 from hyperscale.errors import ExperimentError
@@ -71,25 +72,26 @@ def test_records_of_a_sweep_can_be_grouped():
 
 
 @pytest.mark.parametrize(
-    ("key", "mode", "message"),
+    ("key", "mode", "parts"),
     [
         ("id", None, None),
-        ("one", None, "input.key: the one value of 'one' names 3 rows; leave the key out"),
+        ("one", None, ("input.key", "'one'", "3 rows")),
         ("id", "zip", None),
-        ("mixed", "zip", "input.sweep.mixed.2: 1 is the key of [0] too: it is '1' there, and the text of both is '1'"),
-        ("two", None, "input.key: sweep has no column 'two', expected one of id, one"),
+        ("mixed", "zip", ("input.sweep.mixed.2", 1, "[0]", "'1'")),
+        ("two", None, ("input.key", "'two'", "id, one")),
     ],
 )
-def test_a_key_names_each_row(key: str, mode: str | None, message: str | None):
+def test_a_key_names_each_row(key: str, mode: str | None, parts: tuple[object, ...] | None, wording: Wording):
     columns = {"id": ["a", "b", "c"], "one": [1]} if mode is None else {"id": [1, 1.0, True], "mixed": ["1", "2", 1]}
     given_source = source(columns, key=key, mode=mode)
 
-    if message is None:
+    if parts is None:
         assert open_rows(given_source, NOWHERE).columns == tuple(columns)
         return
     with pytest.raises(ExperimentError) as caught:
         open_rows(given_source, NOWHERE)
-    assert [f"{problem.path}: {problem.message}" for problem in caught.value.problems] == [message]
+    names(caught, *parts)
+    wording(caught)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +99,16 @@ def test_a_key_names_each_row(key: str, mode: str | None, message: str | None):
     [
         ("b", 5, None),
         ("b", 10, None),
-        ("b", 11, "the 10 values of 'b' name 11 rows"),
-        ("b", None, "the 10 values of 'b' name 20 rows"),
+        ("b", 11, ("10 values", "'b'", "11 rows")),
+        ("b", None, ("10 values", "'b'", "20 rows")),
         ("a", 1, None),
-        ("a", 5, "the one value of 'a' names 5 rows"),
-        ("a", 15, "the 2 values of 'a' name 15 rows"),
+        ("a", 5, ("'a'", "5 rows")),
+        ("a", 15, ("2 values", "'a'", "15 rows")),
     ],
 )
-def test_a_key_names_the_rows_that_a_limit_leaves(key: str, limit: int | None, named: str | None):
+def test_a_key_names_the_rows_that_a_limit_leaves(
+    key: str, limit: int | None, named: tuple[str, ...] | None, wording: Wording
+):
     given_source = source({"a": [1, 2], "b": {"range": [1, 10]}}, key=key, limit=limit)
 
     if named is None:
@@ -112,7 +116,8 @@ def test_a_key_names_the_rows_that_a_limit_leaves(key: str, limit: int | None, n
         return
     with pytest.raises(ExperimentError) as caught:
         SweepRows(given_source)
-    assert [problem.message for problem in caught.value.problems] == [f"{named}; leave the key out"]
+    names(caught, *named)
+    wording(caught)
 
 
 def test_the_hash_of_a_sweep_knows_its_rows_and_their_order():

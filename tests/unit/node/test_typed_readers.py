@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
+from wordings import Wording, names
 
 from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, Problem
@@ -73,18 +74,15 @@ def test_columns_of_json_have_the_types_of_their_values(tmp_path):
     assert listed(rows) == [[1, 1, True, "x", [1], None], [2, 0.5, None, 1, None, None]]
 
 
-def test_lines_that_are_no_objects_are_named(tmp_path):
+def test_lines_that_are_no_objects_are_named(tmp_path, wording: Wording):
     lines = ['{"id": 1}', "[1]", '{"id": 2', '{"id": NaN}', "", '{"id": 3}']
     rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
 
-    assert problems_of(rows) == [
-        'rows.jsonl:2: is a list, expected an object such as {"id": 1}',
-        "rows.jsonl:3:9: is not JSON: Expecting ',' delimiter",
-        "rows.jsonl:4: is not JSON: NaN is no number of JSON; write null",
-    ]
+    names(problems_of(rows), "rows.jsonl:2", '{"id": 1}', "rows.jsonl:3:9", "rows.jsonl:4", "NaN", "null")
+    wording(problems_of(rows))
 
 
-def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path):
+def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path, wording: Wording):
     lines = [
         '{"x": 1e999}',
         '{"x": [-1e999]}',
@@ -95,12 +93,19 @@ def test_numbers_and_text_that_no_table_can_hold_are_refused(tmp_path):
     ]
     rows = rows_of(written(tmp_path / "rows.jsonl", "\n".join(lines)))
 
-    assert problems_of(rows) == [
-        "rows.jsonl:1: 1e999 is not a number of 64 bits",
-        "rows.jsonl:2: -1e999 is not a number of 64 bits",
-        "rows.jsonl:3: \\ud83d is half of a character, the other half is missing",
-        "rows.jsonl:4: \\ude00 is half of a character, the other half is missing",
-    ]
+    names(
+        problems_of(rows),
+        "rows.jsonl:1",
+        "1e999",
+        "64 bits",
+        "rows.jsonl:2",
+        "-1e999",
+        "rows.jsonl:3",
+        r"\ud83d",
+        "rows.jsonl:4",
+        r"\ude00",
+    )
+    wording(problems_of(rows))
     assert [rows for batch in rows.checked_batches(9, lambda _: None) for rows in batch.rows] == [["😀"], [1e308]]
 
 
@@ -124,8 +129,9 @@ def test_keys_that_cannot_name_a_row_are_refused_with_their_lines(tmp_path):
 
     rows = rows_of(lines, key="k")
     assert places(rows) == ["rows.jsonl:1: k: a list", "rows.jsonl:3: k: an object", "rows.jsonl:5: k: a list"]
-    with pytest.raises(ExperimentError, match=r"rows\.jsonl:1: k: a list cannot name a row"):
+    with pytest.raises(ExperimentError) as caught:
         listed(rows)
+    names(caught, "rows.jsonl:1: k", "list", "row")
     assert places(rows_of(tmp_path / "boxes.parquet", key="k")) == ["boxes.parquet:2: k: an object"]
     assert places(rows_of(tmp_path / "lists.parquet", key="k")) == [
         "lists.parquet:1: k: a list",
@@ -206,7 +212,7 @@ def test_dates_and_times_are_the_same_text_with_and_without_pandas(
     assert set(rows.types.values()) == {"string"}
 
 
-def test_a_date_that_is_out_of_range_is_a_problem_of_its_row(tmp_path):
+def test_a_date_that_is_out_of_range_is_a_problem_of_its_row(tmp_path, wording: Wording):
     at = pa.array([0, 2**60, 1, 2**61], pa.int64()).cast(pa.timestamp("us"))
     pq.write_table(pa.table({"id": [1, 2, 3, 4], "at": at}), tmp_path / "rows.parquet")
     problems: list[Problem] = []
@@ -216,21 +222,18 @@ def test_a_date_that_is_out_of_range_is_a_problem_of_its_row(tmp_path):
     assert [(batch.rows, list(batch.lines)) for batch in batches] == [
         ([[1, "1970-01-01T00:00:00"], [3, "1970-01-01T00:00:00.000001"]], [1, 3])
     ]
-    assert [str(problem) for problem in problems] == [
-        "rows.parquet:2: at: cannot be read: the timestamp[us] 1152921504606846976 is out of range, "
-        "dates are those of the years 1 to 9999"
-    ]
+    names(problems, "rows.parquet:2: at", "timestamp[us] 1152921504606846976", 1, 9999)
+    wording(problems)
 
 
-def test_columns_of_one_name_are_refused(tmp_path):
+def test_columns_of_one_name_are_refused(tmp_path, wording: Wording):
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), tmp_path / "rows.parquet")
 
     with pytest.raises(ExperimentError) as caught:
         rows_of(tmp_path / "rows.parquet")
 
-    assert [str(problem) for problem in caught.value.problems] == [
-        "rows.parquet: the column 'a' is named 2 times in the header"
-    ]
+    names(caught, "rows.parquet", "'a'", 2)
+    wording(caught)
 
 
 def test_integers_without_a_sign_are_text_to_tables_and_keep_all_their_bits(tmp_path):
@@ -273,8 +276,8 @@ def test_columns_of_bytes_are_refused_whatever_they_are_packed_in(tmp_path, colu
     with pytest.raises(ExperimentError) as caught:
         rows_of(tmp_path / "rows.parquet")
 
-    (problem,) = map(str, caught.value.problems)
-    assert all(word in problem for word in ("'packed'", "bytes", "leave it out"))
+    (problem,) = caught.value.problems
+    names(problem, "'packed'", "bytes", "leave it out")
 
 
 def test_columns_that_are_packed_or_rare_are_what_is_in_them(tmp_path):
@@ -309,21 +312,23 @@ def test_columns_that_are_packed_or_rare_are_what_is_in_them(tmp_path):
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
 def test_a_file_that_is_not_there_and_a_column_that_is_not_there_are_named(tmp_path, name):
-    with pytest.raises(ExperimentError, match=f"{name} cannot be read"):
+    with pytest.raises(ExperimentError) as refused:
         rows_of(tmp_path / name)
+    names(refused, name)
 
     written(tmp_path / "rows.jsonl", '{"id": 1}\n')
     pq.write_table(pa.table({"id": [1]}), tmp_path / "rows.parquet")
     with pytest.raises(ExperimentError) as caught:
         rows_of(tmp_path / name, key="idd")
-    assert "has no column 'idd'" in caught.value.problems[0].message
+    names(caught, "'idd'")
 
 
-def test_what_is_no_parquet_file_is_said(tmp_path):
+def test_what_is_no_parquet_file_is_said(tmp_path, wording: Wording):
     with pytest.raises(ExperimentError) as caught:
         rows_of(written(tmp_path / "rows.parquet", "id\n1\n"))
 
-    assert str(caught.value.problems[0]) == "rows.parquet: is not a Parquet file"
+    names(caught, "rows.parquet", "Parquet")
+    wording(caught)
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -366,7 +371,7 @@ def test_an_archive_that_is_broken_is_said(tmp_path, form, packing, archive):
 
     for broken in (whole[:middle], whole[:-2], whole[:start] + b"\xff" * 99 + whole[start + 99 :], b"id\n1\n"):
         file.write_bytes(broken)
-        assert f"it is cut off, or no {archive} archive" in last_said_of(file)
+        names(last_said_of(file), archive)
 
 
 @pytest.mark.parametrize("packing", ["gz", "zst"])
@@ -381,4 +386,4 @@ def test_rows_before_the_place_where_an_archive_is_cut_off_are_given_first(tmp_p
     assert len(rows) > 100_000
     assert rows == [[str(number)] for number in range(1, len(rows) + 1)]
     (problem,) = problems
-    assert (problem.line, problem.message[:22]) == (len(rows) + 2, "cannot be read further")
+    names(problem, f"{file.name}:{len(rows) + 2}")

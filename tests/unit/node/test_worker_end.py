@@ -1,26 +1,28 @@
 """What the end of a worker means, and what it says of a failure."""
 
 import pytest
+from wordings import Wording, names
 
 from hyperscale.node.working import wire
 from hyperscale.node.working.worker_end import broken_message, end_failure, failed_answer, frames_of_crash
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "type_", "message"),
+    ("code", "kind", "type_", "part"),
     [
-        (3, "exited", "WorkerExited", "the worker exited with code 3"),
-        (-9, "killed", "SIGKILL", "the worker was killed by SIGKILL (out of memory?)"),
-        (-11, "killed", "SIGSEGV", "the worker was killed by SIGSEGV"),
-        (-40, "killed", "signal 40", "the worker was killed by signal 40"),
-        (wire.LOST_PIPE_CODE, "exited", "PipeLost", "the activity closed descriptors of the worker"),
+        (3, "exited", "WorkerExited", 3),
+        (-9, "killed", "SIGKILL", "SIGKILL"),
+        (-11, "killed", "SIGSEGV", "SIGSEGV"),
+        (-40, "killed", "signal 40", "signal 40"),
+        (wire.LOST_PIPE_CODE, "exited", "PipeLost", "descriptors"),
     ],
 )
-def test_the_code_of_a_process_says_how_it_ended(code, kind, type_, message):
+def test_the_code_of_a_process_says_how_it_ended(code, kind, type_, part, wording: Wording):
     failure = end_failure(code, "last words")
 
     assert (failure.kind, failure.type, failure.last_output) == (kind, type_, "last words")
-    assert failure.message.startswith(message)
+    names(failure.message, part)
+    wording(failure.message)
 
 
 @pytest.mark.parametrize(
