@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import importlib.machinery
+import inspect
 import io
 import json
 import sys
@@ -51,8 +52,21 @@ def requirement_of(function: FoundFunction) -> str:
     """Return the requirement of the package that the function is installed with; empty if it is with none."""
     if function.origin is not Origin.INSTALLED:
         return ""
-    names = metadata.packages_distributions().get(function.module.partition(".")[0], [])
-    return f"{names[0]}=={metadata.version(names[0])}" if names else function.module.partition(".")[0]
+    package = function.module.partition(".")[0]
+    installed = next((each for each in metadata.distributions() if package in _packages_of(each)), None)
+    return f"{installed.metadata['Name']}=={installed.version}" if installed else package
+
+
+def _packages_of(distribution: metadata.Distribution) -> set[str]:
+    """Return the packages and modules that a distribution has brought.
+
+    packages_distributions of Python 3.10 leaves out all that do not say so themselves, as most do not today.
+    """
+    said = (distribution.read_text("top_level.txt") or "").split()
+    return set(said) or {
+        path.parts[0] if len(path.parts) > 1 else inspect.getmodulename(path.name) or ""
+        for path in distribution.files or ()
+    }
 
 
 def copied_files(function: FoundFunction) -> dict[Path, Path]:

@@ -186,11 +186,19 @@ def test_this_program_is_not_copied_even_where_its_checkout_is(folder: Path) -> 
     assert [path.as_posix() for path in copied_files(found("runner:f", folder))] == ["runner.py"]
 
 
-def test_nothing_that_is_installed_is_copied_but_required(folder: Path) -> None:
-    function = found("packaging.version:parse", folder)
+@pytest.mark.parametrize(
+    ("reference", "requirement"),
+    [
+        ("packaging.version:parse", "packaging=="),
+        ("yaml:safe_load", "PyYAML=="),
+        ("typing_extensions:get_original_bases", "typing_extensions=="),
+    ],
+)
+def test_nothing_that_is_installed_is_copied_but_required(folder: Path, reference: str, requirement: str) -> None:
+    function = found(reference, folder)
 
     assert copied_files(function) == {}
-    assert function_values(function)["requirement"].startswith("packaging==")
+    assert function_values(function)["requirement"].startswith(requirement)
 
 
 def test_a_module_named_as_what_is_written_is_refused(folder: Path, wording: Wording) -> None:
