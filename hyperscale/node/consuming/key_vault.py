@@ -155,18 +155,25 @@ def _fetch(opener: urllib.request.OpenerDirector, place: SecretPlace, token: str
             value = json.loads(response.read())["value"]
     except urllib.error.HTTPError as error:
         with error:
-            raise _refused(place, error.code, error.headers.get("Retry-After")) from None
+            problem: HyperscaleError = _refused(place, error.code, error.headers.get("Retry-After"))
     except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
-        if why := distrust(error):
-            said = f"{place} cannot be fetched: the certificate of the vault is not trusted here: {why}"
-            raise AzureError(said, hint=TRUST_HINT) from None
-        said = f"{place} cannot be fetched: the vault does not answer ({why_unanswered(error)})"
-        raise StorageUnavailableError(said) from None
+        problem = _unanswered(place, error)
     except (ValueError, KeyError, TypeError):
-        raise AzureError(f"{place} cannot be fetched: the answer is none of a key vault") from None
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise AzureError(f"{place} has no value that an environment variable can hold")
-    return value
+        problem = AzureError(f"{place} cannot be fetched: the answer is none of a key vault")
+    else:
+        if isinstance(value, str) and value and "\0" not in value:
+            return value
+        problem = AzureError(f"{place} has no value that an environment variable can hold")
+    # Outside of the block above: the library's error holds its connection, and what it sent.
+    raise problem
+
+
+def _unanswered(place: SecretPlace, error: Exception) -> HyperscaleError:
+    """Return the error for no answer, or a broken one."""
+    if why := distrust(error):
+        said = f"{place} cannot be fetched: the certificate of the vault is not trusted here: {why}"
+        return AzureError(said, hint=TRUST_HINT)
+    return StorageUnavailableError(f"{place} cannot be fetched: the vault does not answer ({why_unanswered(error)})")
 
 
 def _refused(place: SecretPlace, status: int, asked: str | None) -> HyperscaleError:
