@@ -312,7 +312,7 @@ def test_what_a_row_started_ends_with_its_worker(site, ending):
     run_with(
         site,
         f"for new in {sessions}: subprocess.Popen(['sleep', '{mark}'], start_new_session=new)\n"
-        f"subprocess.Popen(['sleep', '{mark}'], process_group=0)\n{ending}",
+        f"subprocess.Popen(['sleep', '{mark}'], preexec_fn=os.setpgrp)\n{ending}",
         timeout_seconds=1.0,
     )
 
