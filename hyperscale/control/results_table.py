@@ -135,7 +135,11 @@ def read_table(run: RunFolder, store: Store) -> Table:
     with any_table(run, store) as file:
         if file is None:
             raise RunStateError("the run has no table of results", hint="no row of it was ever put into its queue")
-        return read_csv(file) if file.suffix == ".csv" else pyarrow.parquet.read_table(file)
+        if file.suffix == ".csv":
+            return read_csv(file)
+        # Not read_table: its threads close the file a moment later, and a copy is deleted here at once.
+        with pyarrow.parquet.ParquetFile(file) as table:
+            return table.read()
 
 
 def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Table:
