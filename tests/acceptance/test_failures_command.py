@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Command
+from forked_commands import run_command
 from wordings import line_names, names
 
 FAILS = r"""
@@ -36,11 +38,23 @@ def look(row):
 ROWS = 12
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     """A folder of an experiment of which six rows fail, for three reasons."""
-    folder = tmp_path_factory.mktemp("it's an ü folder")
-    (folder / "src").mkdir()
+    return write_experiment(tmp_path / "it's an ü folder")
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with one run that has ended: for tests that only ask."""
+    folder = write_experiment(tmp_path_factory.mktemp("ended") / "it's an ü folder")
+    ran = run_command(["run"], folder=folder, environment=os.environ, timeout_seconds=120)
+    assert ran.returncode == 6, ran.stderr
+    return folder
+
+
+def write_experiment(folder: Path) -> Path:
+    (folder / "src").mkdir(parents=True)
     (folder / "src" / "act.py").write_text(FAILS)
     (folder / "rows.csv").write_text("number,name\n" + "".join(f"{number},=n{number}\n" for number in range(ROWS)))
     document = {
@@ -140,9 +154,9 @@ def test_failed_rows_are_grouped_shown_and_retried_by_group(hyperscale: Command,
     ],
 )
 def test_a_condition_that_means_no_row_says_so(
-    hyperscale: Command, folder: Path, command: str, condition: str, part: object
+    hyperscale: Command, ended: Path, command: str, condition: str, part: object
 ) -> None:
-    done = hyperscale(command, "--where", condition, folder=folder)
+    done = hyperscale(command, "--where", condition, folder=ended)
 
     assert done.returncode == 2, done.stdout
     line_names(done.stderr, "--where")
@@ -159,11 +173,9 @@ def test_a_condition_that_means_no_row_says_so(
     ],
 )
 def test_a_row_that_is_not_there_has_no_logs(
-    hyperscale: Command, folder: Path, arguments: list[str], parts: object
+    hyperscale: Command, ended: Path, arguments: list[str], parts: object
 ) -> None:
-    first = min((folder / ".hyperscale" / "runs").iterdir(), key=lambda run: (run / "launch.json").stat().st_mtime)
-
-    done = hyperscale("logs", first.name, *arguments, folder=folder)
+    done = hyperscale("logs", *arguments, folder=ended)
 
     assert done.returncode == 2, done.stdout
     names(done.stderr, parts)
