@@ -51,13 +51,12 @@ def test(version: str, folders: Sequence[Path], workers: str) -> bool:
     if program is None:
         tell(f"Python {version}: not found here, not tested")
         return True
-    started = time.monotonic()
     try:
         python = environment(version, program)
     except NotInstalledError as error:
         tell(f"Python {version}: the tests' requirements cannot be installed: {error}")
         return False
-    log = PLACE / f"{version}.log"
+    log, started = PLACE / f"{version}.log", time.monotonic()
     command = [python, "-m", "pytest", *TESTS, "-q", "-n", workers, "--dist", "worksteal", "-p", "no:cacheprovider"]
     with log.open("wb") as output:
         code = subprocess.run(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT).returncode
@@ -107,6 +106,7 @@ def environment(version: str, program: Path) -> Path:
     wanted = fingerprint(program)
     if python.exists() and mark.is_file() and mark.read_text() == wanted:
         return python
+    print(f"Installing what tests need into {folder.relative_to(ROOT)}: some minutes, once.", file=sys.stderr)  # noqa: T201
     PLACE.mkdir(parents=True, exist_ok=True)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", ".[test]"]
     for command in ([program, "-m", "venv", "--clear", folder], pip, [python, "tests/azurite/install.py"]):
