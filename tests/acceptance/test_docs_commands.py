@@ -8,9 +8,11 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from emulator.resources import STORAGE_ACCOUNT
 from pages import HOME, PAGES, ROOT, Block, Shown, blocks, same, shown_commands, untested
 
 #: Page to the first command of each block that cannot be run here, with the reason.
@@ -77,7 +79,8 @@ def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path, r
     said.mkdir()
     environment, workspace = shell_environment(folder), ""
     if any(map(is_for_azure, found)):
-        environment, workspace = on_azure(request, environment)
+        environment, workspace, account = on_azure(request, environment)
+        found = [replace(block, text=block.text.replace(STORAGE_ACCOUNT, account)) for block in found]
 
     script, shown = as_script(found, said, workspace)
     subprocess.run(
@@ -101,15 +104,16 @@ def shell_environment(folder: Path) -> dict[str, str]:
     return {"PATH": programs, "HOME": str(folder), "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def on_azure(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> tuple[dict[str, str], str]:
-    """Start an Azure; return the variables of somebody with a login there, and the lines that name the workspace."""
+def on_azure(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> tuple[dict[str, str], str, str]:
+    """Start an Azure; return variables of somebody with a login there, lines that name the workspace, its account."""
     azure = request.getfixturevalue("azure")
     variables = {**environment, **azure.environment(), "HOME": environment["HOME"]}
     variables["PATH"] = os.pathsep.join([environment["PATH"].partition(os.pathsep)[0], variables["PATH"]])
     names = ("subscription_id", "resource_group", "workspace_name")
     config = json.dumps({name: getattr(azure, name) for name in names})
     identity = azure.world.directory.run_identity
-    return variables, WORKSPACE.format(config=shlex.quote(config), identity=identity.path, client_id=identity.client_id)
+    lines = WORKSPACE.format(config=shlex.quote(config), identity=identity.path, client_id=identity.client_id)
+    return variables, lines, azure.storage_account
 
 
 def as_script(found: Sequence[Block], said: Path, workspace: str) -> tuple[str, list[Shown]]:

@@ -223,7 +223,7 @@ def test_a_plan_shows_what_is_worth_a_look(file: Path):
 
     plan = load(file).plan()
 
-    names(plan.warnings[0], "json", "src/json.py")
+    names(plan.warnings[0], "`import io`", "src/io.py")
     assert str(plan).splitlines()[0] == f"warning: {plan.warnings[0]}"
 
 
