@@ -7,11 +7,12 @@ a float cannot hold one of them, the column is decimal, or text when that is not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from hyperscale.row_key import key_text
 
 #: The column of a result that has no columns of its own.
 RESULT = "result"
@@ -144,15 +145,7 @@ def text_of(value: Any) -> str:
 
     NaN and infinities are `NaN`, `Infinity` and `-Infinity`, in JSON as well.
     """
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if type(value) is int:
-        return str(value)
-    if isinstance(value, float):
-        return repr(value).replace("nan", "NaN").replace("inf", "Infinity")
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return key_text(value)
 
 
 def placed(names: Iterable[str], prefix: str, taken: Collection[str]) -> list[str]:
