@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -314,3 +315,21 @@ class RowProtocol(RuleBasedStateMachine):
 
 RowProtocol.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=20)
 TestRowProtocol = RowProtocol.TestCase
+
+
+def test_a_message_is_renewed_at_each_third_of_its_lease(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    consumer, began_at = run.consumers[0], run.now
+    consumer.custody.receive()
+    consumer.errands.carry_out()
+
+    renewed_at = []
+    for _ in range(2 * int(LEASE)):
+        run.now += 1.0
+        consumer.custody.tend()
+        if consumer.errands.waiting:
+            renewed_at.append((run.now - began_at) / LEASE)
+            consumer.errands.carry_out()
+    run.queue.close()
+
+    assert renewed_at == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
