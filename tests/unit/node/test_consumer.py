@@ -56,6 +56,21 @@ def test_a_row_that_raises_fails_alone_after_its_attempts_with_the_users_frames(
     assert line["failure"]["frames"] == ["activity_of_test.py:3 fit: raise KeyError('gone')"]
 
 
+def test_heartbeats_count_the_rows_that_have_failed_for_good(site):
+    site.seed(6)
+
+    site.run(
+        "def fit(row, context):\n"
+        "    if row['id'] in ('k1', 'k4') or context.attempt == 1:\n"
+        "        raise KeyError('gone')",
+        max_attempts=2,
+    )
+
+    beat = site.heartbeat()
+    assert failed(site.outcomes()) == [1, 4]
+    assert (beat["rows_done"], beat["rows_failed"], beat["rows_held"]) == (6, 2, 0)
+
+
 def test_a_row_that_fails_once_succeeds_at_its_second_attempt(site):
     site.seed(3)
 
@@ -95,6 +110,24 @@ def test_a_row_that_kills_its_worker_is_charged_alone(site, deed, kind, type_, c
     assert outcomes[3][0]["attempts"] == 2
     if kind == "exited":
         assert failure["last_output"] == "last words\n"
+
+
+def test_workers_that_start_at_their_second_try_do_not_end_the_consumer(site):
+    site.seed(3)
+    source = (
+        "import os, pathlib\n"
+        "starts = pathlib.Path(__file__).with_name('starts')\n"
+        "with starts.open('a') as file:\n"
+        "    file.write('.')\n"
+        "if starts.stat().st_size % 2:\n"
+        "    raise OSError('not yet')\n"
+        "def fit(row): os._exit(3)"
+    )
+
+    broken = site.run(source, workers=1, max_attempts=1)
+
+    assert broken is None
+    assert failed(site.outcomes()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
