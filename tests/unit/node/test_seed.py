@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import argparse
+import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from finished_runs import experiment
 from wordings import Wording, names
 
 from hyperscale import blobs
@@ -15,6 +18,7 @@ from hyperscale.documents import build
 from hyperscale.errors import ExperimentError, HyperscaleError, RunStateError
 from hyperscale.experiment import Input
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
+from hyperscale.node import seed_step
 from hyperscale.node.control import (
     SeedRecord,
     Selection,
@@ -515,3 +519,22 @@ def test_a_selection_whose_rows_are_lost_puts_nothing(run: Run) -> None:
     names(refused, blobs.SELECTED_ROWS)
 
     assert read_seed(run.store) is None
+
+
+def test_a_step_that_is_started_again_makes_the_messages_of_a_killed_one_stale(run: Run) -> None:
+    values = argparse.Namespace(
+        run_id="run", queue=str(run.folder), store=str(run.folder), input=str(run.input_path),
+        experiment=json.dumps(experiment().to_document()),
+        rows_per_message=ROWS_PER_MESSAGE, workers_per_node=1, consumers=1, lease_seconds=60.0,
+        seeded=str(run.folder / "seeded"), clusters="none", owner_tag="", control_cluster="",
+        usd_per_node_hour="unknown",
+    )  # fmt: skip
+    seed_step.run_seed(values)
+    (run.folder / "run" / blobs.SEED).unlink()  # as if it had been killed before it sealed
+
+    seed_step.run_seed(values)
+
+    record = read_seed(run.store)
+    assert record is not None
+    assert run.queue().depth() == 2 * MESSAGES
+    assert run.seeded_rows(record.seed_id) == list(range(ROWS))
