@@ -27,6 +27,7 @@ from hyperscale.node.collecting.collect import collect
 from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.node.collecting.lineage import Generation
 from hyperscale.node.collecting.result_files import read_csv
+from hyperscale.node.collecting.run_tables import key_of
 from hyperscale.node.control import SeedRecord
 from hyperscale.node.reading.readers import open_rows
 from hyperscale.node.storing.stores import Store
@@ -110,6 +111,16 @@ def test_a_row_of_the_table_is_what_is_known_of_a_row_of_the_input(store: Store,
             "depth": 10,
             "accuracy": 0.5,
         },
+    ]
+
+
+def test_a_key_in_tables_is_its_text_whatever_its_value() -> None:
+    source = build(Input, {"columns": {}, "group_by": [], "jsonl": "in.jsonl", "key": "flag"})
+
+    key = key_of(source, ("id", "flag"))
+
+    assert [key([7, value]) for value in (False, None, 3, 1.0, math.inf, "a")] == [
+        *("false", "", "3", "1.0", "Infinity", "a"),
     ]
 
 

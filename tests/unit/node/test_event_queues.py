@@ -300,12 +300,14 @@ def test_a_line_that_is_none_stops_events_and_nothing_else(
 # ---- beside the ledger
 
 
-def test_a_commit_tells_each_batch_after_its_part_is_written(to: Troubled, tmp_path: Path) -> None:
+def test_a_commit_tells_each_batch_by_the_texts_of_its_keys_after_its_part_is_written(
+    to: Troubled, tmp_path: Path
+) -> None:
     store = FolderStore(tmp_path / "run")
     background = Background(1)
     events = Events({"succeeded": to, "failed": to}, run_id="run", key="name")
     ledger = LedgerWriter(store, background, "c-1", events)
-    first, second = (held_message(row_index) for row_index in (0, 5))
+    first, second = held_message(0, "a name"), held_message(5, True)
     answers: list[list[str]] = []
     first.finish([0], [succeeded(0)])
     second.finish([5], [failed(5)])
@@ -318,8 +320,8 @@ def test_a_commit_tells_each_batch_after_its_part_is_written(to: Troubled, tmp_p
     found = [json.loads(message.body) for message in SqliteQueue.receive(to, 32, 60.0)]
     assert answers == [[PART]]
     assert [(rows_of(event), event["keys"], event["part"]) for event in found] == [
-        ([0], ["name of 0"], PART),
-        ([5], ["name of 5"], PART),
+        ([0], ["a name"], PART),
+        ([5], ["true"], PART),
     ]
     assert ledger.lines == 2
     assert first.outcomes == second.outcomes == []
@@ -333,7 +335,7 @@ def test_a_part_that_is_not_written_is_not_told(to: Troubled, tmp_path: Path) ->
     background = Background(1)
     events = events_to(to)
     ledger = LedgerWriter(Full(tmp_path / "run"), background, "c-1", events)
-    message = held_message(0)
+    message = held_message(0, "a name")
     message.finish([0], [succeeded(0)])
 
     ledger.write([message], lambda: None)
@@ -346,8 +348,8 @@ def test_a_part_that_is_not_written_is_not_told(to: Troubled, tmp_path: Path) ->
     assert message.outcomes == [succeeded(0)]
 
 
-def held_message(row_index: int) -> HeldMessage:
-    body = Body("run", "s1", 0, ("depth", "name"), {row_index: [1, f"name of {row_index}"]})
+def held_message(row_index: int, name: Any) -> HeldMessage:
+    body = Body("run", "s1", 0, ("depth", "name"), {row_index: [1, name]})
     return HeldMessage(Message(f"m{row_index}", "r", "", 1), body, renew_at=0.0)
 
 
