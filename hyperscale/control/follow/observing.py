@@ -100,8 +100,10 @@ class Observer:
             return seen, False
         seen = replace(seen, steps=tuple(step for job in seen.known_jobs for step in workspace.steps(job.name)))
         if not self._has_image_log and (failed := _failed_image(seen.steps)):
-            self._has_image_log = True
-            seen = replace(seen, image_log=_image_log(workspace, failed))
+            log = _image_log(workspace, failed)
+            # A step is Failed a moment before its log is there: then the next look shows it.
+            self._has_image_log = bool(log)
+            seen = replace(seen, image_log=log)
         return seen, True
 
 
