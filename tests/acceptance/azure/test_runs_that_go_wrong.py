@@ -201,6 +201,8 @@ def test_what_a_job_cancelled_in_the_studio_holds_is_named_by_watch_gc_and_the_n
     assert azure.cluster_names(run) == []
 
 
+# On a machine that is far too busy the log may come after the last look; the next test holds that it is shown.
+@pytest.mark.long
 def test_an_image_that_cannot_be_built_ends_the_run_and_shows_its_log(tmp_path: Path, azure: Emulator) -> None:
     site = AzureSite(tmp_path, azure)
     azure.fail_image(r"consume")
