@@ -45,16 +45,16 @@ def read_head(line: bytes) -> tuple[int, bool]:
     Raises:
         UnreadableLineError: when it is no JSON, beyond `value_limits`, or has other fields than outcomes have.
     """
+    beyond = excess(line, around=1)
+    if beyond:
+        raise UnreadableLineError(beyond)
     found = _SUCCESS.match(line)
-    if found and excess(line, around=1) is None:
+    if found:
         try:
             orjson.loads(line[found.end() : -1])
             return int(found[1]), True
         except orjson.JSONDecodeError:
             pass
-    beyond = excess(line, around=1)
-    if beyond:
-        raise UnreadableLineError(beyond)
     try:
         outcome = read_outcome(line)
     except (ValueError, RecursionError) as error:
