@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forked_commands import run_command
+from forking import forking_python, run_command
 
 from hyperscale import tempo
 
@@ -69,10 +68,10 @@ class AzureSite:
         paths = [variables.get("PYTHONPATH", ""), str(ROOT)]
         return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "NO_COLOR": "1"}
 
-    def start(self, *words: str, **more: str) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own; who starts it ends it."""
+    def start(self, *words: str, python: str | Path | None = None, **more: str) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own, in a fork or by `python`; who starts it ends it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "hyperscale", *words],
+            [python or forking_python(), "-m", "hyperscale", *words],
             cwd=self.folder,
             env=self.environment(**more),
             stdin=subprocess.DEVNULL,

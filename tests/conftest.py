@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import forking
 import pytest
 from command_line import Command
-from forked_commands import run_command
 from profiles import load_profile
 
 from hyperscale import tempo
@@ -45,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     load_profile()
+    if forking.VARIABLE not in os.environ:  # the processes of xdist have those of the one that starts them
+        config.add_cleanup(forking.Programs().close)
 
 
 def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
@@ -103,7 +105,7 @@ def hyperscale() -> Command:
 
     def run(*arguments: str | Path, folder: Path, timeout_seconds: float = 120) -> subprocess.CompletedProcess[str]:
         words = list(map(str, arguments))
-        return run_command(words, folder=folder, environment=os.environ, timeout_seconds=timeout_seconds)
+        return forking.run_command(words, folder=folder, environment=os.environ, timeout_seconds=timeout_seconds)
 
     return run
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from emulator.resources import STORAGE_ACCOUNT
+from forking import programs
 from pages import HOME, PAGES, ROOT, Block, Shown, blocks, same, shown_commands, untested
 
 #: Page to the first command of each block that cannot be run here, with the reason.
@@ -100,15 +101,15 @@ def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path, r
 
 def shell_environment(folder: Path) -> dict[str, str]:
     """Return the variables of a person whose shell has the program, and no login."""
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {"PATH": programs, "HOME": str(folder), "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    paths = os.pathsep.join([str(programs()), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {"PATH": paths, "HOME": str(folder), "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def on_azure(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> tuple[dict[str, str], str, str]:
     """Start an Azure; return variables of somebody with a login there, lines that name the workspace, its account."""
     azure = request.getfixturevalue("azure")
     variables = {**environment, **azure.environment(), "HOME": environment["HOME"]}
-    variables["PATH"] = os.pathsep.join([environment["PATH"].partition(os.pathsep)[0], variables["PATH"]])
+    variables["PATH"] = os.pathsep.join([*environment["PATH"].split(os.pathsep)[:2], variables["PATH"]])
     names = ("subscription_id", "resource_group", "workspace_name")
     config = json.dumps({name: getattr(azure, name) for name in names})
     identity = azure.world.directory.run_identity

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from command_line import Command
-from forked_commands import run_command
+from forking import run_command
 from wordings import line_names, names
 
 FAILS = r"""

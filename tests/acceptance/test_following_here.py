@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from command_line import Command
+from forking import forking_python
 
 ROWS = 300
 CODE = """
@@ -67,7 +67,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     """Start a command; who starts it ends it."""
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [sys.executable, "-m", "hyperscale", *words], cwd=folder, stdout=pipe, stderr=pipe, text=True
+        [forking_python(), "-m", "hyperscale", *words], cwd=folder, stdout=pipe, stderr=pipe, text=True
     )
 
 

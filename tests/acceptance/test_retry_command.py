@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from command_line import Command
+from forking import forking_python
 from wordings import line_names
 
 FAILS = """
@@ -112,7 +113,7 @@ def test_failed_rows_are_retried_with_the_corrected_code_and_the_results_are_who
 def test_rows_that_a_stopped_run_left_are_retried(hyperscale: Command, folder: Path) -> None:
     (folder / "open").unlink()
     process = subprocess.Popen(
-        [sys.executable, "-m", "hyperscale", "run"],
+        [forking_python(), "-m", "hyperscale", "run"],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60

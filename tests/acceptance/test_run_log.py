@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from forking import forking_python
 
 EXPERIMENT = """
 name: roots
@@ -33,7 +34,7 @@ def test_the_log_of_a_failed_run_says_what_each_step_did_whether_it_was_told_or_
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "activity.py").write_text(ACTIVITY)
     (tmp_path / "rows.csv").write_text("x\n4\n-1\n")
-    command = [sys.executable, "-m", "hyperscale", "run"]
+    command = [forking_python(), "-m", "hyperscale", "run"]
 
     quiet, verbose = (
         subprocess.run(

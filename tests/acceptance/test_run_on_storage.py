@@ -19,6 +19,7 @@ import pytest
 from azurite import Azurite
 from azurite.tokens import FakeCredential
 from command_line import Command
+from forking import forking_python
 
 from hyperscale.node.storing.credentials import CONNECTION_STRING
 from hyperscale.node.storing.queues import QueueGoneError, open_queue
@@ -98,7 +99,7 @@ def test_a_run_on_storage_is_whole_and_leaves_no_secret_and_no_queue(
 
 def test_a_run_on_storage_goes_on_after_kill_9(hyperscale: Command, folder: Path, by_key: Azurite) -> None:
     write_experiment(folder, row_seconds=0.002, lease_seconds=5)
-    process = start(folder, "run", "--workers", "2", *places(by_key))
+    process = start(folder, "run", "--workers", "2", *places(by_key), python=sys.executable)
     wait_for_first_part(by_key, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
@@ -238,9 +239,9 @@ def identity() -> Iterator[str]:
     server.server_close()
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, python: str | Path | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "hyperscale", *arguments],
+        [python or forking_python(), "-m", "hyperscale", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,13 +6,13 @@ import csv
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Command
+from forking import forking_python
 from wordings import line_names
 
 CODE = """
@@ -153,7 +153,7 @@ def work(row, context):
 
 def test_a_trial_that_is_interrupted_prints_what_it_came_to(folder: Path) -> None:
     (folder / "src" / "work.py").write_text(WAITING)
-    command = [sys.executable, "-m", "hyperscale", "trial", "--json", "--workers", "1"]
+    command = [forking_python(), "-m", "hyperscale", "trial", "--json", "--workers", "1"]
     setting = ["--set", f"activity.arguments={json.dumps({'folder': str(folder)})}"]
     trial = subprocess.Popen(
         [*command, *setting], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

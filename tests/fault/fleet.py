@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from uuid import uuid4
 import pyarrow.parquet as pq
 import pytest
 from experiments import make_experiment
+from forking import forking_python
 
 from hyperscale import blobs
 from hyperscale.experiment import NodeExperiment
@@ -81,6 +81,7 @@ class Fleet:
         row_seconds: float = 0.0,
         poison_every: int = 0,
         seen: Storage | None = None,
+        python: str | Path | None = None,
     ) -> None:
         """Write what the steps run on; none is started.
 
@@ -95,10 +96,12 @@ class Fleet:
             row_seconds: that a row takes.
             poison_every: one row in so many, from row 57 on, kills its consumer's process group; 0: none does.
             seen: what the test itself asks, if that is not `storage`.
+            python: what runs the steps, if that is not a fork: who freezes a step needs its own process.
         """
         self.folder, self.rows, self.run_id = folder, rows, f"fleet-{uuid4().hex[:12]}"
         self.restarts = 0
         self._consumers, self._workers = consumers, workers
+        self._python = python or forking_python()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         for place in ("workers", "scratch", "code/activity", "steps"):
             (folder / place).mkdir(parents=True)
@@ -185,7 +188,7 @@ class Fleet:
 
     def _start(self, name: str, step: str, words: dict[str, Any]) -> None:
         pairs = {**self._words, **words}
-        command = [sys.executable, "-m", "hyperscale.node", step, *(str(w) for pair in pairs.items() for w in pair)]
+        command = [self._python, "-m", "hyperscale.node", step, *(str(w) for pair in pairs.items() for w in pair)]
         with (self.folder / "steps" / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 command,

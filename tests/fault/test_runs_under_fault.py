@@ -167,7 +167,8 @@ def test_requests_that_are_lost_late_doubled_or_refused_lose_no_row(
 def test_a_consumer_frozen_beyond_its_lease_changes_nothing_when_it_goes_on(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
-    with Fleet(tmp_path, azurite, rows=1_000, rows_per_message=50, lease_seconds=2, row_seconds=0.05) as fleet:
+    sizes = {"rows": 1_000, "rows_per_message": 50, "lease_seconds": 2, "row_seconds": 0.05}
+    with Fleet(tmp_path, azurite, **sizes, python=sys.executable) as fleet:
         fleet.seed()
         fleet.start()
         until(lambda: fleet.consumers_at_work() == 2)

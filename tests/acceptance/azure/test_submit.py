@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -284,7 +285,7 @@ def test_a_large_file_goes_up_in_flat_memory(tmp_path: Path, still: Emulator) ->
 
 def peak_mb(site: AzureSite) -> float:
     """Return the most memory that a submission takes, in MB."""
-    with site.start("submit", "--yes") as process:
+    with site.start("submit", "--yes", python=sys.executable) as process:
         status, peak = Path(f"/proc/{process.pid}/status"), 0
         while process.poll() is None:
             lines = status.read_text().splitlines()

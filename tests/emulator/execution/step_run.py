@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from forked_steps import forking_python
+from forking import forking_python
 
 from emulator.execution.data import DEFAULT_DATASTORE, DataError, Storage
 from emulator.execution.environment import node_variables
