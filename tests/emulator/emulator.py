@@ -41,6 +41,7 @@ class Emulator(Bystander):
         execution: what runs the submitted jobs.
         storage: the storage account.
         folder: all files of it.
+        contents: files of code that nodes have downloaded, of this emulator or another one.
     """
 
     def __init__(self, folder: Path, service: StorageService) -> None:
@@ -53,6 +54,7 @@ class Emulator(Bystander):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.storage = Storage(service)
+        self.contents = service.contents
         self.world = World()
         self.world.workspace.storage_account = self.storage.account
         self._certificate = service.certificate

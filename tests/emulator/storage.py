@@ -11,6 +11,7 @@ from typing import Any
 from azurite import Azurite
 from azurite.certificates import make_certificate
 
+from emulator.execution.contents import Contents
 from emulator.routing import API_HOST, ARM_HOST, LOGIN_HOST
 
 #: How long a signature is good that is given away for an upload or a download.
@@ -28,6 +29,7 @@ class StorageService:
     Attributes:
         azurite: what answers for all of the accounts, with one key.
         certificate: what it shows: of every name of Azure.
+        contents: files of code that nodes have downloaded from it.
     """
 
     def __init__(self, folder: Path, pairs: int = _PAIRS) -> None:
@@ -38,6 +40,7 @@ class StorageService:
         self.azurite = Azurite(
             folder / "data", account=first, certificate=self.certificate, other_accounts=tuple(others)
         )
+        self.contents = Contents(folder / "contents")
         self._free = iter(names)
         self._lock = threading.Lock()
         self._is_started = False

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from emulator.execution.allocation import Pool, allocate
+from emulator.execution.contents import Contents
 from emulator.execution.data import BlobPlace, DataError, Storage
 from emulator.execution.expressions import ExpressionError, fill
 from emulator.execution.ordering import Decision, decide
@@ -185,10 +186,10 @@ def test_a_step_of_several_nodes_is_not_emulated() -> None:
     ],
 )
 def test_an_address_of_data_is_a_place_in_storage(uri: str, place: BlobPlace, tmp_path: Any) -> None:
-    assert Storage(None, World(), "of {}".format, tmp_path).place_of(uri) == place
+    assert Storage(None, World(), "of {}".format, tmp_path, Contents(tmp_path)).place_of(uri) == place
 
 
 @pytest.mark.parametrize("uri", ["https://else.blob.core.windows.net/c/x", "s3://bucket/x", "/local/file"])
 def test_other_addresses_of_data_are_refused(uri: str, tmp_path: Any) -> None:
     with pytest.raises(DataError):
-        Storage(None, World(), str, tmp_path).place_of(uri)
+        Storage(None, World(), str, tmp_path, Contents(tmp_path)).place_of(uri)

@@ -16,6 +16,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from azurite import Azurite
 from emulator.execution import Execution
+from emulator.execution.contents import Contents
 from emulator.resources import Asset, Failure, Job
 from emulator.world import World
 
@@ -34,6 +35,7 @@ class Lab:
         self.world.workspace.storage_account = azurite.account
         self.container = f"lab-{uuid.uuid4().hex[:8]}"
         self._azurite = azurite
+        self.contents = Contents(folder / "contents")
         self._blobs = self.blob_service()
         self._blobs.create_container(self.container)
         self.execution = Execution(self)

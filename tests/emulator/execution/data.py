@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from emulator.execution.contents import Contents
 from emulator.world import World
 
 _DATASTORE = re.compile(r"azureml://(?:subscriptions/.+?/)?datastores/([^/]+)/paths/(.*)", re.IGNORECASE)
@@ -34,11 +36,17 @@ class BlobPlace:
 class Storage:
     """Brings blobs to this machine, each address once for each user of it, and takes folders back."""
 
-    def __init__(self, service: Any, world: World, datastore_container: Callable[[str], str], folder: Path) -> None:
-        """Use `service`, a BlobServiceClient; keep what is fetched in `folder`."""
-        self._service, self._world, self._datastore_container, self._folder = (
-            service, world, datastore_container, folder,
-        )  # fmt: skip
+    def __init__(
+        self,
+        service: Any,
+        world: World,
+        datastore_container: Callable[[str], str],
+        folder: Path,
+        contents: Contents,
+    ) -> None:
+        """Use `service`, a BlobServiceClient; keep what is fetched in `folder`, files of code in `contents`, too."""
+        self._service, self._world, self._datastore_container = service, world, datastore_container
+        self._folder, self._contents = folder, contents
         self._lock = threading.Lock()
         self._places: dict[tuple[str, str, str], tuple[threading.Lock, Path]] = {}
 
@@ -75,30 +83,40 @@ class Storage:
 
         return self._once(user, uri, "file", bring) / place.path.rpartition("/")[2]
 
-    def fetch_folder(self, user: str, uri: str, prepare: Callable[[Path], None] = lambda folder: None) -> Path:
-        """Return a folder with a copy of all blobs below an address; `user` gets the same folder each time.
-
-        Args:
-            user: who gets it.
-            uri: where it is.
-            prepare: is called once, with the folder when all is in it.
-        """
-        place = self.place_of(uri)
-        prefix = f"{place.path.rstrip('/')}/" if place.path.strip("/") else ""
+    def fetch_folder(self, user: str, uri: str) -> Path:
+        """Return a folder with a copy of all blobs below an address; `user` (a job) gets the same folder each time."""
 
         def bring(folder: Path) -> None:
-            from azure.core.exceptions import ResourceNotFoundError
-
-            container = self._service.get_container_client(place.container)
-            try:
-                names = list(container.list_blob_names(name_starts_with=prefix))
-            except ResourceNotFoundError:
-                raise DataError(f"{uri}: there is no container {place.container}") from None
-            for name in names:
-                self._download(container.get_blob_client(name), folder / name.removeprefix(prefix), uri)
-            prepare(folder)
+            for _, file, client in self._blobs_below(uri, folder):
+                self._download(client, file, uri)
 
         return self._once(user, uri, "folder", bring)
+
+    def fetch_code(self, uri: str) -> Path:
+        """Return a folder with the files of a snapshot, and their bytecode: the same one each time, to copy from."""
+
+        def bring(folder: Path) -> None:
+            for blob, file, client in self._blobs_below(uri, folder):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                if digest := blob.content_settings.content_md5:
+                    self._contents.place(bytes(digest), file, partial(self._download, client, uri=uri))
+                else:
+                    self._download(client, file, uri)
+
+        return self._once("snapshots", uri, "folder", bring)
+
+    def _blobs_below(self, uri: str, folder: Path) -> Iterator[tuple[Any, Path, Any]]:
+        """Yield the properties of each blob below an address, the file of it in `folder`, and its client."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        place = self.place_of(uri)
+        prefix = f"{place.path.rstrip('/')}/" if place.path.strip("/") else ""
+        container = self._service.get_container_client(place.container)
+        try:
+            for blob in container.list_blobs(name_starts_with=prefix):
+                yield blob, folder / blob.name.removeprefix(prefix), container.get_blob_client(blob.name)
+        except ResourceNotFoundError:
+            raise DataError(f"{uri}: there is no container {place.container}") from None
 
     def put(self, folder: Path, uri: str) -> None:
         """Copy all files of `folder` to below an address."""

@@ -49,7 +49,7 @@ class Execution:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._blobs = host.blob_service()
-        storage = Storage(self._blobs, host.world, host.datastore_container, folder / "data")
+        storage = Storage(self._blobs, host.world, host.datastore_container, folder / "data", host.contents)
         self._dispatcher = Dispatcher(host, StepRuns(host, storage, folder))
         self.nodes, self.images = self._dispatcher.nodes, self._dispatcher.images
         self.interference = self._dispatcher.interference

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from emulator.execution.contents import Contents
 from emulator.world import World
 
 
@@ -15,10 +16,12 @@ class Host(Protocol):
     Attributes:
         world: all that is known; the execution keeps jobs, steps and nodes of it true.
         folder: of the emulator; the execution keeps everything in `folder / "nodes"`.
+        contents: files of code that nodes have downloaded before.
     """
 
     world: World
     folder: Path
+    contents: Contents
 
     def blob_service(self) -> Any:
         """Return a new BlobServiceClient of the workspace's storage account, with all rights; its user closes it."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from forking import forking_python
 
+from emulator.execution.contents import link_or_copy
 from emulator.execution.data import DEFAULT_DATASTORE, DataError, Storage
 from emulator.execution.environment import node_variables
 from emulator.execution.expressions import ExpressionError, fill, outputs_named_in
@@ -144,7 +143,7 @@ class StepRuns:
         if record.plan.code is None:
             folder.mkdir()
         else:
-            shutil.copytree(self._storage.fetch_folder("snapshots", record.plan.code, compile_all), folder)
+            shutil.copytree(self._storage.fetch_code(record.plan.code), folder, copy_function=link_or_copy)
         return folder
 
 
@@ -157,12 +156,6 @@ def output_uris(record: StepRecord) -> dict[str, str]:
         )
         for name, output in record.plan.outputs.items()
     }
-
-
-def compile_all(folder: Path) -> None:
-    """Compile the Python files of a snapshot, once for all of its steps: nodes have cores for that, tests have not."""
-    command = [sys.executable, "-S", "-E", "-m", "compileall", "-qq", str(folder)]
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def fate_of(code: int, log: Path) -> Fate | None:
