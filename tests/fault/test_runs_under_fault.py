@@ -40,22 +40,22 @@ def figures(record_property: Callable[[str, object], None], request: pytest.Fixt
 def test_consumers_killed_every_second_and_started_again_lose_no_row(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
-    chance = random.Random(1)
+    chance, most = random.Random(1), size(4, 1_000)
     with Fleet(
         tmp_path,
         azurite,
-        rows=size(5_000, 10_000),
-        rows_per_message=100,
+        rows=size(1_500, 10_000),
+        rows_per_message=size(30, 100),
         lease_seconds=3,
-        consumers=4,
+        consumers=size(2, 4),
         workers=2,
-        row_seconds=0.003,
+        row_seconds=size(8, 3) / 1_000,
     ) as fleet:
         fleet.seed()
         fleet.start()
 
         def kill_one() -> None:
-            if fleet.depth() and fleet.consumers:
+            if fleet.restarts < most and fleet.depth() and fleet.consumers:
                 os.killpg(fleet.pid(chance.choice(fleet.consumers)), signal.SIGKILL)
 
         killing = Every(1.0, chance, kill_one)
@@ -78,11 +78,11 @@ def test_workers_killed_every_fifth_of_a_second_charge_only_the_rows_they_were_o
     with Fleet(
         tmp_path,
         azurite,
-        rows=size(10_000, 20_000),
-        rows_per_message=200,
+        rows=size(2_000, 20_000),
+        rows_per_message=size(50, 200),
         lease_seconds=10,
         workers=4,
-        row_seconds=0.002,
+        row_seconds=size(12, 2) / 1_000,
     ) as fleet:
         fleet.seed()
         fleet.start()
@@ -111,10 +111,10 @@ def test_storage_that_stops_and_comes_back_again_and_again_loses_no_row(tmp_path
         Fleet(
             tmp_path / "run",
             azurite,
-            rows=size(8_000, 20_000),
-            rows_per_message=100,
+            rows=size(2_000, 20_000),
+            rows_per_message=size(25, 100),
             lease_seconds=10,
-            row_seconds=0.003,
+            row_seconds=size(12, 3) / 1_000,
         ) as fleet,
     ):
         fleet.seed()
@@ -144,10 +144,10 @@ def test_requests_that_are_lost_late_doubled_or_refused_lose_no_row(
         Fleet(
             tmp_path,
             proxy,
-            rows=size(2_000, 5_000),
-            rows_per_message=100,
+            rows=size(1_000, 5_000),
+            rows_per_message=size(50, 100),
             lease_seconds=4,
-            row_seconds=0.002,
+            row_seconds=size(4, 2) / 1_000,
             seen=azurite,
         ) as fleet,
     ):
@@ -167,8 +167,8 @@ def test_requests_that_are_lost_late_doubled_or_refused_lose_no_row(
 def test_a_consumer_frozen_beyond_its_lease_changes_nothing_when_it_goes_on(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
-    sizes = {"rows": 1_000, "rows_per_message": 50, "lease_seconds": 2, "row_seconds": 0.05}
-    with Fleet(tmp_path, azurite, **sizes, python=sys.executable) as fleet:
+    sizes = {"rows": size(400, 1_000), "rows_per_message": size(20, 50)}
+    with Fleet(tmp_path, azurite, **sizes, lease_seconds=2, row_seconds=0.05, python=sys.executable) as fleet:
         fleet.seed()
         fleet.start()
         until(lambda: fleet.consumers_at_work() == 2)
@@ -188,14 +188,14 @@ def test_a_consumer_frozen_beyond_its_lease_changes_nothing_when_it_goes_on(
 
 
 def test_rows_that_kill_their_node_fail_alone(tmp_path: Path, azurite: Azurite, figures: Figures) -> None:
-    rows, every = size(1_000, 4_000), 500
+    rows, every = size(400, 4_000), size(200, 500)
     with Fleet(
         tmp_path,
         azurite,
         rows=rows,
-        rows_per_message=100,
+        rows_per_message=size(50, 100),
         lease_seconds=4,
-        consumers=4,
+        consumers=size(2, 4),
         workers=1,
         # Whoever is lost by another's row has said before which of its own are through.
         row_seconds=0.002,
@@ -216,11 +216,14 @@ def test_a_seed_killed_at_several_points_and_run_again_seeds_each_row_once(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
     chance, points = random.Random(7), size(3, 10)
+    # What a whole seed puts into the queue; each one that is killed leaves up to as much.
+    whole = size(40, 100)
+    rows_per_message = size(100, 1_000)
     with Fleet(
-        tmp_path, azurite, rows=size(20_000, 100_000), rows_per_message=size(200, 1_000), lease_seconds=10
+        tmp_path, azurite, rows=whole * rows_per_message, rows_per_message=rows_per_message, lease_seconds=10
     ) as fleet:
         for _ in range(points):
-            target = fleet.depth() + chance.randrange(100)
+            target = fleet.depth() + chance.randrange(whole)
             fleet.start_seed()
             until(lambda target=target: fleet.depth() >= target or fleet.has_ended("seed"))
             fleet.kill("seed")
@@ -231,16 +234,16 @@ def test_a_seed_killed_at_several_points_and_run_again_seeds_each_row_once(
 
         seal = fleet.check_whole()
         figures(killed_seeds=points, messages=messages, duplicate_outcomes=seal.duplicates)
-        assert messages > 100
+        assert messages > whole
 
 
 def test_two_runs_of_one_experiment_at_the_same_time_do_not_mix(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
-    rows = size(2_000, 5_000)
+    sizes = {"rows": size(400, 5_000), "rows_per_message": size(20, 100), "consumers": size(1, 2)}
     with (
-        Fleet(tmp_path / "a", azurite, rows=rows, rows_per_message=100, lease_seconds=10, row_seconds=0.002) as one,
-        Fleet(tmp_path / "b", azurite, rows=rows, rows_per_message=100, lease_seconds=10, row_seconds=0.002) as other,
+        Fleet(tmp_path / "a", azurite, **sizes, lease_seconds=10, row_seconds=0.002) as one,
+        Fleet(tmp_path / "b", azurite, **sizes, lease_seconds=10, row_seconds=0.002) as other,
     ):
         for fleet in (one, other):
             fleet.start_seed()
