@@ -24,7 +24,7 @@ from forking import forking_python
 from hyperscale.node.storing.credentials import CONNECTION_STRING
 from hyperscale.node.storing.queues import QueueGoneError, open_queue
 
-ROWS = 2_000
+ROWS = 400
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 CODE = """
 import os
@@ -56,7 +56,7 @@ def write_experiment(folder: Path, *, row_seconds: float = 0.0, lease_seconds: i
         "name": "squares",
         "input": {"csv": "rows.csv", "columns": {"number": "integer"}},
         "activity": {"code": "src", "entry": "squares:square", "arguments": {"seconds": row_seconds}},
-        "parallelism": {"workers": 2, "rows_per_message": 50, "lease_seconds": lease_seconds},
+        "parallelism": {"workers": 2, "rows_per_message": 10, "lease_seconds": lease_seconds},
         "compute": {"size": "Standard_F2s_v2", "max_nodes": 4},
         "environment": {"image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"},
         "output": {"format": ["csv"]},
@@ -98,8 +98,8 @@ def test_a_run_on_storage_is_whole_and_leaves_no_secret_and_no_queue(
 
 
 def test_a_run_on_storage_goes_on_after_kill_9(hyperscale: Command, folder: Path, by_key: Azurite) -> None:
-    write_experiment(folder, row_seconds=0.002, lease_seconds=5)
-    process = start(folder, "run", "--workers", "2", *places(by_key), python=sys.executable)
+    write_experiment(folder, row_seconds=0.01, lease_seconds=5)
+    process = start(folder, "run", "--workers", "2", *places(by_key))
     wait_for_first_part(by_key, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
@@ -115,7 +115,7 @@ def test_a_run_on_storage_goes_on_after_kill_9(hyperscale: Command, folder: Path
 def test_a_run_on_storage_that_is_stopped_counts_what_is_missing(
     hyperscale: Command, folder: Path, by_key: Azurite
 ) -> None:
-    write_experiment(folder, row_seconds=0.01)
+    write_experiment(folder, row_seconds=0.04)
     process = start(folder, "run", "--workers", "2", *places(by_key))
     wait_for_first_part(by_key, process)
     process.send_signal(signal.SIGINT)
@@ -135,7 +135,7 @@ def test_a_run_on_storage_that_is_stopped_counts_what_is_missing(
 def test_an_outage_of_the_storage_costs_a_run_time_and_nothing_else(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_experiment(folder, row_seconds=0.004)
+    write_experiment(folder, row_seconds=0.02)
     with Azurite(tmp_path / "azurite") as azurite:
         monkeypatch.setenv(CONNECTION_STRING, azurite.connection_string)
         process = start(folder, "run", "--workers", "2", *places(azurite))
@@ -239,9 +239,9 @@ def identity() -> Iterator[str]:
     server.server_close()
 
 
-def start(folder: Path, *arguments: str, python: str | Path | None = None) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [python or forking_python(), "-m", "hyperscale", *arguments],
+        [forking_python(), "-m", "hyperscale", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -329,9 +329,9 @@ class Every:
             self._due = time.monotonic() + self._wait()
 
 
-def until(condition: Callable[[], object]) -> None:
+def until(condition: Callable[[], object], look_seconds: float = 0.1) -> None:
     """Wait for `condition`, which is looked at ten times a second: a look is a request to the storage."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"it did not happen within {PATIENCE_SECONDS:.0f} s"
-        time.sleep(0.1)
+        time.sleep(look_seconds)

@@ -215,17 +215,20 @@ def test_rows_that_kill_their_node_fail_alone(tmp_path: Path, azurite: Azurite, 
 def test_a_seed_killed_at_several_points_and_run_again_seeds_each_row_once(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
-    chance, points = random.Random(7), size(3, 10)
-    # What a whole seed puts into the queue; each one that is killed leaves up to as much.
-    whole = size(40, 100)
-    rows_per_message = size(100, 1_000)
+    # Each seed that is killed leaves up to as many messages as a whole one puts into the queue.
+    chance, points, messages_of_one = random.Random(7), size(3, 10), size(50, 100)
+    rows_per_message = size(80, 1_000)
     with Fleet(
-        tmp_path, azurite, rows=whole * rows_per_message, rows_per_message=rows_per_message, lease_seconds=10
+        tmp_path,
+        azurite,
+        rows=messages_of_one * rows_per_message,
+        rows_per_message=rows_per_message,
+        lease_seconds=10,
     ) as fleet:
         for _ in range(points):
-            target = fleet.depth() + chance.randrange(whole)
+            target = fleet.depth() + chance.randrange(messages_of_one)
             fleet.start_seed()
-            until(lambda target=target: fleet.depth() >= target or fleet.has_ended("seed"))
+            until(lambda target=target: fleet.depth() >= target or fleet.has_ended("seed"), look_seconds=0.01)
             fleet.kill("seed")
         fleet.seed()
         messages = fleet.depth()
@@ -234,7 +237,7 @@ def test_a_seed_killed_at_several_points_and_run_again_seeds_each_row_once(
 
         seal = fleet.check_whole()
         figures(killed_seeds=points, messages=messages, duplicate_outcomes=seal.duplicates)
-        assert messages > whole
+        assert messages > messages_of_one
 
 
 def test_two_runs_of_one_experiment_at_the_same_time_do_not_mix(
