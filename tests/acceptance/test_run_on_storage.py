@@ -97,6 +97,7 @@ def test_a_run_on_storage_is_whole_and_leaves_no_secret_and_no_queue(
     assert not [text for text in said if by_key.key[:30] in text]
 
 
+@pytest.mark.long
 def test_a_run_on_storage_goes_on_after_kill_9(hyperscale: Command, folder: Path, by_key: Azurite) -> None:
     write_experiment(folder, row_seconds=0.01, lease_seconds=5)
     process = start(folder, "run", "--workers", "2", *places(by_key))

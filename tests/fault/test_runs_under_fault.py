@@ -104,6 +104,7 @@ def test_workers_killed_every_fifth_of_a_second_charge_only_the_rows_they_were_o
         assert 0 < charged <= len(killed)
 
 
+@pytest.mark.long
 def test_storage_that_stops_and_comes_back_again_and_again_loses_no_row(tmp_path: Path, figures: Figures) -> None:
     outages, refused_seconds = size(2, 5), float(size(2, 5))
     with (
@@ -164,6 +165,7 @@ def test_requests_that_are_lost_late_doubled_or_refused_lose_no_row(
         assert all(proxy.counts[fault] for fault in faults)
 
 
+@pytest.mark.long
 def test_a_consumer_frozen_beyond_its_lease_changes_nothing_when_it_goes_on(
     tmp_path: Path, azurite: Azurite, figures: Figures
 ) -> None:
