@@ -54,7 +54,7 @@ class Emulator(Bystander):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.storage = Storage(service)
-        self.contents = service.contents
+        self.contents = self.storage.contents
         self.world = World()
         self.world.workspace.storage_account = self.storage.account
         self._certificate = service.certificate

@@ -101,12 +101,21 @@ class Asset:
         kind: codes, environments, components or data.
         name, version: of it.
         properties: as they were sent.
+        files: a folder with the files of a code whose upload another emulator has seen; None where they are in storage.
     """
 
     kind: str
     name: str
     version: str
     properties: dict[str, Any]
+    files: Path | None = None
+
+    @property
+    def content_hash(self) -> str | None:
+        """The hash of its files, as whoever sent them says."""
+        properties = self.properties.get("properties") or {}
+        found = properties.get("hash_sha256") or properties.get("hash")
+        return str(found) if found else None
 
 
 @dataclass

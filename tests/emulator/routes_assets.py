@@ -88,7 +88,9 @@ def list_versions(service: Service, request: Request) -> Answer:
     kind, name, _ = _key(request)
     wanted = request.query.get("hash")
     if wanted:
-        found = [asset for asset in service.world.assets.values() if _hash_of(asset) == wanted and asset.kind == kind]
+        found = [asset for asset in service.world.assets.values() if (asset.kind, asset.content_hash) == (kind, wanted)]
+        if not found and kind == "codes" and service.world.has_code_of_others:
+            found = _code_of_others(service, wanted)
     else:
         found = service.world.versions(kind, name)[::-1]
     if not found and not wanted:
@@ -97,10 +99,13 @@ def list_versions(service: Service, request: Request) -> Answer:
     return Answer(document=page(service, request, [asset_document(service, asset) for asset in found[:top]]))
 
 
-def _hash_of(asset: Asset) -> str | None:
-    properties = asset.properties.get("properties") or {}
-    found = properties.get("hash_sha256") or properties.get("hash")
-    return str(found) if found else None
+def _code_of_others(service: Service, content_hash: str) -> list[Asset]:
+    """Return the code with this hash that was sent to another emulator, after having taken it into this workspace."""
+    asset = service.storage.contents.snapshot(content_hash)
+    if asset is None:
+        return []
+    service.world.assets[asset.kind, asset.name, asset.version] = asset
+    return [asset]
 
 
 def get_container(service: Service, request: Request) -> Answer:

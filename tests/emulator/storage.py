@@ -71,11 +71,12 @@ class Storage:
         account: the name of the workspace's.
         other_account: a second one, for experiments that name it.
         azurite: what answers.
+        contents: files of code that nodes have downloaded from any account.
     """
 
     def __init__(self, service: StorageService) -> None:
         self.account, self.other_account = service.take()
-        self.azurite = service.azurite
+        self.azurite, self.contents = service.azurite, service.contents
         self._service = service
         self._client: Any = None
         self._containers: set[str] = set()

@@ -54,6 +54,7 @@ class World:
         jobs, steps: by name, by run id.
         shared_keys: whether the storage account takes its own keys.
         identity_datastores: whether datastores hold no key, and their users' own identity is used.
+        has_code_of_others: whether a code counts as known that nodes of another emulator of this process have had.
         page_size: how many entries a page of a list has.
     """
 
@@ -72,6 +73,7 @@ class World:
         self.operations: dict[str, Operation] = {}
         self.shared_keys = True
         self.identity_datastores = False
+        self.has_code_of_others = False
         self.page_size = 100
 
     def notify(self) -> None:

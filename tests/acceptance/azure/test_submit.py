@@ -25,6 +25,11 @@ SHORT = "max_nodes_per_cluster: 4"
 KILLS = size(3, 10)
 
 
+@pytest.fixture(autouse=True)
+def known_code() -> None:
+    """Each submission of these tests sends its code, whatever other tests have sent."""
+
+
 @pytest.fixture
 def still(azure: Emulator) -> Emulator:
     """An Azure that takes jobs and begins none of them."""

@@ -1,4 +1,4 @@
-"""Files of code snapshots that nodes have downloaded, kept by their content: each is brought and compiled once."""
+"""Code that nodes have downloaded, kept by its content: each file is brought and compiled once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+from emulator.resources import Asset
 
 #: Nobody writes into these: a node may have the kept file itself. Of all others, it has a copy.
 _LINKED = (".py", ".pyc")
@@ -21,6 +24,7 @@ class Contents:
         """Keep everything in `folder`, on the file system of the nodes' folders."""
         self._folder = folder
         self._lock = threading.Lock()
+        self._snapshots: dict[str, Asset] = {}
 
     def place(self, digest: bytes, target: Path, bring: Callable[[Path], None]) -> None:
         """Put a file at `target`, with its bytecode beside it, as Python itself would keep it.
@@ -47,6 +51,20 @@ class Contents:
             cache = target.parent / "__pycache__"
             cache.mkdir(exist_ok=True)
             link_or_copy(str(compiled), str(cache / f"{target.stem}.{sys.implementation.cache_tag}.pyc"))
+
+    def keep_snapshot(self, asset: Asset, folder: Path) -> None:
+        """Keep all files of a code, which are in `folder`."""
+        with self._lock:
+            found = asset.content_hash
+            if found and found not in self._snapshots:
+                kept = self._folder / "snapshots" / found
+                shutil.copytree(folder, kept, copy_function=link_or_copy)
+                self._snapshots[found] = replace(asset, files=kept)
+
+    def snapshot(self, content_hash: str) -> Asset | None:
+        """Return the code with this hash, if it was kept; its files are in `files`."""
+        with self._lock:
+            return self._snapshots.get(content_hash)
 
 
 def link_or_copy(source: str, target: str) -> None:

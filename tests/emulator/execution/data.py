@@ -94,6 +94,10 @@ class Storage:
 
     def fetch_code(self, uri: str) -> Path:
         """Return a folder with the files of a snapshot, and their bytecode: the same one each time, to copy from."""
+        with self._world.lock:
+            asset = self._world.asset_of(uri)
+        if asset and asset.files:
+            return asset.files
 
         def bring(folder: Path) -> None:
             for blob, file, client in self._blobs_below(uri, folder):
@@ -102,6 +106,8 @@ class Storage:
                     self._contents.place(bytes(digest), file, partial(self._download, client, uri=uri))
                 else:
                     self._download(client, file, uri)
+            if asset:
+                self._contents.keep_snapshot(asset, folder)
 
         return self._once("snapshots", uri, "folder", bring)
 

@@ -1,0 +1,15 @@
+"""Tests of runs on the emulated Azure begin with a workspace that may know their code."""
+
+from __future__ import annotations
+
+import pytest
+from emulator import Emulator
+
+
+@pytest.fixture(autouse=True)
+def known_code(azure: Emulator) -> None:
+    """Let submissions skip the upload of code that a node of an earlier test has run, as in a workspace that is in use.
+
+    That halves what they cost. Tests of the submission itself (test_submit.py) have each upload.
+    """
+    azure.world.has_code_of_others = True
