@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("place", ["this machine", "Azurite"])
+@pytest.mark.parametrize("place", ["this machine", pytest.param("Azurite", marks=pytest.mark.long)])
 def test_a_run_whose_consumers_and_workers_are_killed_ends_whole(
     hyperscale: Command, folder: Path, place: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

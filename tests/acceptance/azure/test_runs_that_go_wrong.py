@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from azure_site import AzureSite, counts, shown
 from emulator import Emulator
+from profiles import size
 
 SLOW = "import time\n\ndef run(row):\n    time.sleep(0.3)\n    return {'square': int(row['number']) ** 2}\n"
 FAILING = "import time\n\ndef run(row):\n    time.sleep(0.2)\n    raise ValueError(row['number'])\n"
@@ -58,7 +59,7 @@ def test_a_seed_that_is_killed_ends_the_run(tmp_path: Path, azure: Emulator) -> 
 
 
 def test_a_consumer_job_that_fails_is_worked_around(tmp_path: Path, azure: Emulator) -> None:
-    site = AzureSite(tmp_path, azure, code=SLOW)
+    site = AzureSite(tmp_path, azure, code=SLOW, parallelism="workers: 4, workers_per_node: 2, lease_seconds: 5")
 
     run = site.submit()
     azure.wait_for_step(run, "consume_0", "Running")
@@ -72,22 +73,23 @@ def test_a_consumer_job_that_fails_is_worked_around(tmp_path: Path, azure: Emula
 def test_half_the_nodes_are_preempted_twice_and_spare_consumers_take_their_place(
     tmp_path: Path, azure: Emulator
 ) -> None:
+    nodes = size(2, 4)
     site = AzureSite(
         tmp_path,
         azure,
         code=SLOW,
-        rows=120,
-        parallelism="workers: 4, workers_per_node: 1, lease_seconds: 15",
+        rows=size(60, 120),
+        parallelism=f"workers: {nodes}, workers_per_node: 1, lease_seconds: 5",
         compute=f"{LOW_PRIORITY}, spare_consumers: 100%",
     )
 
     run = site.submit()
     for _ in range(2):
-        azure.wait_for_rows(run, at_least_running=4)
+        azure.wait_for_rows(run, at_least_running=nodes)
         azure.preempt(share=0.5)
     site.run("watch", run)
 
-    assert counts(site.document("results", run)) == (120, 0, 0)
+    assert counts(site.document("results", run)) == (size(60, 120), 0, 0)
     assert azure.cluster_names(run) == []
 
 
