@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = "def run(row):\n    return {'square': int(row['number']) ** 2}\n"
+#: Few rows and one node of two workers are enough for most of what can be seen of a run, and cheap.
+ROWS = 12
+ONE_NODE = "workers: 2, workers_per_node: 2, lease_seconds: 15"
+TWO_NODES = "workers: 4, workers_per_node: 2, lease_seconds: 15"
 #: A command that takes longer hangs: runs of these tests take half a minute on an idle machine.
 PATIENCE_SECONDS = 300
 
@@ -35,11 +39,11 @@ class AzureSite:
         folder: Path,
         azure: Emulator,
         *,
-        rows: int = 40,
+        rows: int = ROWS,
         name: str = "squares",
         code: str = CODE,
         activity: str = "",
-        parallelism: str = "workers: 4, workers_per_node: 2, lease_seconds: 15",
+        parallelism: str = ONE_NODE,
         compute: str = "max_nodes_per_cluster: 4",
         more: str = "",
     ) -> None:
@@ -101,6 +105,12 @@ def identity_of(azure: Emulator) -> str:
     """Return the keys of `compute` that name the identity of nodes."""
     identity = azure.world.directory.run_identity
     return f"identity: {identity.path}, identity_client_id: {identity.client_id}"
+
+
+def gated(gate: Path) -> str:
+    """Return an activity whose rows wait until the file `gate` is there."""
+    waits = f"    while not os.path.exists({str(gate)!r}):\n        time.sleep(0.05)\n"
+    return f"import os, time\n\ndef run(row):\n{waits}    return {{'square': int(row['number']) ** 2}}\n"
 
 
 def shown(done: subprocess.CompletedProcess[str]) -> str:

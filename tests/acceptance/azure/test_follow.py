@@ -7,8 +7,9 @@ import os
 import signal
 from pathlib import Path
 
-from azure_site import AzureSite, counts, shown
+from azure_site import AzureSite, counts, gated, shown
 from emulator import Emulator
+from wordings import line_names
 
 from hyperscale.node.storing.places import DEFAULT_CONTAINER
 from hyperscale.talk import ASKING
@@ -16,7 +17,7 @@ from hyperscale.talk import ASKING
 SLOW = "import time\n\ndef run(row):\n    time.sleep(0.3)\n    return {'square': int(row['number']) ** 2}\n"
 
 
-def test_a_watch_is_left_and_taken_up_again_and_only_a_run_that_is_over_is_torn_down(
+def test_a_watch_is_left_and_taken_up_again_and_only_a_run_that_is_over_is_torn_down_or_retried(
     tmp_path: Path, azure: Emulator
 ) -> None:
     gate = tmp_path / "open"
@@ -26,6 +27,7 @@ def test_a_watch_is_left_and_taken_up_again_and_only_a_run_that_is_over_is_torn_
     azure.wait_for_rows(run, at_least_running=2)
     left = leave_watch(there, run)
     refused = there.run("teardown", run, "--yes", code=4)
+    retried = here.run("retry", run, "--yes", code=4)
     early = there.run("results", run, code=4)
     gate.touch()
     lines = there.run("watch", run, "--json").stdout.splitlines()
@@ -36,10 +38,11 @@ def test_a_watch_is_left_and_taken_up_again_and_only_a_run_that_is_over_is_torn_
 
     assert f"watch {run}" in left
     assert "cancel" in refused.stderr
+    line_names(retried.stderr, run, "running")
     assert "still running" in early.stderr
     looks = [json.loads(line) for line in lines]
     assert [look["is_over"] for look in looks] == [False] * (len(looks) - 1) + [True]
-    assert looks[-1]["rows"] == {"total": 40, "done": 40, "failed": 0, "held": 0}
+    assert looks[-1]["rows"] == {"total": 12, "done": 12, "failed": 0, "held": 0}
     assert (status["phase"], status["outcome"], status["left"]) == ("done", "succeeded", [])
     assert "runs --azure" in gone.stderr
     assert list(azure.storage.container(DEFAULT_CONTAINER).list_blob_names(name_starts_with=f"{run}/")) == []
@@ -48,7 +51,7 @@ def test_a_watch_is_left_and_taken_up_again_and_only_a_run_that_is_over_is_torn_
 def test_a_run_whose_job_was_cancelled_is_collected_on_another_machine_without_its_input(
     tmp_path: Path, azure: Emulator
 ) -> None:
-    here = AzureSite(tmp_path / "here", azure, code=SLOW, rows=400)
+    here = AzureSite(tmp_path / "here", azure, code=SLOW, rows=200)
     there = AzureSite(tmp_path / "there", azure, rows=3)
 
     run = here.submit()
@@ -64,14 +67,8 @@ def test_a_run_whose_job_was_cancelled_is_collected_on_another_machine_without_i
     assert f"teardown {run}" in watched.stderr, shown(watched)
     assert azure.cluster_names(run) == [], shown(torn_down)
     assert again.returncode == 0
-    assert sum(counts(results)) == 400
+    assert sum(counts(results)) == 200
     assert results["outcome"] == "cancelled"
-
-
-def gated(gate: Path) -> str:
-    """Return an activity whose rows wait until the file `gate` is there."""
-    waits = f"    while not os.path.exists({str(gate)!r}):\n        time.sleep(0.05)\n"
-    return f"import os, time\n\ndef run(row):\n{waits}    return {{'square': int(row['number']) ** 2}}\n"
 
 
 def leave_watch(site: AzureSite, run: str) -> str:

@@ -23,7 +23,7 @@ def run(row):
 def test_failed_rows_of_a_submitted_run_are_explained_and_retried_and_the_results_are_whole(
     tmp_path: Path, azure: Emulator
 ) -> None:
-    site = AzureSite(tmp_path / "here", azure, code=FAILS, activity="max_attempts: 2")
+    site = AzureSite(tmp_path / "here", azure, rows=40, code=FAILS, activity="max_attempts: 2")
     elsewhere = AzureSite(tmp_path / "elsewhere", azure, rows=3)
     parent = site.submit()
     watched = site.run("watch", parent, code=6)
@@ -70,6 +70,7 @@ def test_a_trial_runs_on_one_node_and_measures_it(tmp_path: Path, azure: Emulato
 
 def test_a_submission_asks_for_a_trial_and_can_insist_on_it(tmp_path: Path, azure: Emulator) -> None:
     site = AzureSite(tmp_path, azure)
+    azure.execution.submit = lambda job: None  # type: ignore[method-assign] - it takes jobs, and begins none
 
     refused = site.run("submit", "--yes", "--require-trial", code=3)
     made = azure.cluster_names()
@@ -78,15 +79,4 @@ def test_a_submission_asks_for_a_trial_and_can_insist_on_it(tmp_path: Path, azur
 
     line_names(refused.stderr, "`hyperscale trial`")
     assert made == []
-    site.run("watch", run)
-
-
-def test_a_run_that_goes_on_is_not_retried(tmp_path: Path, azure: Emulator) -> None:
-    slow = "import time\n\ndef run(row):\n    time.sleep(3)\n    return {}\n"
-    site = AzureSite(tmp_path, azure, code=slow)
-    run = site.submit()
-
-    done = site.run("retry", run, "--yes", code=4)
-
-    line_names(done.stderr, run, "running")
-    site.run("cancel", run, code=None)
+    assert list(azure.world.jobs) == [run]

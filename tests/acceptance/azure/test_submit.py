@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from azure_site import AzureSite, shown
+from azure_site import TWO_NODES, AzureSite, shown
 from emulator import Emulator
 from emulator.service import Recorded
 from profiles import size
@@ -23,11 +23,6 @@ from wordings import line_names, names
 OF_CLUSTERS = re.compile(r"/computes/[^/]+$|computeOperationsStatus")
 SHORT = "max_nodes_per_cluster: 4"
 KILLS = size(2, 10)
-
-
-@pytest.fixture(autouse=True)
-def known_code() -> None:
-    """Each submission of these tests sends its code, whatever other tests have sent."""
 
 
 @pytest.fixture
@@ -74,6 +69,7 @@ def end(process: subprocess.Popen[str], how: signal.Signals) -> subprocess.Compl
     return subprocess.CompletedProcess(process.args, process.returncode, said, told)
 
 
+@pytest.mark.usefixtures("new_code")
 def test_200_consumers_take_few_requests_and_what_azure_has_is_not_sent_again(tmp_path: Path, still: Emulator) -> None:
     quota = still.world.catalogue.quotas[still.location]
     quota.dedicated_cores["standardFSv2Family"] = quota.total_dedicated_cores = 10_000
@@ -106,7 +102,8 @@ def test_200_consumers_take_few_requests_and_what_azure_has_is_not_sent_again(tm
 def test_more_consumers_than_a_pipeline_takes_are_several_pipelines_on_one_queue(
     tmp_path: Path, azure: Emulator
 ) -> None:
-    site = AzureSite(tmp_path, azure, compute="max_nodes_per_cluster: 1, consumers_per_pipeline: 1")
+    compute = "max_nodes_per_cluster: 1, consumers_per_pipeline: 1"
+    site = AzureSite(tmp_path, azure, parallelism=TWO_NODES, compute=compute)
 
     submitted = site.document("submit", "--yes")
     run = submitted["run_id"]
@@ -118,7 +115,7 @@ def test_more_consumers_than_a_pipeline_takes_are_several_pipelines_on_one_queue
         ["consume_0", "seed", "teardown"],
         ["consume_1"],
     ]
-    assert site.document("results", run)["rows"]["succeeded"] == 40
+    assert site.document("results", run)["rows"]["succeeded"] == 12
     assert own_clusters(azure) == []
 
 
@@ -133,6 +130,7 @@ def test_nobody_to_ask_and_no_yes_makes_nothing(tmp_path: Path, still: Emulator)
     assert runs_in(site) == []
 
 
+@pytest.mark.usefixtures("new_code")
 def test_a_submission_that_is_killed_anywhere_is_taken_up_and_there_is_one_run(tmp_path: Path, still: Emulator) -> None:
     chance = random.Random(0)
     whole = AzureSite(tmp_path / "whole", still, name="whole")
@@ -158,6 +156,7 @@ def test_a_submission_that_is_killed_anywhere_is_taken_up_and_there_is_one_run(t
         assert [name for name in own_clusters(still) if f"kill{number}" in name][-1:] == submitted["clusters"], where
 
 
+@pytest.mark.usefixtures("new_code")
 def test_ctrl_c_takes_back_what_was_made(tmp_path: Path, still: Emulator) -> None:
     site = AzureSite(tmp_path, still)
     still.faults.add(method="GET", path="computeOperationsStatus", times=None, delay_seconds=0.5)
@@ -224,6 +223,7 @@ def test_a_lost_answer_to_the_job_makes_no_second_run(tmp_path: Path, still: Emu
     assert list(still.world.jobs) == [submitted["run_id"]]
 
 
+@pytest.mark.usefixtures("new_code")
 def test_an_azure_that_is_busy_on_every_third_request_is_asked_again(tmp_path: Path, still: Emulator) -> None:
     site = AzureSite(tmp_path, still)
     still.faults.add(path="management", status=429, retry_after=0.1, every=3, times=None)
@@ -234,6 +234,7 @@ def test_an_azure_that_is_busy_on_every_third_request_is_asked_again(tmp_path: P
     assert own_clusters(still) == submitted["clusters"]
 
 
+@pytest.mark.usefixtures("new_code")
 def test_a_submission_of_what_has_changed_since_is_taken_back_before_there_is_a_new_one(
     tmp_path: Path, still: Emulator
 ) -> None:
@@ -265,6 +266,7 @@ def test_a_submission_that_is_watched_ends_as_its_run_does(tmp_path: Path, azure
     assert own_clusters(azure) == []
 
 
+@pytest.mark.usefixtures("new_code")
 def test_accounts_without_shared_keys_take_code_and_data(tmp_path: Path, azure: Emulator) -> None:
     azure.disable_shared_keys()
     site = AzureSite(tmp_path, azure)
@@ -272,9 +274,10 @@ def test_accounts_without_shared_keys_take_code_and_data(tmp_path: Path, azure: 
     run = site.submit()
     azure.wait_for_job(run, "Completed")
 
-    assert site.document("results", run)["rows"]["succeeded"] == 40
+    assert site.document("results", run)["rows"]["succeeded"] == 12
 
 
+@pytest.mark.usefixtures("new_code")
 def test_a_large_file_goes_up_in_flat_memory(tmp_path: Path, still: Emulator) -> None:
     site = AzureSite(tmp_path, still, more="mounts: {large: large.bin}\n")
     (site.folder / "large.bin").write_bytes(b"")
