@@ -368,12 +368,12 @@ def test_the_table_does_not_depend_on_how_parts_are_cut(tmp_path: Path) -> None:
     lines = [failed(row) if row % 7 == 3 else succeeded(row, {f"c{row % 5}": row, "x": row / 3}) for row in range(60)]
     found = []
 
-    for number, size in enumerate((60, 7, 1)):
+    for number, lines_each in enumerate((60, 7, 1)):
         folder = tmp_path / str(number)
         folder.mkdir()
         run = Run(FolderStore(folder / "store"), folder, 60, experiment(key="id"))
-        for start in range(0, 60, size):
-            part(run.store, f"c-{(start * 37) % 61:03d}", reversed(lines[start : start + size]))
+        for start in range(0, 60, lines_each):
+            part(run.store, f"c-{(start * 37) % 61:03d}", reversed(lines[start : start + lines_each]))
         run.collect()
         found.append(run.bytes())
 
