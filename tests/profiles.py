@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import settings
-
 #: Of the examples that `nightly` tries, this share is tried: 20, 30 and 100 where a test says nothing.
 SHARES = {"dev": 0.2, "ci": 0.3, "nightly": 1.0}
 #: What Hypothesis tries where nobody says how many.
@@ -35,5 +33,7 @@ def load_profile() -> None:
 
     An example that takes long on a busy machine is no failure: tests measure no time.
     """
+    from hypothesis import settings  # not for each process of a test that only asks for a size
+
     settings.register_profile(profile(), deadline=None, max_examples=examples(USUAL_EXAMPLES))
     settings.load_profile(profile())

@@ -8,12 +8,13 @@ from contextlib import closing
 from multiprocessing import get_context
 
 from places import QueuePlace, refused
+from profiles import size
 
 from hyperscale.body import MAX_BODY_BYTES
 from hyperscale.node.storing.queues import LeaseLostError, Message, Queue, QueueGoneError
 
 Rule = Callable[[QueuePlace], None]
-PROCESSES = 4
+PROCESSES = size(2, 4)
 
 
 def made(place: QueuePlace, *bodies: str) -> Queue:

@@ -8,11 +8,12 @@ from contextlib import closing
 from multiprocessing import get_context
 
 from places import StorePlace, refused
+from profiles import size
 
 from hyperscale.node.storing.stores import MissingBlobError, Store
 
 Rule = Callable[[StorePlace], None]
-PROCESSES = 4
+PROCESSES = size(2, 4)
 BLOBS = 40
 BIG = 1_000_000
 

@@ -281,7 +281,7 @@ def test_accounts_without_shared_keys_take_code_and_data(tmp_path: Path, azure: 
 def test_a_large_file_goes_up_in_flat_memory(tmp_path: Path, still: Emulator) -> None:
     site = AzureSite(tmp_path, still, more="mounts: {large: large.bin}\n")
     (site.folder / "large.bin").write_bytes(b"")
-    before_mb, large_mb = peak_mb(site), size(48, 256)
+    before_mb, large_mb = peak_mb(site), size(96, 256)
     with (site.folder / "large.bin").open("wb") as file:
         for number in range(large_mb):
             file.write(number.to_bytes(1, "big") * 1024 * 1024)

@@ -457,7 +457,7 @@ print(grown // (2**20 if sys.platform == "darwin" else 2**10))
 
 def test_a_large_run_is_collected_in_little_memory(tmp_path: Path) -> None:
     # A collector that keeps what it reads keeps 50 or 170 MiB; one that does not takes 110 to 120.
-    rows, most_mib = size(60_000, 200_000), size(130, 112)
+    rows, most_mib = size(60_000, 200_000), size(128, 112)
     arguments = [str(tmp_path), str(Path(__file__).parent), str(rows)]
 
     done = subprocess.run([sys.executable, "-c", _LARGE_RUN, *arguments], capture_output=True, text=True)
