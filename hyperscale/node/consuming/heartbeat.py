@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -89,6 +90,7 @@ class Heartbeat:
         self._next = clock()
         self._counts_said = Counts()
         self._began, self._deputy = self._next, deputy
+        self._beating, self._has_ended = threading.Lock(), False
         self._always: dict[str, Scalar] = {
             "role": "consume",
             "life": life,
@@ -113,7 +115,7 @@ class Heartbeat:
         fields = self._fields("running" if is_ready else "starting", counts)
 
         def request() -> tuple[Cancel | None, dict[str, int]]:
-            self._store.beat(self._name, fields)
+            self._beat(fields)
             self.look_after_run()
             return read_cancel(self._store, self._life), self._look_around() if looks_around else {}
 
@@ -161,8 +163,17 @@ class Heartbeat:
         return self.cancel
 
     def last(self, state: str, message: str, counts: Counts) -> None:
-        """Beat for the last time, at once: the consumer has left or is broken, and why."""
-        self._store.beat(self._name, self._fields(state, counts, message))
+        """Beat for the last time, once a beat under way is written: the consumer has left or is broken, and why."""
+        fields = self._fields(state, counts, message)
+        with self._beating:
+            self._has_ended = True
+            self._store.beat(self._name, fields)
+
+    def _beat(self, fields: dict[str, Scalar]) -> None:
+        """Beat, unless the last word was said: one that came late would take it back."""
+        with self._beating:
+            if not self._has_ended:
+                self._store.beat(self._name, fields)
 
     def _fields(self, state: str, counts: Counts, message: str = "") -> dict[str, Scalar]:
         self._counts_said = counts
