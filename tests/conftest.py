@@ -154,3 +154,10 @@ def azure(tmp_path: Path, storage_service: StorageService) -> Iterator[Emulator]
 
     with Emulator(tmp_path / "azure", storage_service) as running:
         yield running
+
+
+@pytest.fixture
+def still(azure: Emulator) -> Emulator:
+    """An Azure that takes jobs and begins none of them."""
+    azure.execution.submit = lambda job: None  # type: ignore[method-assign]
+    return azure

@@ -101,15 +101,20 @@ def test_the_commands_of_a_page_print_what_it_shows(page: str, tmp_path: Path, r
 
 def shell_environment(folder: Path) -> dict[str, str]:
     """Return the variables of a person whose shell has the program, and no login."""
-    paths = os.pathsep.join([str(programs()), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {"PATH": paths, "HOME": str(folder), "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    path = with_programs(os.environ["PATH"])
+    return {"PATH": path, "HOME": str(folder), "LANG": "C.UTF-8", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def with_programs(path: str) -> str:
+    """Return a PATH on which the program, and what is installed beside it, comes first."""
+    return os.pathsep.join([str(programs()), str(Path(sys.executable).parent), path])
 
 
 def on_azure(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> tuple[dict[str, str], str, str]:
     """Start an Azure; return variables of somebody with a login there, lines that name the workspace, its account."""
     azure = request.getfixturevalue("azure")
     variables = {**environment, **azure.environment(), "HOME": environment["HOME"]}
-    variables["PATH"] = os.pathsep.join([*environment["PATH"].split(os.pathsep)[:2], variables["PATH"]])
+    variables["PATH"] = with_programs(variables["PATH"])
     names = ("subscription_id", "resource_group", "workspace_name")
     config = json.dumps({name: getattr(azure, name) for name in names})
     identity = azure.world.directory.run_identity

@@ -68,15 +68,14 @@ def test_a_trial_runs_on_one_node_and_measures_it(tmp_path: Path, azure: Emulato
     line_names(plan, "6 rows", "Standard_F4s_v2")
 
 
-def test_a_submission_asks_for_a_trial_and_can_insist_on_it(tmp_path: Path, azure: Emulator) -> None:
-    site = AzureSite(tmp_path, azure)
-    azure.execution.submit = lambda job: None  # type: ignore[method-assign] - it takes jobs, and begins none
+def test_a_submission_asks_for_a_trial_and_can_insist_on_it(tmp_path: Path, still: Emulator) -> None:
+    site = AzureSite(tmp_path, still)
 
     refused = site.run("submit", "--yes", "--require-trial", code=3)
-    made = azure.cluster_names()
+    made = still.cluster_names()
     site.run("trial", "--rows", "3")
     run = site.submit("--require-trial")
 
     line_names(refused.stderr, "`hyperscale trial`")
     assert made == []
-    assert list(azure.world.jobs) == [run]
+    assert list(still.world.jobs) == [run]

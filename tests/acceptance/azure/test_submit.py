@@ -25,13 +25,6 @@ SHORT = "max_nodes_per_cluster: 4"
 KILLS = size(2, 10)
 
 
-@pytest.fixture
-def still(azure: Emulator) -> Emulator:
-    """An Azure that takes jobs and begins none of them."""
-    azure.execution.submit = lambda job: None  # type: ignore[method-assign]
-    return azure
-
-
 def control_plane(requests: list[Recorded]) -> list[str]:
     """Return the requests that are neither for a cluster nor for a token."""
     return [
