@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from azure.core import PipelineClient
 from azure.core import exceptions as sdk
@@ -92,11 +92,25 @@ class ResourceManager:
         return self.send("GET", path, query, missing=(404,))
 
     def pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
-        """Yield each entry of the list at `path`, of all of its pages."""
-        page = self.get(path, **query)
+        """Yield each entry of the list at `path`, of all of its pages.
+
+        Resource Manager names the next page by its address (`nextLink`), run history by a token (`continuationToken`;
+        the query's name is that of azure-ai-ml's client of run history). The last page has neither.
+
+        Raises:
+            RefusedError: when Azure refuses.
+            AzureError: when it cannot be asked, or a page leads to another service or back to itself.
+        """
+        page, seen = self.get(path, **query), set()
         while page is not None:
             yield from page.get("value") or ()
-            page = self.get(page["nextLink"]) if page.get("nextLink") else None
+            link, token = page.get("nextLink"), page.get("continuationToken")
+            if not link and not token:
+                return
+            if (link or token) in seen or (link and not is_same_service(link, urljoin(URL, path))):
+                raise AzureError(f"GET {_said(path)}: the address of the next page is not valid")
+            seen.add(link or token)
+            page = self.get(link) if link else self.get(path, **{**query, "$continuationtoken": token})
 
     def send(
         self,
@@ -108,7 +122,7 @@ class ResourceManager:
         missing: tuple[int, ...] = (),
     ) -> dict[str, Any] | None:
         """Return the answer's document, empty when it has none; None when its status is one of `missing`."""
-        said = f"{method} {path.partition('?')[0].removeprefix(URL)}"
+        said = f"{method} {_said(path)}"
         request = HttpRequest(method, self._client.format_url(_with_query(path, query)), json=body)
         response = self._ask(said, lambda: self._client.send_request(request, retry_on_methods=_REPEATED))
         if response.status_code in missing:
@@ -160,11 +174,23 @@ def _with_query(path: str, query: Mapping[str, str]) -> str:
     return f"{path}{'&' if '?' in path else '?'}{urlencode(named)}" if named else path
 
 
+def _said(path: str) -> str:
+    return path.partition("?")[0].removeprefix(URL)
+
+
+def is_same_service(address: str, other: str) -> bool:
+    """Return whether a token for the service at `other` may be sent to `address`: scheme and host are the same."""
+    one, two = urlsplit(address), urlsplit(other)
+    return (one.scheme, one.hostname) == (two.scheme, two.hostname)
+
+
 def _document(said: str, response: Any) -> dict[str, Any]:
     if not response.content:
         return {}
     try:
         document = response.json()
+        if document is None:  # a cancel is answered with the JSON text `null`
+            return {}
     except ValueError:
         document = None
     if not isinstance(document, dict):

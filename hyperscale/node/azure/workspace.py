@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from hyperscale.errors import AzureError
-from hyperscale.node.azure.resource_manager import ResourceManager
+from hyperscale.node.azure.refusals import RefusedError
+from hyperscale.node.azure.resource_manager import ResourceManager, is_same_service
 from hyperscale.node.azure.workspace_facts import (
     ComputeFacts,
     JobFacts,
@@ -87,6 +88,21 @@ class Workspace:
         """Ask for the end of a job; one that is over, or gone, is no error."""
         path = f"{self._of('jobs', name)}/cancel"
         self.azure.send("POST", path, {"api_version": API_VERSION}, missing=(404, 409))
+
+    def cancel_step(self, step: StepFacts) -> None:
+        """Ask for the end of one step of a pipeline job; one that is over, or gone, is no error.
+
+        That Resource Manager cancels single steps is not documented; where it refuses, the address is asked that run
+        history gives each run for that (`cancelUri`).
+        """
+        try:
+            self.cancel_job(step.run_id)
+        except RefusedError as refused:
+            if not step.cancel_url:
+                raise
+            if not is_same_service(step.cancel_url, self._api()):
+                raise AzureError(f"step {step.name}: its cancel address is not in the workspace's region") from refused
+            self.azure.send("POST", step.cancel_url, {}, missing=(404, 409))
 
     def tag_job(self, name: str, tags: Mapping[str, str]) -> None:
         """Give a job further tags; those that it has stay. One that is gone is no error."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: A job that is in one of these does nothing any more.
-FINAL_STATES = frozenset({"Completed", "Failed", "Canceled", "NotResponding"})
+#: A job in one of these states does nothing more. NotResponding is not among them: Azure ML documents it as the one
+#: state from which a job may return to any earlier one (JobStatus).
+FINAL_STATES = frozenset({"Completed", "Failed", "Canceled"})
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,14 @@ class StepFacts:
         name: of the pipeline's job, or of its component: seed, consume_3, consume, teardown.
         status: NotStarted, Queued, Preparing, Provisioning, Starting, Running, Finalizing, or a final one.
         error: why it failed; empty when it did not, or nobody knows.
+        cancel_url: where run history has it cancelled; empty when that is not told.
     """
 
     run_id: str
     name: str
     status: str
     error: str
+    cancel_url: str = ""
 
     @property
     def role(self) -> str:
@@ -186,6 +189,7 @@ def step_facts(document: Mapping[str, Any]) -> StepFacts:
         name=str(document.get("displayName") or ""),
         status=str(document.get("status") or ""),
         error=_error(document.get("error") or {}),
+        cancel_url=str(document.get("cancelUri") or ""),
     )
 
 

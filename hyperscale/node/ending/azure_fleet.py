@@ -138,7 +138,7 @@ class AzureFleet:
     def _cancel(self, steps: list[StepFacts]) -> None:
         def cancel(step: StepFacts) -> None:
             try:
-                self._workspace.cancel_job(step.run_id)
+                self._workspace.cancel_step(step)
             except AzureError as error:
                 logger.warning("step %s (%s) is not cancelled: %s", step.name, step.run_id, error)
 

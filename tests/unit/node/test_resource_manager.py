@@ -23,6 +23,7 @@ from hyperscale.node.azure import resource_manager
 from hyperscale.node.azure.refusals import RefusedError, missing_part, plain, refusal
 from hyperscale.node.azure.resource_manager import ResourceManager
 from hyperscale.node.azure.workspace import Workspace, WorkspaceName
+from hyperscale.node.azure.workspace_facts import StepFacts
 from hyperscale.node.ending.step_sight import StepSight
 
 SECRET_TOKEN = "TOKEN-OF-TESTS"
@@ -143,6 +144,87 @@ def test_all_pages_of_a_list_are_read(service: Service, azure: ResourceManager):
 
     assert found == ["a", "b", "c"]
     assert service.asked == ["GET /list?api-version=1", "GET /list?page=2"]
+
+
+def test_all_pages_that_tokens_name_are_read(service: Service, azure: ResourceManager):
+    service.answer(200, {"value": [{"name": "a"}], "continuationToken": "after a&b"})
+    service.answer(200, {"value": [{"name": "b"}], "continuationToken": None})
+
+    found = [each["name"] for each in azure.pages(service.url("/children"), top="1")]
+
+    assert found == ["a", "b"]
+    assert service.asked == ["GET /children?top=1", "GET /children?top=1&%24continuationtoken=after+a%26b"]
+
+
+@pytest.mark.parametrize("last", [{"continuationToken": "t"}, {"nextLink": "{here}"}])
+def test_pages_that_lead_back_end_in_an_error(service: Service, azure: ResourceManager, last: dict[str, str]):
+    page = {"value": [{"name": "a"}], **{key: value.format(here=service.url("/list")) for key, value in last.items()}}
+    service.answer(200, page)
+    service.answer(200, page)
+
+    with pytest.raises(AzureError) as refused:
+        list(azure.pages(service.url("/list")))
+
+    names(refused, "/list", "next page")
+    assert len(service.asked) == 2
+
+
+def test_a_page_that_leads_to_another_host_is_not_followed_with_our_token(service: Service, azure: ResourceManager):
+    service.answer(200, {"value": [], "nextLink": "https://elsewhere.invalid/list"})
+
+    with pytest.raises(AzureError) as refused:
+        list(azure.pages(service.url("/list")))
+
+    names(refused, "/list", "next page")
+
+
+@pytest.mark.parametrize("body", [b"null", b"", b"{}"])
+def test_an_answer_without_a_document_is_an_empty_one(service: Service, azure: ResourceManager, body: bytes):
+    service.answer(202, body)
+
+    assert azure.send("POST", service.url("/jobs/j/cancel"), {}) == {}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b'"done"', b"nul"])
+def test_an_answer_that_is_another_kind_of_json_is_of_somebody_else(
+    service: Service, azure: ResourceManager, body: bytes
+):
+    service.answer(200, body)
+
+    with pytest.raises(AzureError) as refused:
+        azure.send("POST", service.url("/jobs/j/cancel"), {})
+    names(refused, "Azure Resource Manager")
+
+
+def test_a_step_that_resource_manager_does_not_cancel_is_cancelled_by_its_own_address(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(resource_manager, "URL", service.url(""))
+    own = service.url("/studioservice/apiv2/runs/s-1/Cancel")
+    service.refuse(400, "UserError", "s-1 is not a job")
+    service.answer(200, {"name": "lab", "properties": {"discoveryUrl": service.url("/discovery")}})
+    service.answer(200, {"api": service.url("")})
+    service.answer(200, b"")
+
+    with closing(ResourceManager(Login(), who="the test")) as azure:
+        Workspace(azure, WorkspaceName("s", "g", "lab")).cancel_step(StepFacts("s-1", "consume_0", "Queued", "", own))
+
+    assert service.asked[-1] == "POST /studioservice/apiv2/runs/s-1/Cancel"
+
+
+@pytest.mark.parametrize("own", ["", "https://elsewhere.invalid/runs/s-1/Cancel", "http://localhost/runs/s-1/Cancel"])
+def test_a_step_is_cancelled_in_the_workspace_alone(
+    service: Service, monkeypatch: pytest.MonkeyPatch, own: str
+):
+    monkeypatch.setattr(resource_manager, "URL", service.url(""))
+    service.refuse(400, "UserError", "s-1 is not a job")
+    service.answer(200, {"name": "lab", "properties": {"discoveryUrl": service.url("/discovery")}})
+    service.answer(200, {"api": service.url("")})
+
+    with closing(ResourceManager(Login(), who="the test")) as azure, pytest.raises(AzureError):
+        Workspace(azure, WorkspaceName("s", "g", "lab")).cancel_step(StepFacts("s-1", "consume_0", "Queued", "", own))
+
+    assert not any("/runs/s-1/Cancel" in asked for asked in service.asked)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
