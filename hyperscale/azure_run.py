@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hyperscale.documents import build
+from hyperscale.errors import RunStateError
 
 #: Tags of jobs and clusters. A run owns the clusters whose tag is its id (submit) or the render id of its files (az).
 TAG_RUN = "hyperscale_run"
@@ -49,9 +51,50 @@ class AzureRun:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AzureRun:
-        """Return what `to_document` was called on."""
+        """Return what `to_document` was called on.
+
+        Raises:
+            RunStateError: when it is something else: anybody who may write to the store can change it.
+        """
+        problem = _problem(document)
+        if problem:
+            raise RunStateError(
+                f"run.json: {problem}",
+                hint="restore run.json from a copy; `hyperscale gc` finds what runs left by the tags of the clusters",
+            )
         return build(cls, document)
 
     def to_document(self) -> dict[str, Any]:
         """Return what `from_document` takes, ready for JSON."""
         return dataclasses.asdict(self)
+
+
+def names_problem(names: object) -> str:
+    """Return why `names`, as JSON has it, is not a list of names; empty when it is one."""
+    if not isinstance(names, (list, tuple)):
+        return f"{_said(names)} is not a list of names"
+    wrong = [name for name in names if not isinstance(name, str) or not name or "/" in name]
+    return f"{_said(wrong[0])} is not a name" if wrong else ""
+
+
+def _problem(document: object) -> str:
+    """Return what is wrong with the part `azure` of a run.json; empty when nothing is."""
+    if not isinstance(document, Mapping):
+        return f"azure: {_said(document)} is not an object"
+    for field in ("subscription_id", "resource_group", "workspace_name", "tag", "tag_value", "control_cluster"):
+        if not isinstance(document.get(field), str):
+            return f"azure.{field}: {_said(document.get(field))} is not text"
+    for field in ("jobs", "clusters"):
+        problem = names_problem(document.get(field))
+        if problem:
+            return f"azure.{field}: {problem}"
+    if not document["jobs"]:
+        return "azure.jobs: it names no job"
+    price = document.get("usd_per_node_hour")
+    if price is not None and (isinstance(price, bool) or not isinstance(price, (int, float))):
+        return f"azure.usd_per_node_hour: {_said(price)} is not a number"
+    return ""
+
+
+def _said(value: object) -> str:
+    return json.dumps(value, default=repr)[:80]

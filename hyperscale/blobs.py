@@ -12,6 +12,8 @@ BATCHES = "batches/"
 LEDGER = "ledger/"
 SEALS = "seals/"
 CONTROL = "control/"
+#: The run needs the clusters no more that it shares with other runs of the same rendered files.
+RELEASED = f"{CONTROL}released.json"
 CONSUMERS = "consumers/"
 JOBS = "jobs/"
 CHECKPOINTS = "checkpoints/"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
+from hyperscale.azure_run import TAG_RUN, AzureRun
 from hyperscale.control.report.row_times import RowTime
 from hyperscale.control.run_folder import RUNS, Launch, RunFolder
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
@@ -113,9 +114,9 @@ def _write_run(
     seal = Seal(1, state, reason, total, tuple(sorted(parts)), counted[True], counted[False], missing, 0, ended_at)
     store.create(blobs.seal(1), seal.encode())
     write_seed(store, SeedRecord("s", total, -(-total // 10), ("number",), {"number": "integer"}, None, "ab" * 32, 0.1))
-    azure = (
-        None if price is None else {"usd_per_node_hour": price, "workspace_name": "w", "jobs": [run_id], "clusters": []}
-    )
+    azure = None
+    if price is not None:
+        azure = AzureRun("s", "g", "w", (run_id,), (), TAG_RUN, run_id, "control", price).to_document()
     plan = {"rows": total, "rows_per_message": 10, "lease_seconds": 30, "workers_per_node": 1, "consumers": len(lives)}
     write_manifest(
         store,

@@ -8,6 +8,7 @@ import sys
 
 from hyperscale.commands import ASKING, add_json, add_run_anywhere, print_json, program, say, say_if_slow
 from hyperscale.control.follow.cancelling import cancel
+from hyperscale.control.follow.claims import with_all_jobs
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.verdicts import name_in_commands, next_lines
 from hyperscale.control.follow.watching import follow
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Cancel it, and wait until it is over."""
     with say_if_slow(ASKING):
-        found = find_anywhere(arguments.file, arguments.run_name, os.environ)
+        found = with_all_jobs(find_anywhere(arguments.file, arguments.run_name, os.environ))
     again = f"{program()} cancel {name_in_commands(found)}"
     try:
         with follow(found, is_terminal=sys.stderr.isatty() and not arguments.json) as follower:

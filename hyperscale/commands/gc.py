@@ -14,7 +14,7 @@ from hyperscale.control.azure.session import Session
 from hyperscale.control.figures import counted
 from hyperscale.control.follow.clearing import delete_left, unfinished_here
 from hyperscale.control.follow.finding import find_session
-from hyperscale.control.follow.left_behind import left_behind, older_than
+from hyperscale.control.follow.left_behind import LeftBehind, left_behind, older_than
 from hyperscale.control.follow.left_lines import left_lines
 from hyperscale.control.follow.left_queues import left_queues
 from hyperscale.control.run_list import runs_of
@@ -39,10 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _collect(arguments: argparse.Namespace, session: Session, now: float) -> int:
-    with say_if_slow(ASKING):
-        unfinished = unfinished_here(runs_of(arguments.file))
-        found = [*left_behind(session, now=now, unfinished=unfinished), *left_queues(session)]
-    found = older_than(found, arguments.older_than, now)
+    found = _look(arguments, session, now)
     if arguments.json:
         print_json([left.to_document() for left in found])
     elif found:
@@ -52,10 +49,20 @@ def _collect(arguments: argparse.Namespace, session: Session, now: float) -> int
     elif arguments.json and not arguments.yes:
         say("nothing was deleted; with --yes it is")  # a program reads the list: nobody is to be asked
     elif agreed(f"delete {counted(len(found), 'thing')}?", yes=arguments.yes):
+        if not arguments.yes:  # while the question stood, a job may have come that needs some of it
+            listed = {(left.kind, left.name) for left in found}
+            found = [left for left in _look(arguments, session, now) if (left.kind, left.name) in listed]
         delete_left(session, found, say)
     else:
         say("nothing was deleted; with --yes it is")
     return 0
+
+
+def _look(arguments: argparse.Namespace, session: Session, now: float) -> list[LeftBehind]:
+    with say_if_slow(ASKING):
+        unfinished = unfinished_here(runs_of(arguments.file))
+        found = [*left_behind(session, now=now, unfinished=unfinished), *left_queues(session)]
+    return older_than(found, arguments.older_than, now)
 
 
 def _hours(text: str) -> float:

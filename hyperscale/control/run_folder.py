@@ -23,6 +23,8 @@ LAUNCH = "launch.json"
 
 #: Where the runs of an experiment lie, below the folder of its file.
 RUNS = Path(".hyperscale") / "runs"
+#: Where a run's folder holds what was submitted to it later, by number.
+JOINS = "joins"
 #: How long a dead run's steps may take to notice: they watch a pipe, and end at once when it closes.
 LOCK_WAIT_SECONDS = 3.0
 #: How long a person waits for a storage account that does not answer.

@@ -9,16 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from hyperscale import blobs
 from hyperscale.azure_run import AzureRun
 from hyperscale.documents import build
-from hyperscale.errors import HyperscaleError
+from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.node.storing.stores import MissingBlobError, Store
 from hyperscale.row_set import RowSet
 
 _RESTORE = "restore the file from a copy: it says which rows this run has"
+_RESTORE_MANIFEST = "restore the file from a copy; clusters that a run left are found without it, by `hyperscale gc`"
+#: What run.json holds, as far as commands rely on it; each of them may be null, or lacking.
+_MANIFEST_KINDS: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
+    {
+        "run_id": str, "experiment": str, "version": str, "created_at": (int, float), "node_experiment": dict,
+        "plan": dict, "hashes": dict, "selection": dict, "azure": dict,
+    }
+)  # fmt: skip
+_KIND_NAMES = MappingProxyType({str: "text", (int, float): "a number", dict: "an object"})
+_PLAN_NUMBERS = ("rows", "rows_per_message", "lease_seconds", "workers_per_node", "consumers")
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,16 @@ class Cancel:
 
 
 def read_manifest(store: Store) -> dict[str, Any] | None:
-    """Return run.json, or None when there is none yet."""
-    return _read(store, blobs.MANIFEST)
+    """Return run.json, or None when there is none yet.
+
+    Raises:
+        RunStateError: when something else lies in its place: anybody who may write to the store can change it.
+    """
+    manifest = _read(store, blobs.MANIFEST)
+    problem = _manifest_problem(manifest or {})
+    if problem:
+        raise RunStateError(f"{blobs.MANIFEST}: {problem}", hint=_RESTORE_MANIFEST)
+    return manifest
 
 
 def write_manifest(store: Store, manifest: dict[str, Any]) -> None:
@@ -102,9 +121,20 @@ def write_manifest(store: Store, manifest: dict[str, Any]) -> None:
 
 
 def azure_run_of(manifest: Mapping[str, Any] | None) -> AzureRun | None:
-    """Return where the run of `manifest` is on Azure ML; None when it is not there."""
+    """Return where the run of `manifest` is on Azure ML, as it claims; None when it is not there.
+
+    Raises:
+        RunStateError: when that part of it is something else.
+    """
     document = (manifest or {}).get("azure")
     return AzureRun.from_document(document) if document else None
+
+
+def price_of(manifest: Mapping[str, Any] | None) -> float | None:
+    """Return the list price in USD of a node of the run for an hour; None when nobody knows it."""
+    azure = (manifest or {}).get("azure")
+    price = azure.get("usd_per_node_hour") if isinstance(azure, Mapping) else None
+    return float(price) if isinstance(price, (int, float)) and not isinstance(price, bool) else None
 
 
 def selection_of(manifest: dict[str, Any] | None) -> Selection | None:
@@ -168,7 +198,15 @@ def write_resume(store: Store, *, seed_id: str | None = None, seal: int | None =
 def read_cancel(store: Store, life: int) -> Cancel | None:
     """Return the marker that ended the `life`-th life (the number of resumes when it began), or None."""
     document = _read(store, blobs.cancel(life))
-    return Cancel(**document) if document else None
+    if document is None:
+        return None
+    created_at: Any = document.get("created_at")
+    is_time = isinstance(created_at, (int, float)) and not isinstance(created_at, bool)
+    return Cancel(
+        reason=str(document.get("reason") or "user"),
+        message=str(document.get("message") or ""),
+        created_at=float(created_at) if is_time else store.now(),
+    )
 
 
 def write_cancel(store: Store, life: int, reason: str, message: str) -> None:
@@ -177,9 +215,26 @@ def write_cancel(store: Store, life: int, reason: str, message: str) -> None:
     store.create(blobs.cancel(life), json.dumps(asdict(marker)).encode())
 
 
+def _manifest_problem(manifest: Mapping[str, Any]) -> str:
+    """Return what is wrong with a run.json; empty when nothing is."""
+    for name, kinds in _MANIFEST_KINDS.items():
+        value = manifest.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
+            return f"{name}: {json.dumps(value)[:80]} is not {_KIND_NAMES[kinds]}"
+    for name, value in (manifest.get("plan") or {}).items():
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if name in _PLAN_NUMBERS and value is not None and not is_number:
+            return f"plan.{name}: {json.dumps(value)[:80]} is not a number"
+    return ""
+
+
 def _read(store: Store, name: str) -> dict[str, Any] | None:
     try:
-        document: dict[str, Any] = json.loads(store.read(name))
+        document = json.loads(store.read(name))
     except MissingBlobError:
         return None
+    except (ValueError, RecursionError) as error:
+        raise RunStateError(f"{name} is not JSON: {error}", hint=_RESTORE_MANIFEST) from error
+    if not isinstance(document, dict):
+        raise RunStateError(f"{name} is not an object, but {json.dumps(document)[:80]}", hint=_RESTORE_MANIFEST)
     return document

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hyperscale.errors import HyperscaleError
+from hyperscale.ownership import AUTO, run_of_job
 
-AUTO = "auto"
 _ROOT_RUN_ID = "AZUREML_ROOT_RUN_ID"
 
 
@@ -26,4 +26,4 @@ def resolve_run_id(run_id: str, environ: Mapping[str, str]) -> str:
             f"the run id is `auto`, but {_ROOT_RUN_ID} is not set: this is no Azure ML job",
             hint="start the pipeline with `az ml job create`, or here with `hyperscale run`",
         )
-    return root.lower().replace("_", "-")
+    return run_of_job(root, {})

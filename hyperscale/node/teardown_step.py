@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import threading
 import time
 from contextlib import closing
 from pathlib import Path
 
-from hyperscale.errors import TeardownError
+from hyperscale.errors import RunStateError, TeardownError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.azure.azure_job import WORKSPACE_VARIABLES, find_job, inputs_of, named_clusters, run_of
 from hyperscale.node.collecting.kept_parts import PartKeepingStore
@@ -26,13 +27,15 @@ from hyperscale.node.storing.credentials import is_node
 from hyperscale.node.storing.patience import Patience
 from hyperscale.node.storing.places import is_remote, resolved
 from hyperscale.node.storing.queues import open_queue
-from hyperscale.node.storing.stores import open_store
+from hyperscale.node.storing.stores import Store, open_store
+
+logger = logging.getLogger(__name__)
 
 
 def run_teardown(values: argparse.Namespace, stop: threading.Event) -> int:
     """Run teardown; its step is red for missing rows, passed limits and clusters that are left, not for failed rows."""
     run_id = resolve_run_id(values.run_id, os.environ)
-    fleet = _fleet(values)
+    fleet = _fleet(values, run_id)
     try:
         return _tear_down(values, run_id, fleet, stop).exit_code
     except TeardownError:
@@ -52,8 +55,7 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
         closing(_store(store_url, run_id, patience, counts, scratch)) as store,
         closing(fleet),
     ):
-        named = azure_run_of(read_manifest(store))
-        fleet.follow(named.jobs if named else (), lambda: read_joins(store))
+        fleet.follow(_named_jobs(store), lambda: read_joins(store), lambda name: open_store(store_url, name, patience))
         return Teardown(
             run_id=run_id,
             queue=queue,
@@ -73,7 +75,17 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
         ).run()
 
 
-def _fleet(values: argparse.Namespace) -> Fleet:
+def _named_jobs(store: Store) -> tuple[str, ...]:
+    """Return the jobs that run.json names, which further pipelines of the run are found by; none when it is broken."""
+    try:
+        named = azure_run_of(read_manifest(store))
+    except RunStateError as error:
+        logger.warning("further pipelines of the run are not looked at: %s", error)
+        return ()
+    return named.jobs if named else ()
+
+
+def _fleet(values: argparse.Namespace, run_id: str) -> Fleet:
     """Return the machines of the run, as far as this process can do something about them."""
     job = find_job(os.environ)
     if job is None:
@@ -84,7 +96,13 @@ def _fleet(values: argparse.Namespace) -> Fleet:
     from hyperscale.node.ending.azure_fleet import AzureFleet
     from hyperscale.node.storing.auto_places import open_workspace
 
-    return AzureFleet(open_workspace(job, os.environ), run_of(job, **inputs_of(values)), clock=time.monotonic)
+    return AzureFleet(
+        open_workspace(job, os.environ),
+        run_of(job, **inputs_of(values)),
+        run_id=run_id,
+        consumers=values.consumers,
+        clock=time.monotonic,
+    )
 
 
 def _store(url: str, run_id: str, patience: Patience, counts: RequestCounts, scratch: Path | None) -> CountingStore:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from hyperscale.azure_run import TAG_EXPERIMENT, TAG_OWNER, TAG_RUN
+from hyperscale.azure_run import TAG_EXPERIMENT, TAG_OWNER
 from hyperscale.control.azure.session import Session
 from hyperscale.control.azure.times import unix_seconds
 from hyperscale.node.azure.workspace_facts import JobFacts
@@ -54,8 +54,7 @@ def runs_of_jobs(jobs: Iterable[JobFacts]) -> list[WorkspaceRun]:
     """Return the runs that `jobs` are of, in the order of their first jobs; a large run has several."""
     of_run: dict[str, list[JobFacts]] = {}
     for job in jobs:
-        run_id = job.tags.get(TAG_RUN) or job.name.lower().replace("_", "-")
-        of_run.setdefault(run_id, []).append(job)
+        of_run.setdefault(job.run_id, []).append(job)
     return [_run(run_id, found) for run_id, found in of_run.items()]
 
 

@@ -13,6 +13,7 @@ from hyperscale.control.follow.lives import unfinished_step
 from hyperscale.control.submit.journal import JOURNAL
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.node.ending.clusters import Deletions
+from hyperscale.ownership import Claim
 from hyperscale.talk import Say
 
 
@@ -30,13 +31,16 @@ def delete_left(session: Session, left: Sequence[LeftBehind], say: Say) -> None:
     problems = []
     runs = sorted({(it.tag, it.run) for it in left if it.kind == "cluster"})
     names = {key: [it.name for it in left if it.kind == "cluster" and (it.tag, it.run) == key] for key in runs}
-    deletions = {key: Deletions(session.workspace, names[key], tag=key[0], value=key[1]) for key in runs}
+    claims = {key: Claim(run_id=key[1], clusters=tuple(names[key]), tag=key[0], value=key[1]) for key in runs}
+    deletions = {key: Deletions(session.workspace, claim) for key, claim in claims.items()}
     for deletion in deletions.values():
         deletion.ask(time.monotonic())  # all of them now: a cluster takes minutes to go
     for deletion in deletions.values():
         deleted = deletion.finish(clock=time.monotonic, wait=time.sleep)
         for name in deleted.gone:
             say(f"cluster {name} is gone")
+        for cluster in deleted.foreign:
+            say(f"warning: cluster {cluster.name} is left alone: {cluster.problem}")
         problems += [f"cluster {each}" for each in deleted.left]
     for queue in (it for it in left if it.kind == "queue"):
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from hyperscale.azure_run import AzureRun
+from hyperscale.blobs import MANIFEST
 from hyperscale.control.azure.place import AzurePlace, find_place
 from hyperscale.control.azure.session import Session, open_session
 from hyperscale.control.reading.loading import load_experiment
@@ -34,6 +35,7 @@ class FoundRun:
         azure: where it is on Azure ML; None for a run of this machine.
         place: of its workspace; None for a run of this machine.
         opened: a session with that, when there is one already.
+        refused: what its records say that cannot be taken, a sentence each.
     """
 
     folder: RunFolder
@@ -42,6 +44,7 @@ class FoundRun:
     azure: AzureRun | None = None
     place: AzurePlace | None = None
     opened: Session | None = None
+    refused: tuple[str, ...] = ()
 
     @cached_property
     def session(self) -> Session | None:
@@ -101,9 +104,8 @@ def find_session(file: Path, environ: Mapping[str, str]) -> Session:
 
 
 def _of_folder(file: Path, folder: RunFolder) -> FoundRun:
-    manifest = _manifest(folder)
-    azure = azure_run_of(manifest)
-    return FoundRun(folder, file, manifest, azure, _place_in(azure, folder) if azure else None)
+    manifest, azure, refused = records_of(folder)
+    return FoundRun(folder, file, manifest, azure, _place_in(azure, folder) if azure else None, refused=refused)
 
 
 def _of_workspace(file: Path, run_id: str, place: AzurePlace, not_here: RunStateError) -> FoundRun:
@@ -111,15 +113,14 @@ def _of_workspace(file: Path, run_id: str, place: AzurePlace, not_here: RunState
     with ExitStack() as unless_found:
         unless_found.callback(session.workspace.azure.close)
         folder = RunFolder.under(runs_of(file), run_id, queue=session.queue_url, store=session.store_url)
-        manifest = _manifest(folder)
-        azure = azure_run_of(manifest)
+        manifest, azure, refused = records_of(folder)
         if azure is None:
             raise RunStateError(
                 f"{not_here}, and none in {session.store_url} of workspace {place.workspace.name}",
                 hint=_or_in_the_workspace(not_here),
             )
         unless_found.pop_all()
-    return FoundRun(folder, file, manifest, azure, place, session)
+    return FoundRun(folder, file, manifest, azure, place, session, refused)
 
 
 def _or_in_the_workspace(not_here: RunStateError) -> str:
@@ -133,17 +134,27 @@ def _place_in(azure: AzureRun, folder: RunFolder) -> AzurePlace:
     return AzurePlace(name, store.account, queue.account, container, {})
 
 
-def _manifest(folder: RunFolder) -> dict[str, Any] | None:
-    """Return run.json, with the jobs and clusters of who joined the run since."""
-    store = folder.store()
-    try:
+def records_of(folder: RunFolder) -> tuple[dict[str, Any] | None, AzureRun | None, tuple[str, ...]]:
+    """Return run.json, what it and the records of joins claim of Azure ML, and which of those cannot be taken.
+
+    Raises:
+        RunStateError: when run.json cannot be read, or is another run's.
+    """
+    with closing(folder.store()) as store:
         manifest = read_manifest(store)
         azure = azure_run_of(manifest)
+        named = str((manifest or {}).get("run_id") or folder.run_id)
+        if azure is not None and named != folder.run_id:
+            raise RunStateError(
+                f"{folder.store_file(MANIFEST)} is the record of run {named}, not of {folder.run_id}",
+                hint="restore it from a copy; `hyperscale gc` finds the clusters that a run left by their tags",
+            )
         if manifest is None or azure is None:
-            return manifest
-        return {**manifest, "azure": with_joins(azure, read_joins(store)).to_document()}
-    finally:
-        store.close()
+            return manifest, None, ()
+        joins = read_joins(store)
+    refused = tuple(f"a record of who joined the run is not taken: {join.problem}" for join in joins if join.problem)
+    azure = with_joins(azure, [join for join in joins if not join.problem])
+    return {**manifest, "azure": azure.to_document()}, azure, refused
 
 
 def _place_of(file: Path, environ: Mapping[str, str]) -> AzurePlace | None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from hyperscale.azure_run import TAG_CONTROL, TAG_EXPERIMENT, TAG_EXPIRES_AT, TAG_OWNER, TAG_RENDER, TAG_RUN
+from hyperscale.azure_run import TAG_EXPERIMENT, TAG_EXPIRES_AT, TAG_OWNER, TAG_RUN
 from hyperscale.control.azure.session import Session
 from hyperscale.control.azure.times import shown_time, unix_seconds
-from hyperscale.control.run_folder import store_at
+from hyperscale.control.follow.claims import ServiceJobs
 from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts
-from hyperscale.node.control import read_manifest
+from hyperscale.ownership import Owner, owner_of
 
 #: A cluster of the az way has no end of its own; its job, if there is none yet, will come within so long.
 HOURS_WITHOUT_JOB = 24.0
@@ -59,20 +58,24 @@ class LeftBehind:
 def left_behind(session: Session, *, now: float, unfinished: Collection[str] = ()) -> list[LeftBehind]:
     """Return the clusters that runs have left behind in the workspace; one request when there are none of ours.
 
+    Whose a cluster is, its tags say; whether a job needs it, the service. No record of a run is read.
+
     Args:
         session: with the workspace.
         now: Unix seconds.
         unfinished: runs whose submission this folder has not finished, and does not want to: without a job, their
             clusters count as left behind at once.
     """
-    ours = [cluster for cluster in session.workspace.computes() if is_of_a_run(cluster)]
-    jobs = _JobsByRun(session)
+    jobs = ServiceJobs(session.workspace)
     found = []
-    for cluster in ours:
-        run = cluster.tags.get(TAG_RUN) or cluster.tags[TAG_RENDER]
-        reason = reason_left(cluster, jobs.of(cluster), now=now, is_unfinished=run in unfinished)
+    for cluster in session.workspace.computes():
+        owner = owner_of(cluster.tags)
+        if owner is None:
+            continue
+        is_unfinished = owner.value in unfinished
+        reason = reason_left(cluster, owner, jobs.of_owner(owner), now=now, is_unfinished=is_unfinished)
         if reason:
-            found.append((cluster, _left_cluster(cluster, run, reason)))
+            found.append((cluster, _left_cluster(cluster, owner, reason)))
     cores = _cores(session, {(cluster.location, cluster.size) for cluster, _ in found})
     return [
         replace(left, cores=cluster.max_nodes * cores.get((cluster.location, cluster.size), 0))
@@ -80,31 +83,26 @@ def left_behind(session: Session, *, now: float, unfinished: Collection[str] = (
     ]
 
 
-def is_of_a_run(cluster: ComputeFacts) -> bool:
-    """Return whether `cluster` was made for one run: foreign ones and the control cluster were not."""
-    tags = cluster.tags
-    return TAG_CONTROL not in tags and bool(tags.get(TAG_RUN) or tags.get(TAG_RENDER))
-
-
 def reason_left(
-    cluster: ComputeFacts, jobs: Sequence[JobFacts], *, now: float, is_unfinished: bool = False
+    cluster: ComputeFacts, owner: Owner, jobs: Sequence[JobFacts], *, now: float, is_unfinished: bool = False
 ) -> str | None:
     """Return why nothing needs `cluster` any more; None when something may.
 
     Args:
         cluster: of a run.
+        owner: whose it is.
         jobs: of its run; of a cluster made with az those of its render id, whichever run they are.
         now: Unix seconds.
         is_unfinished: whether its submission was not finished, and will not be.
     """
     if cluster.state == "Deleting" or not all(job.is_over for job in jobs):
         return None
-    created_at = unix_seconds(cluster.created_at)
-    if not cluster.tags.get(TAG_RUN):
+    created_at, is_of_one_run = unix_seconds(cluster.created_at), owner.tag == TAG_RUN
+    if not is_of_one_run:
         # The same files may be submitted again and again: a newer cluster waits for the job that comes next.
         jobs = [job for job in jobs if created_at is None or (unix_seconds(job.created_at) or now) >= created_at]
     if jobs:
-        job = "its job" if cluster.tags.get(TAG_RUN) else f"job {jobs[0].name}"
+        job = "its job" if is_of_one_run else f"job {jobs[0].name}"
         return f"{job} is {jobs[0].status}"
     if is_unfinished:
         return "its submission was not finished"
@@ -132,46 +130,17 @@ def run_started_at(run_id: str) -> float | None:
         return None
 
 
-class _JobsByRun:
-    """Finds the jobs of a cluster's run; each run is asked for once."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._of_run: dict[str, list[JobFacts]] = {}
-        self._rendered: list[JobFacts] | None = None
-
-    def of(self, cluster: ComputeFacts) -> list[JobFacts]:
-        """Return the jobs that may need `cluster`, as far as they were made."""
-        run_id = cluster.tags.get(TAG_RUN)
-        if not run_id:
-            if self._rendered is None:
-                self._rendered = list(self._session.workspace.jobs(TAG_RENDER))
-            return [job for job in self._rendered if job.tags.get(TAG_RENDER) == cluster.tags[TAG_RENDER]]
-        if run_id not in self._of_run:
-            self._of_run[run_id] = jobs_of_run(self._session, run_id)
-        return self._of_run[run_id]
-
-
-def jobs_of_run(session: Session, run_id: str) -> list[JobFacts]:
-    """Return the jobs of a submitted run, as far as they were made."""
-    with closing(store_at(session.store_url, run_id)) as store:
-        manifest = read_manifest(store) or {}
-    names = (manifest.get("azure") or {}).get("jobs") or (run_id,)
-    found = (session.workspace.job(name) for name in names)
-    return [job for job in found if job is not None]
-
-
-def _left_cluster(cluster: ComputeFacts, run: str, reason: str) -> LeftBehind:
+def _left_cluster(cluster: ComputeFacts, owner: Owner, reason: str) -> LeftBehind:
     tags = cluster.tags
     return LeftBehind(
         kind="cluster",
         name=cluster.name,
-        run=run,
-        tag=TAG_RUN if tags.get(TAG_RUN) else TAG_RENDER,
+        run=owner.value,
+        tag=owner.tag,
         experiment=tags.get(TAG_EXPERIMENT, ""),
         owner=tags.get(TAG_OWNER, ""),
         reason=reason,
-        created_at=unix_seconds(cluster.created_at) or run_started_at(run),
+        created_at=unix_seconds(cluster.created_at) or run_started_at(owner.value),
         expires_at=_expires_at(cluster),
     )
 

@@ -9,9 +9,11 @@ from contextlib import closing
 from azure.storage.queue import QueueServiceClient
 
 from hyperscale.control.azure.session import Session
+from hyperscale.control.follow.claims import ServiceJobs
 from hyperscale.control.follow.left_behind import LeftBehind, run_started_at
 from hyperscale.control.run_folder import PATIENCE_SECONDS, queue_at, store_at
 from hyperscale.control.run_list import read_results
+from hyperscale.errors import RunStateError
 from hyperscale.node.control import read_manifest
 from hyperscale.node.storing.azure_requests import AzureRequests
 from hyperscale.node.storing.credentials import access_to
@@ -32,7 +34,8 @@ def left_queues(session: Session) -> list[LeftBehind]:
         AzureError: when the storage account cannot be asked.
     """
     names = [name for name in _queue_names(session.queue_url) if _RUN_ID.fullmatch(name)]
-    return [left for name in names if (left := _left_queue(session, name))]
+    jobs = ServiceJobs(session.workspace)
+    return [left for name in names if (left := _left_queue(session, name, jobs))]
 
 
 def remove_queue(session: Session, run_id: str) -> None:
@@ -41,13 +44,15 @@ def remove_queue(session: Session, run_id: str) -> None:
         queue.remove()
 
 
-def _left_queue(session: Session, run_id: str) -> LeftBehind | None:
+def _left_queue(session: Session, run_id: str, jobs: ServiceJobs) -> LeftBehind | None:
     with closing(store_at(session.store_url, run_id)) as store:
-        manifest = read_manifest(store) or {}
+        try:
+            manifest = read_manifest(store) or {}
+        except RunStateError:  # what cannot be read says nothing: the queue stays
+            return None
         if not manifest.get("azure") or read_results(store) is None:
             return None
-    jobs = [session.workspace.job(name) for name in manifest["azure"]["jobs"]]
-    if not all(job is None or job.is_over for job in jobs):
+    if not all(job.is_over for job in jobs.of_run(run_id)):
         return None
     return LeftBehind(
         kind="queue",

@@ -40,6 +40,7 @@ class Seen:
         image_log: the last lines of an image build that failed.
         done_before, failed_before: rows that had an outcome when this life began.
         unfinished: the step in which its submission from this folder is, or was left; empty when that is done.
+        refused: what its records name that is not the run's, a sentence each.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class Seen:
     done_before: int = 0
     failed_before: int = 0
     unfinished: str = ""
+    refused: tuple[str, ...] = ()
 
     @property
     def known_jobs(self) -> tuple[JobFacts, ...]:

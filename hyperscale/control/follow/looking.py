@@ -178,7 +178,7 @@ def _failed_steps(seen: Seen) -> list[StepFacts]:
 
 
 def _warnings(seen: Seen, look: Look) -> list[str]:
-    found = []
+    found = list(seen.refused)
     for cluster in look.clusters:
         if cluster.state == "Failed":
             found.append(f"cluster {cluster.name} could not be made: {cluster.error or 'Azure does not say why'}")

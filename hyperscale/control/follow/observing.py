@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.azure_run import TAG_RENDER, AzureRun
+from hyperscale.control.follow.claims import check_clusters, named_jobs
 from hyperscale.control.follow.failures_so_far import PARTS_A_LOOK, PARTS_OF_ONE_LOOK, FailuresSoFar
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.lives import outcomes_so_far, planned_rows, unfinished_step
@@ -16,9 +16,10 @@ from hyperscale.control.follow.looking import look_at
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.azure.workspace import Workspace
-from hyperscale.node.azure.workspace_facts import ComputeFacts, StepFacts
+from hyperscale.node.azure.workspace_facts import StepFacts
 from hyperscale.node.control import read_cancel, read_resumes, read_seed
 from hyperscale.node.storing.stores import Store
+from hyperscale.ownership import claim_of
 
 #: The log of an image build, and how much of its end is shown.
 IMAGE_LOG = "20_image_build_log.txt"
@@ -93,8 +94,13 @@ class Observer:
         if session is None or azure is None:
             return seen, False
         workspace = session.workspace
-        seen = replace(seen, jobs={name: workspace.job(name) for name in azure.jobs})
-        seen = replace(seen, computes=tuple(clusters_of(azure, workspace, is_over=seen.is_over)))
+        jobs, refused = named_jobs(workspace, seen.run_id, azure.jobs)
+        seen = replace(seen, jobs=jobs)
+        claim = claim_of(azure, seen.run_id)
+        checked = check_clusters(claim, workspace, seen.known_jobs, is_over=seen.is_over)
+        # Clusters of a run that is over are nobody's business as long as another run uses them.
+        computes = () if checked.users else checked.own
+        seen = replace(seen, computes=computes, refused=(*refused, *checked.refused, *self._found.refused))
         is_working = seen.seeded and seen.cancel is None and not seen.is_over
         if is_working and self._looks % STEPS_EVERY_LOOKS:
             return seen, False
@@ -105,22 +111,6 @@ class Observer:
             self._has_image_log = bool(log)
             seen = replace(seen, image_log=log)
         return seen, True
-
-
-def clusters_of(azure: AzureRun, workspace: Workspace, *, is_over: bool) -> list[ComputeFacts]:
-    """Return the clusters of a run: those that have its tag.
-
-    Args:
-        azure: names the tag.
-        workspace: is asked.
-        is_over: whether the run is. Runs made with az from the same files share clusters: those of a run that is
-            over are nobody's business as long as another one is alive.
-    """
-    found = [compute for compute in workspace.computes() if compute.tags.get(azure.tag) == azure.tag_value]
-    if found and is_over and azure.tag == TAG_RENDER:
-        jobs = (job for job in workspace.jobs(TAG_RENDER) if job.tags.get(TAG_RENDER) == azure.tag_value)
-        return [] if any(not job.is_over for job in jobs) else found
-    return found
 
 
 def _failed_image(steps: tuple[StepFacts, ...]) -> StepFacts | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from hyperscale.control.follow.claims import named_jobs, own_clusters
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.lives import bury
-from hyperscale.control.follow.observing import clusters_of
 from hyperscale.control.follow.run_input import input_of
 from hyperscale.control.run_folder import store_at
 from hyperscale.control.run_list import read_results
@@ -22,6 +22,7 @@ from hyperscale.node.consuming.event_queues import remove_event_queues
 from hyperscale.node.control import read_cancel, read_resumes, read_seed, write_cancel
 from hyperscale.node.ending.clusters import Deleted, check_deleted, delete_clusters
 from hyperscale.node.storing.stores import Store
+from hyperscale.ownership import claim_of
 from hyperscale.talk import Say
 
 #: Why rows are missing, where nobody has said it before.
@@ -37,8 +38,8 @@ def check_is_over(found: FoundRun) -> None:
     """
     alive = []
     if found.session is not None and found.azure is not None:
-        jobs = [found.session.workspace.job(name) for name in found.azure.jobs]
-        alive = [f"job {job.name} ({job.status})" for job in jobs if job is not None and not job.is_over]
+        jobs, _ = named_jobs(found.session.workspace, found.run_id, found.azure.jobs)
+        alive = [f"job {job.name} ({job.status})" for job in jobs.values() if job is not None and not job.is_over]
     elif found.folder.is_locked():
         alive = ["a process of it on this machine"]
     if alive:
@@ -147,13 +148,20 @@ def _collect(found: FoundRun, store: Store) -> None:
 def _delete_clusters(found: FoundRun, say: Say, clock: Callable[[], float], wait: Callable[[float], None]) -> Deleted:
     if found.azure is None or found.session is None:
         return Deleted()
-    workspace = found.session.workspace
-    names = [cluster.name for cluster in clusters_of(found.azure, workspace, is_over=True)]
-    if not names:
+    checked = own_clusters(found)
+    names = tuple(cluster.name for cluster in checked.own)
+    for refused in (*found.refused, *checked.refused):
+        say(f"warning: {refused}")
+    for job in checked.users:
+        say(f"{', '.join(names)}: not deleted, job {job.name} ({job.status}) of the same files uses the same clusters")
+    if not names or checked.users:
         return Deleted()
     say(f"{', '.join(names)}: being deleted")
-    run = dataclasses.replace(found.azure, clusters=tuple(names))
-    return delete_clusters(workspace, run, clock=clock, wait=wait)
+    claim = replace(claim_of(found.azure, found.run_id), clusters=names)
+    deleted = delete_clusters(found.session.workspace, claim, clock=clock, wait=wait)
+    for cluster in deleted.foreign:
+        say(f"warning: cluster {cluster.name} is left alone: {cluster.problem}")
+    return deleted
 
 
 def _delete_data(found: FoundRun) -> None:

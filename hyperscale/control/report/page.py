@@ -17,6 +17,7 @@ from hyperscale.control.report.tables import UNKNOWN
 from hyperscale.control.resources import templates_folder
 from hyperscale.control.summary import last_line, retried_lines
 from hyperscale.control.templates import page_templates
+from hyperscale.node.control import azure_run_of
 
 FOLDER = "report"
 #: The chart library, and what draws our charts with it.
@@ -115,7 +116,7 @@ def versions(facts: RunFacts) -> list[tuple[str, str]]:
     """Return what made the run, and what it was made from."""
     manifest, seed = facts.manifest, facts.seed
     hashes = manifest.get("hashes") or {}
-    azure = manifest.get("azure") or {}
+    azure = azure_run_of(manifest)
     found = [
         ("run", facts.run_id),
         ("began", time_text(float(manifest["created_at"])) if manifest.get("created_at") else UNKNOWN),
@@ -125,8 +126,8 @@ def versions(facts: RunFacts) -> list[tuple[str, str]]:
         ("input", (seed.input_hash if seed else None) or hashes.get("input") or UNKNOWN),
     ]
     if azure:
-        found += [("workspace", azure["workspace_name"]), ("jobs", ", ".join(azure["jobs"]))]
-        found.append(("clusters", ", ".join(azure["clusters"]) or "none of its own"))
+        found += [("workspace", azure.workspace_name), ("jobs", ", ".join(azure.jobs))]
+        found.append(("clusters", ", ".join(azure.clusters) or "none of its own"))
     if len(facts.results.get("lineage") or ()) > 1:
         found.append(("a retry of", ", ".join(facts.results["lineage"][:-1])))
     return found

@@ -13,6 +13,7 @@ from hyperscale.control.progress import rate_text
 from hyperscale.control.report.charts import PERCENTILES, short_name
 from hyperscale.control.report.curves import SPANS, joined
 from hyperscale.control.report.facts import RunFacts, percent, usd, usd_of_rows
+from hyperscale.node.control import price_of
 
 #: Points of the table beside a chart over time.
 TIME_ROWS = 24
@@ -178,7 +179,7 @@ def cost_table(facts: RunFacts) -> Table:
     cost = facts.results.get("cost_usd")
     if cost is None:
         return Table(("", ""), ())
-    price = (facts.manifest.get("azure") or {}).get("usd_per_node_hour")
+    price = price_of(facts.manifest)
     done = sum(seal_rows(facts))
     rows = [("the nodes of its consumers", usd(cost)), ("node hours", f"{facts.node_seconds / 3600:,.2f}")]
     if price is not None:

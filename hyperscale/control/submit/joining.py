@@ -15,7 +15,7 @@ from hyperscale.control.azure.session import Session
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.planning import Planned
 from hyperscale.control.rendered.rendering import Part
-from hyperscale.control.run_folder import RunFolder
+from hyperscale.control.run_folder import JOINS, RunFolder
 from hyperscale.control.submit.journal import Journal, Made, made_by
 from hyperscale.control.submit.local_data import local_data
 from hyperscale.control.submit.submission import Submission
@@ -27,9 +27,6 @@ from hyperscale.node.control import read_cancel, read_resumes
 from hyperscale.node.ending.joins import Join, note_join, read_joins
 from hyperscale.node.storing.stores import Store
 from hyperscale.talk import Say
-
-#: Where a run's folder holds what was submitted to it later, by number.
-JOINS = "joins"
 
 
 class JoinSubmission(Submission):

@@ -10,6 +10,7 @@ from hyperscale.azure_run import TAG_RUN
 from hyperscale.control.azure.azure_ml import AzureMl
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.workspace_facts import ComputeFacts
+from hyperscale.ownership import Owner, owner_of
 from hyperscale.talk import Say
 from hyperscale.tempo import at_tempo
 
@@ -75,7 +76,7 @@ def _is_ready(cluster: ComputeFacts | None, is_owned: bool, run_id: str) -> bool
         return False
     if not is_owned:
         return cluster.state != "Failed"
-    if cluster.tags.get(TAG_RUN) != run_id:
+    if owner_of(cluster.tags) != Owner(TAG_RUN, run_id):
         raise AzureError(
             f"there is a cluster {cluster.name} already, and it is not this run's",
             hint="submit again: the next run has other names",

@@ -30,6 +30,7 @@ from hyperscale.experiment import Experiment
 from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.node.control import write_manifest, write_selected_rows
 from hyperscale.node.storing.stores import Store
+from hyperscale.ownership import claim_of
 from hyperscale.plan import Plan
 from hyperscale.talk import Say
 
@@ -182,7 +183,7 @@ class Submission:
         there = workspace.computes() if self.is_repeated or self.computes is None else self.computes
         lost = make_clusters(self._azure_ml, files, there, owned=owned, run_id=run_id, say=self.say)
         if lost:
-            gone = replace(self.azure_run(), clusters=tuple(lost))
+            gone = replace(claim_of(self.azure_run(), run_id), clusters=tuple(lost))
             for problem in Undo(self.session, self.store, self.say).delete_clusters(gone):
                 self.say(f"warning: still there: {problem}")
             self.journal = replace(self.journal, lost_clusters=tuple(lost))
@@ -205,7 +206,7 @@ class Submission:
         except AzureError:
             # The answer may have been lost, and the next request refused because the first had come through.
             found = self.session.workspace.job(name)
-            if found is None or found.tags.get(TAG_RUN) != self.journal.run_id:
+            if found is None or found.run_id != self.journal.run_id:
                 raise
             return found.studio_url
 

@@ -12,6 +12,7 @@ from hyperscale.control.submit.journal import Journal
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.ending.clusters import delete_clusters
 from hyperscale.node.storing.stores import Store
+from hyperscale.ownership import Claim, claim_of
 from hyperscale.plan import Plan
 from hyperscale.talk import Say
 
@@ -41,17 +42,22 @@ class Undo:
         if "jobs" in journal.begun:
             left += self._cancel(journal.jobs)
         if "clusters" in journal.begun:
-            left += self.delete_clusters(run)
+            left += self.delete_clusters(claim_of(run, journal.run_id))
         if "manifest" in journal.begun and not left:
             # As long as anything is there, run.json tells other machines whose it is.
             left += self._remove_records()
         return left
 
-    def delete_clusters(self, run: AzureRun) -> list[str]:
-        """Delete the clusters of `run` that have its tag, and wait until they are gone; return those that are not."""
+    def delete_clusters(self, claim: Claim) -> list[str]:
+        """Delete the clusters of `claim` that are its run's, and wait until they are gone; return those that are not.
+
+        One that is somebody else's stays, and is named.
+        """
         deleted = delete_clusters(
-            self._workspace, run, clock=self._clock, wait=self._wait, total_seconds=PATIENCE_SECONDS
+            self._workspace, claim, clock=self._clock, wait=self._wait, total_seconds=PATIENCE_SECONDS
         )
+        for cluster in deleted.foreign:
+            self._say(f"warning: cluster {cluster.name} is left alone: {cluster.problem}")
         return [f"cluster {each}" for each in deleted.left]
 
     def _cancel(self, jobs: Sequence[str]) -> list[str]:

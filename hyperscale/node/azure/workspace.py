@@ -79,9 +79,10 @@ class Workspace:
         document = self.azure.get(self._of("jobs", name), api_version=API_VERSION)
         return job_facts(document) if document else None
 
-    def jobs(self, tag: str) -> Iterator[JobFacts]:
-        """Yield the jobs that have the tag `tag`, newest first."""
-        found = self.azure.pages(f"{self.name.path}/jobs", api_version=API_VERSION, listViewType="ActiveOnly", tag=tag)
+    def jobs(self, tag: str, *, archived: bool = False) -> Iterator[JobFacts]:
+        """Yield the jobs that have the tag `tag`, newest first; those that people have archived only if `archived`."""
+        view = "All" if archived else "ActiveOnly"
+        found = self.azure.pages(f"{self.name.path}/jobs", api_version=API_VERSION, listViewType=view, tag=tag)
         return (job_facts(document) for document in found)
 
     def cancel_job(self, name: str) -> None:
@@ -92,23 +93,31 @@ class Workspace:
     def cancel_step(self, step: StepFacts) -> None:
         """Ask for the end of one step of a pipeline job; one that is over, or gone, is no error.
 
-        That Resource Manager cancels single steps is not documented; where it refuses, the address is asked that run
-        history gives each run for that (`cancelUri`).
+        That Resource Manager cancels single steps is not documented; where it refuses, or knows no such job, the
+        address is asked that run history gives each run for that (`cancelUri`).
         """
+        path = f"{self._of('jobs', step.run_id)}/cancel"
+        refused: RefusedError | None = None
         try:
-            self.cancel_job(step.run_id)
-        except RefusedError as refused:
-            if not step.cancel_url:
-                raise
-            if not is_same_service(step.cancel_url, self._api()):
-                raise AzureError(f"step {step.name}: its cancel address is not in the workspace's region") from refused
-            self.azure.send("POST", step.cancel_url, {}, missing=(404, 409))
+            if self.azure.send("POST", path, {"api_version": API_VERSION}, missing=(404,)) is not None:
+                return
+        except RefusedError as error:
+            if error.status == 409:
+                return
+            refused = error
+        if not step.cancel_url:
+            if refused:
+                raise refused
+            return
+        if not is_same_service(step.cancel_url, self._api()):
+            raise AzureError(f"step {step.name}: its cancel address is not in the workspace's region") from refused
+        self.azure.send("POST", step.cancel_url, {}, missing=(404, 409))
 
     def tag_job(self, name: str, tags: Mapping[str, str]) -> None:
         """Give a job further tags; those that it has stay. One that is gone is no error."""
         job = self.job(name)
         if job:
-            path = f"{self._history()}/experiments/{quote(job.experiment)}/runs/{quote(name)}"
+            path = f"{self._history()}/experiments/{quote(job.experiment)}/runs/{quote(name, safe='')}"
             self.azure.send("PATCH", path, {}, body={"tags": dict(tags)})
 
     def log_metrics(self, name: str, figures: Mapping[str, float], at: float) -> None:
@@ -130,12 +139,12 @@ class Workspace:
 
     def steps(self, job: str) -> list[StepFacts]:
         """Return the steps of the pipeline job `job`, as far as they exist yet."""
-        found = self.azure.pages(f"{self._history()}/runs/{quote(job)}/children")
+        found = self.azure.pages(f"{self._history()}/runs/{quote(job, safe='')}/children")
         return [step_facts(document) for document in found]
 
     def step_log(self, run_id: str, name: str) -> str | None:
         """Return the log of a step whose file is called `name`, such as 20_image_build_log.txt; None without one."""
-        details = self.azure.get(f"{self._history()}/runs/{quote(run_id)}/details") or {}
+        details = self.azure.get(f"{self._history()}/runs/{quote(run_id, safe='')}/details") or {}
         logs = details.get("logFiles") or {}
         url = next((logs[file] for file in logs if file.rpartition("/")[2] == name), None)
         return self.azure.signed_text(url) if url else None
@@ -155,7 +164,7 @@ class Workspace:
         return list(document.get("value") or ())
 
     def _of(self, kind: str, name: str) -> str:
-        return f"{self.name.path}/{kind}/{quote(name)}"
+        return f"{self.name.path}/{kind}/{quote(name, safe='')}"
 
     def _at(self, location: str, kind: str) -> str:
         provider = f"/subscriptions/{quote(self.name.subscription_id)}/providers/Microsoft.MachineLearningServices"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hyperscale.ownership import run_of_job
+
 #: A job in one of these states does nothing more. NotResponding is not among them: Azure ML documents it as the one
 #: state from which a job may return to any earlier one (JobStatus).
 FINAL_STATES = frozenset({"Completed", "Failed", "Canceled"})
@@ -83,6 +85,7 @@ class JobFacts:
         experiment: its experiment's name.
         created_at: as Azure tells it (ISO 8601); empty when it does not.
         studio_url: where people look at it; empty when that is not told.
+        run_input: its input `run_id`; empty when it has none.
     """
 
     name: str
@@ -91,11 +94,17 @@ class JobFacts:
     experiment: str
     created_at: str
     studio_url: str
+    run_input: str = ""
 
     @property
     def is_over(self) -> bool:
         """Return whether it does nothing any more."""
         return self.status in FINAL_STATES
+
+    @property
+    def run_id(self) -> str:
+        """Return the id of the run that it is part of."""
+        return run_of_job(self.name, self.tags, self.run_input)
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,7 @@ def job_facts(document: Mapping[str, Any]) -> JobFacts:
     """Return what a job is."""
     properties = document.get("properties") or {}
     studio = (properties.get("services") or {}).get("Studio") or {}
+    run_input = (properties.get("inputs") or {}).get("run_id") or {}
     return JobFacts(
         name=str(document["name"]),
         status=str(properties.get("status") or ""),
@@ -179,6 +189,7 @@ def job_facts(document: Mapping[str, Any]) -> JobFacts:
         experiment=str(properties.get("experimentName") or ""),
         created_at=str((document.get("systemData") or {}).get("createdAt") or ""),
         studio_url=str(studio.get("endpoint") or ""),
+        run_input=str(run_input.get("value") or ""),
     )
 
 

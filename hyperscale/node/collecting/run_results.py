@@ -11,6 +11,7 @@ from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
 from hyperscale.ledger import Seal
 from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.node.collecting.lineage import Generation, all_rows
+from hyperscale.node.control import price_of
 from hyperscale.node.ending.limits import cost_usd, passes_max_failed
 
 Outcome = Literal["succeeded", "incomplete", "cancelled", "limit"]
@@ -152,7 +153,7 @@ def results_of(
         rows_per_second=round((seal.succeeded + seal.failed) / seconds, 3) if seconds else 0.0,
         workers=int(plan.get("consumers") or 0) * int(plan.get("workers_per_node") or 0),
         storage_requests=_requests(told),
-        cost_usd=cost_usd(told, (manifest.get("azure") or {}).get("usd_per_node_hour")),
+        cost_usd=cost_usd(told, price_of(manifest)),
         reason=reason,
         failure_groups=groups,
         lineage=(*ancestors, run_id),

@@ -8,7 +8,7 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.experiment import Limits
-from hyperscale.node.control import azure_run_of, read_manifest, read_seed, write_cancel
+from hyperscale.node.control import price_of, read_manifest, read_seed, write_cancel
 from hyperscale.node.ending.limits import cost_usd, passed_limit
 from hyperscale.node.storing.stores import Store
 from hyperscale.tempo import at_tempo
@@ -75,12 +75,12 @@ class Deputy:
         if not is_lost(ages, now - self._began_at):
             return
         every = [fields for _, _, fields in self._store.beats(blobs.CONSUMERS) if fields.get("life") == self._life]
-        seed, azure = read_seed(self._store), azure_run_of(read_manifest(self._store))
+        seed = read_seed(self._store)
         passed = limit_passed(
             every,
             limits=self._limits,
             rows=seed.rows if seed else 0,
-            usd_per_node_hour=azure.usd_per_node_hour if azure else None,
+            usd_per_node_hour=price_of(read_manifest(self._store)),
             now=self._store.now(),
         )
         if passed:

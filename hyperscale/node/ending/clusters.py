@@ -1,17 +1,17 @@
-"""Deletes the clusters that a run made: those that have its tag, until each is gone, and no others, ever."""
+"""Deletes the clusters that a run owns, until each is gone, and no others, ever."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from hyperscale.azure_run import AzureRun
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.node.azure.refusals import RefusedError
 from hyperscale.node.azure.workspace_facts import ComputeFacts
+from hyperscale.ownership import Claim, why_not_owned
 from hyperscale.tempo import at_tempo
 
 #: How long the clusters of a run may take to go: Azure ML needs about five minutes for one.
@@ -46,11 +46,11 @@ class Deletion:
 
     Attributes:
         name: of the cluster.
-        state: open, gone, foreign (it lacks the run's tag: not ours to delete) or given_up.
+        state: open, gone, foreign (not the run's to delete) or given_up.
         asked: how often Azure was asked to delete it.
         ask_at: when it is asked (again), by the caller's clock.
         forbidden: how often Azure said that we may not.
-        problem: why it is not gone yet, as far as Azure said.
+        problem: why it is not gone yet, as far as Azure said; of a foreign one, why it is not the run's.
     """
 
     name: str
@@ -71,21 +71,22 @@ class Deleted:
 
     Attributes:
         gone: names of those that are not there (any more).
-        foreign: names of those that stay because they lack the run's tag.
+        foreign: those that stay because they are not the run's, whatever its record says.
         left: those that are still there, although they are the run's.
     """
 
     gone: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
+    foreign: tuple[Deletion, ...] = ()
     left: tuple[Deletion, ...] = ()
 
 
-def after_look(deletion: Deletion, seen: ComputeFacts | None, *, tag: str, value: str) -> Deletion:
+def after_look(deletion: Deletion, seen: ComputeFacts | None, claim: Claim) -> Deletion:
     """Return how far a deletion has come, by what Azure says of the cluster now."""
     if seen is None:
         return replace(deletion, state="gone", problem="")
-    if not tag or seen.tags.get(tag) != value:
-        return replace(deletion, state="foreign", problem="")
+    refused = why_not_owned(claim, seen.name, seen.tags)
+    if refused:
+        return replace(deletion, state="foreign", problem=refused)
     if deletion.asked and seen.state != DELETING and seen.errors:
         return replace(deletion, problem="; ".join(seen.errors))
     return deletion
@@ -112,10 +113,10 @@ def after_refusal(deletion: Deletion, problem: str, status: int | None) -> Delet
 class Deletions:
     """The deletion of some clusters that go on side by side."""
 
-    def __init__(self, computes: Computes, names: Sequence[str], *, tag: str, value: str) -> None:
-        """Prepare to delete those of the clusters `names` whose tag `tag` is `value`; nothing is asked yet."""
-        self._computes, self._tag, self._value = computes, tag, value
-        self._deletions = [Deletion(name) for name in names]
+    def __init__(self, computes: Computes, claim: Claim) -> None:
+        """Prepare to delete those of the clusters that `claim` names which are its run's; nothing is asked yet."""
+        self._computes, self._claim = computes, claim
+        self._deletions = [Deletion(name) for name in claim.clusters]
 
     def ask(self, now: float) -> None:
         """Look at every cluster once, and ask for the deletion of those for which it is time."""
@@ -139,18 +140,18 @@ class Deletions:
         return self._result()
 
     def _result(self) -> Deleted:
-        def named(state: str) -> tuple[str, ...]:
-            return tuple(deletion.name for deletion in self._deletions if deletion.state == state)
+        def those(*states: str) -> tuple[Deletion, ...]:
+            return tuple(deletion for deletion in self._deletions if deletion.state in states)
 
-        left = tuple(deletion for deletion in self._deletions if deletion.state in ("open", "given_up"))
-        return Deleted(named("gone"), named("foreign"), left)
+        gone = tuple(deletion.name for deletion in those("gone"))
+        return Deleted(gone, those("foreign"), those("open", "given_up"))
 
     def _visit(self, deletion: Deletion, now: float) -> Deletion:
         if deletion.state != "open":
             return deletion
         try:
             seen = self._computes.compute(deletion.name)
-            deletion = after_look(deletion, seen, tag=self._tag, value=self._value)
+            deletion = after_look(deletion, seen, self._claim)
             if seen is None or not is_to_be_asked(deletion, seen.state, now):
                 return deletion
             if deletion.asked:
@@ -165,23 +166,22 @@ class Deletions:
 
 def delete_clusters(
     computes: Computes,
-    run: AzureRun,
+    claim: Claim,
     *,
     clock: Callable[[], float],
     wait: Callable[[float], None],
     total_seconds: float = TOTAL_SECONDS,
 ) -> Deleted:
-    """Delete the clusters of `run`, and wait until they are gone.
+    """Delete the clusters that `claim` names, as far as they are its run's, and wait until they are gone.
 
     Args:
         computes: of its workspace.
-        run: names the clusters, and the tag that they must have.
+        claim: of the run.
         clock: returns seconds.
         wait: waits so many seconds.
         total_seconds: after that, what is still there is given up.
     """
-    deletions = Deletions(computes, run.clusters, tag=run.tag, value=run.tag_value)
-    return deletions.finish(clock=clock, wait=wait, total_seconds=total_seconds)
+    return Deletions(computes, claim).finish(clock=clock, wait=wait, total_seconds=total_seconds)
 
 
 def check_deleted(deleted: Deleted, run_id: str) -> None:

@@ -9,6 +9,7 @@ from hyperscale.node.azure.workspace_facts import StepFacts
 from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.ending.clusters import Deleted, Deletion
 from hyperscale.node.ending.joins import Join
+from hyperscale.node.storing.stores import Store
 
 
 class Fleet(Protocol):
@@ -25,8 +26,13 @@ class Fleet(Protocol):
     def steps(self) -> tuple[StepFacts, ...]:
         """Return at once what was seen last of the run's jobs; nothing where they cannot be seen."""
 
-    def follow(self, jobs: Iterable[str], joins: Callable[[], list[Join]]) -> None:
-        """Look from now on at the steps of the run's jobs: of `jobs`, and of who joined by then, as `joins` says."""
+    def follow(
+        self, jobs: Iterable[str], joins: Callable[[], list[Join]], open_run: Callable[[str], Store] | None = None
+    ) -> None:
+        """Look from now on at the steps of the run's jobs: of `jobs`, and of who joined by then, as `joins` says.
+
+        Both are claims: a job is looked at when Azure says that it is the run's. `open_run` opens the store of a run.
+        """
 
     def begin_deletion(self) -> None:
         """Have all consumers cancelled and the run's clusters deleted, and do not wait for it."""
@@ -65,7 +71,7 @@ class NoFleet:
     def steps(self) -> tuple[StepFacts, ...]:
         return ()
 
-    def follow(self, _: Iterable[str], __: Callable[[], list[Join]]) -> None:
+    def follow(self, _: Iterable[str], __: Callable[[], list[Join]], ___: Callable[[str], Store] | None = None) -> None:
         return
 
     def begin_deletion(self) -> None:

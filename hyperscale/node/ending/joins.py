@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hyperscale import blobs
-from hyperscale.azure_run import AzureRun
+from hyperscale.azure_run import AzureRun, names_problem
 from hyperscale.node.storing.stores import MissingBlobError, Store
 
 
@@ -19,10 +19,12 @@ class Join:
     Attributes:
         job: the pipeline job that holds them.
         clusters: that were made for them, and go with those of the run.
+        problem: why its record cannot be read, so that its clusters are not known; empty when it can.
     """
 
     job: str
     clusters: tuple[str, ...]
+    problem: str = ""
 
 
 def note_join(store: Store, join: Join) -> bool:
@@ -31,14 +33,13 @@ def note_join(store: Store, join: Join) -> bool:
 
 
 def read_joins(store: Store) -> list[Join]:
-    """Return who joined so far."""
+    """Return who joined so far, as their records claim; one that cannot be read names no cluster."""
     found = []
     for name in store.names(blobs.JOBS):
         try:
-            document = json.loads(store.read(name))
+            found.append(_join(name.removeprefix(blobs.JOBS), store.read(name)))
         except MissingBlobError:  # taken back meanwhile
             continue
-        found.append(Join(name.removeprefix(blobs.JOBS), tuple(document.get("clusters") or ())))
     return found
 
 
@@ -50,3 +51,15 @@ def with_joins(run: AzureRun, joins: Iterable[Join]) -> AzureRun:
         jobs=(*run.jobs, *(join.job for join in joined if join.job not in run.jobs)),
         clusters=(*run.clusters, *(name for join in joined for name in join.clusters if name not in run.clusters)),
     )
+
+
+def _join(job: str, data: bytes) -> Join:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return Join(job, (), f"{blobs.JOBS}{job} is not JSON")
+    if not isinstance(document, dict):
+        return Join(job, (), f"{blobs.JOBS}{job} is not an object")
+    clusters = document.get("clusters") or []
+    problem = names_problem(clusters)
+    return Join(job, (), f"{blobs.JOBS}{job}: clusters: {problem}") if problem else Join(job, tuple(clusters))

@@ -9,9 +9,10 @@ from wordings import Wording, names
 
 from hyperscale.azure_run import TAG_CONTROL, TAG_EXPIRES_AT, TAG_RENDER, TAG_RUN
 from hyperscale.control.azure.times import unix_seconds
-from hyperscale.control.follow.left_behind import LeftBehind, is_of_a_run, older_than, reason_left, run_started_at
+from hyperscale.control.follow.left_behind import LeftBehind, older_than, reason_left, run_started_at
 from hyperscale.control.follow.left_lines import left_lines
 from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts
+from hyperscale.ownership import owner_of
 
 RUN = "digits-20261122-190000-ab12"
 CREATED, EXPIRES = "2026-11-22T19:00:00.1234567Z", "2026-11-23T19:00:00+00:00"
@@ -69,7 +70,9 @@ def test_a_cluster_is_left_behind_when_nothing_can_need_it_any_more(
     parts: str | tuple[str, ...] | None,
     wording: Wording,
 ) -> None:
-    reason = reason_left(cluster, jobs, now=now, is_unfinished=unfinished)
+    owner = owner_of(cluster.tags)
+    assert owner is not None
+    reason = reason_left(cluster, owner, jobs, now=now, is_unfinished=unfinished)
 
     assert (reason is None) == (parts is None)
     if parts is not None:
@@ -90,7 +93,7 @@ def test_a_cluster_is_left_behind_when_nothing_can_need_it_any_more(
     ],
 )
 def test_foreign_clusters_and_the_control_cluster_are_nobodys_left_overs(tags: dict[str, str], is_ours: bool) -> None:
-    assert is_of_a_run(replace(CLUSTER, tags=tags)) is is_ours
+    assert (owner_of(tags) is not None) is is_ours
 
 
 @pytest.mark.parametrize(

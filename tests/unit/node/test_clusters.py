@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from hyperscale.azure_run import AzureRun
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.node.azure.refusals import RefusedError
 from hyperscale.node.azure.workspace_facts import ComputeFacts
@@ -20,6 +19,7 @@ from hyperscale.node.ending.clusters import (
     delete_clusters,
     is_to_be_asked,
 )
+from hyperscale.ownership import Claim
 
 TAG, VALUE = "hyperscale_run", "r-1"
 
@@ -70,14 +70,14 @@ class Cloud:
         self._ends[name] = (self.now + self.seconds, self.fail(name, self.asked[name]))
 
 
-def run_of(*clusters: str, tag: str = TAG, value: str = VALUE) -> AzureRun:
-    return AzureRun("s", "g", "w", ("r-1",), clusters, tag, value, "hs-control", None)
+def claimed(*clusters: str, tag: str = TAG, value: str = VALUE) -> Claim:
+    return Claim("r-1", clusters, tag, value)
 
 
 def test_all_clusters_of_a_run_are_asked_for_at_once_and_waited_for() -> None:
     cloud = Cloud(cluster("a"), cluster("b"), cluster("c"))
 
-    deleted = delete_clusters(cloud, run_of("a", "b", "c"), clock=cloud.clock, wait=cloud.wait)
+    deleted = delete_clusters(cloud, claimed("a", "b", "c"), clock=cloud.clock, wait=cloud.wait)
 
     assert (deleted.gone, deleted.left, cloud.clusters) == (("a", "b", "c"), (), {})
     assert cloud.asked_at == [0.0, 0.0, 0.0]
@@ -86,22 +86,25 @@ def test_all_clusters_of_a_run_are_asked_for_at_once_and_waited_for() -> None:
 def test_a_cluster_that_lacks_the_tag_of_the_run_is_never_deleted() -> None:
     cloud = Cloud(cluster("a"), cluster("b", value="another"), cluster("c", value=""))
 
-    deleted = delete_clusters(cloud, run_of("a", "b", "c"), clock=cloud.clock, wait=cloud.wait)
+    deleted = delete_clusters(cloud, claimed("a", "b", "c"), clock=cloud.clock, wait=cloud.wait)
 
-    assert (deleted.gone, deleted.foreign, deleted.left) == (("a",), ("b", "c"), ())
+    assert (deleted.gone, [it.name for it in deleted.foreign], deleted.left) == (("a",), ["b", "c"], ())
     assert set(cloud.clusters) == {"b", "c"}
 
 
 def test_without_a_tag_nothing_is_deleted() -> None:
     cloud = Cloud(cluster("a", value=""))
 
-    assert delete_clusters(cloud, run_of("a", tag="", value=""), clock=cloud.clock, wait=cloud.wait).foreign == ("a",)
+    deleted = delete_clusters(cloud, claimed("a", tag="", value=""), clock=cloud.clock, wait=cloud.wait)
+
+    assert [it.name for it in deleted.foreign] == ["a"]
+    assert "no tag" in deleted.foreign[0].problem
 
 
 def test_one_that_is_gone_or_was_never_made_needs_nothing() -> None:
     cloud = Cloud()
 
-    assert delete_clusters(cloud, run_of("a"), clock=cloud.clock, wait=cloud.wait).gone == ("a",)
+    assert delete_clusters(cloud, claimed("a"), clock=cloud.clock, wait=cloud.wait).gone == ("a",)
     assert not cloud.asked
 
 
@@ -109,7 +112,7 @@ def test_a_deletion_that_fails_twice_is_asked_for_a_third_time() -> None:
     cloud = Cloud(cluster("a"))
     cloud.fail = lambda name, number: number <= 2
 
-    deleted = delete_clusters(cloud, run_of("a"), clock=cloud.clock, wait=cloud.wait)
+    deleted = delete_clusters(cloud, claimed("a"), clock=cloud.clock, wait=cloud.wait)
 
     assert deleted.gone == ("a",)
     assert cloud.asked["a"] == 3
@@ -120,14 +123,14 @@ def test_a_deletion_that_is_refused_for_the_moment_is_asked_for_again() -> None:
     conflict = RefusedError("DELETE a: Azure answered 409 Conflict", status=409, code="Conflict")
     cloud.refuse = lambda name, number: conflict if name == "a" and number <= 2 else None
 
-    assert delete_clusters(cloud, run_of("a", "b"), clock=cloud.clock, wait=cloud.wait).left == ()
+    assert delete_clusters(cloud, claimed("a", "b"), clock=cloud.clock, wait=cloud.wait).left == ()
 
 
 def test_what_cannot_be_deleted_is_given_up_after_a_while_and_named() -> None:
     cloud = Cloud(cluster("a"), cluster("b"))
     cloud.fail = lambda name, number: name == "b"
 
-    deleted = delete_clusters(cloud, run_of("a", "b"), clock=cloud.clock, wait=cloud.wait, total_seconds=1200)
+    deleted = delete_clusters(cloud, claimed("a", "b"), clock=cloud.clock, wait=cloud.wait, total_seconds=1200)
 
     assert 1200 <= cloud.now <= 1230
     assert deleted.gone == ("a",)
@@ -140,7 +143,7 @@ def test_who_may_not_delete_is_believed_after_a_few_times() -> None:
     cloud = Cloud(cluster("a"))
     cloud.refuse = lambda name, number: RefusedError("the identity may not", status=403, code="AuthorizationFailed")
 
-    deleted = delete_clusters(cloud, run_of("a"), clock=cloud.clock, wait=cloud.wait)
+    deleted = delete_clusters(cloud, claimed("a"), clock=cloud.clock, wait=cloud.wait)
 
     assert [(it.name, it.problem) for it in deleted.left] == [("a", "the identity may not")]
     assert cloud.now < 120
@@ -150,7 +153,7 @@ def test_no_answer_is_asked_again() -> None:
     cloud = Cloud(cluster("a"))
     cloud.refuse = lambda name, number: AzureError("no answer") if number == 1 else None
 
-    assert delete_clusters(cloud, run_of("a"), clock=cloud.clock, wait=cloud.wait).gone == ("a",)
+    assert delete_clusters(cloud, claimed("a"), clock=cloud.clock, wait=cloud.wait).gone == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -183,5 +186,5 @@ def test_the_waits_between_two_tries_grow_to_an_end() -> None:
 def test_why_a_deletion_failed_is_remembered_only_once_it_was_asked_for() -> None:
     seen = cluster("a", "Failed", errors=("AllocationFailed: no room",))
 
-    assert after_look(Deletion("a"), seen, tag=TAG, value=VALUE).problem == ""
-    assert after_look(Deletion("a", asked=1), seen, tag=TAG, value=VALUE).problem == "AllocationFailed: no room"
+    assert after_look(Deletion("a"), seen, claimed("a")).problem == ""
+    assert after_look(Deletion("a", asked=1), seen, claimed("a")).problem == "AllocationFailed: no room"
