@@ -19,6 +19,8 @@ from hyperscale.program_arguments import OUTPUTS, mount_place, program_arguments
 
 #: The mount that is a script's model: parallel jobs and endpoints name its folder in this variable.
 _MODEL, _MODEL_VARIABLE = "model", "AZUREML_MODEL_DIR"
+#: Where the script of a batch deployment writes what is not its result; the script itself finds the folder by it.
+_OUTPUT_VARIABLE = "AZUREML_BI_OUTPUT_PATH"
 #: Folders in the scratch folder of the worker.
 _CALL_OUTPUTS, _LOGS = "output_dir", "log_dir"
 
@@ -52,6 +54,7 @@ def _prepare(file: Path, folder: Path, outputs: Path, context: Context) -> None:
         made.mkdir(parents=True, exist_ok=True)
     places = {OUTPUTS: str(outputs), **{mount_place(name): str(path) for name, path in context.mounts.items()}}
     sys.argv = [str(file), *program_arguments(context.arguments, places)]
+    os.environ.setdefault(_OUTPUT_VARIABLE, str(outputs))
     model = context.mounts.get(_MODEL)
     if model is not None:
         os.environ.setdefault(_MODEL_VARIABLE, str(model if model.is_dir() else model.parent))
@@ -81,13 +84,14 @@ class _Calls:
         self._run, self._outputs = run, outputs
         self._gets_files, self._error_on_missing = gets_files, error_on_missing
         self._calls = 0
+        self._left_by_init: frozenset[Path] | None = None
 
     def run(self, rows: Sequence[Mapping[str, Any]], context: Context) -> Any:
         """Return a result for each of the `rows` of a call, or the one of a group.
 
         An exception stands for a row that has failed.
         """
-        self._drop_outputs()  # of a call that failed
+        self._drop_outputs()
         first = context if context.group is not None else context.rows[0]
         about = MiniBatchContext(first.row_index or 0, dict(context.group or {}))
         self._calls += 1
@@ -103,15 +107,19 @@ class _Calls:
         return self._keep_outputs_of_one(context.rows, results)
 
     def _drop_outputs(self) -> None:
-        for left in self._outputs.iterdir():
-            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+        """Remove the files of a call that failed; what `init` has written is there for every call."""
+        if self._left_by_init is None:
+            self._left_by_init = frozenset(self._files())
+        for file in self._files():
+            if file not in self._left_by_init:
+                file.unlink()
 
     def _keep_outputs_of_one(self, rows: Sequence[Context], results: list[Any]) -> list[Any]:
         """Keep what the call left with the first row that succeeds, and return the results as far as they were read.
 
         Whether a row succeeds is known when its result is encoded: a generator in it then gives its values, once.
         """
-        if any(self._outputs.iterdir()):
+        if self._files():
             for place, own in enumerate(rows):
                 try:
                     results[place] = decode_stored(encode_result(results[place]))
@@ -123,6 +131,13 @@ class _Calls:
         return results
 
     def _keep_outputs(self, owner: Context) -> None:
-        """Move what the call left in the folder for files to those of a row."""
-        for made in list(self._outputs.iterdir()):
-            shutil.move(made, owner.outputs / made.name)
+        """Move what the call left in the folder for files to those of a row; folders that `init` has made stay."""
+        for file in self._files():
+            kept = owner.outputs / file.relative_to(self._outputs)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(file, kept)
+        self._left_by_init = frozenset()
+
+    def _files(self) -> list[Path]:
+        """Return all files below the folder for files; a link to a folder counts as one."""
+        return [path for path in self._outputs.rglob("*") if path.is_symlink() or not path.is_dir()]

@@ -91,6 +91,43 @@ def run(mini_batch):
     assert site.store.names("outputs/") == ["outputs/k1/note.txt"]
 
 
+def test_the_script_of_a_batch_deployment_finds_its_output_folder_and_the_folders_that_init_made_stay(site):
+    source = """
+import os
+def init():
+    global parts
+    parts = os.path.join(os.environ["AZUREML_BI_OUTPUT_PATH"], "parts")
+    os.makedirs(parts)
+    open(os.path.join(parts, "columns.txt"), "w").close()
+def run(mini_batch):
+    name = mini_batch["id"].iloc[0]
+    open(os.path.join(parts, f"{name}.txt"), "w").close()
+    if name == "k0":
+        raise ValueError("no")
+    return [name]
+"""
+    site.seed(3)
+
+    site.run("", parallel_script=write_script(site, source), rows_per_call=1, workers=1, max_attempts=1)
+
+    assert [site.outcome(row)["outcome"] for row in range(3)] == ["failed", "succeeded", "succeeded"]
+    assert sorted(site.store.names("outputs/")) == [
+        "outputs/k1/parts/columns.txt",
+        "outputs/k1/parts/k1.txt",
+        "outputs/k2/parts/k2.txt",
+    ]
+
+
+def test_a_folder_for_files_of_the_users_own_is_left_to_them(site, tmp_path):
+    source = "import os\ndef run(mini_batch): return [os.environ['AZUREML_BI_OUTPUT_PATH']]"
+    site.seed(1)
+
+    mine = {"AZUREML_BI_OUTPUT_PATH": str(tmp_path)}
+    site.run("", parallel_script=write_script(site, source), workers=1, environment_variables=mine)
+
+    assert site.outcome(0)["result"] == str(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("second", "result"), [("mini_batch_context", 0), ("mini_batch_context=None", 0), ("threshold=0.5", 0.5)]
 )
