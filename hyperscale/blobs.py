@@ -17,6 +17,7 @@ RELEASED = f"{CONTROL}released.json"
 CONSUMERS = "consumers/"
 JOBS = "jobs/"
 CHECKPOINTS = "checkpoints/"
+COPIES = "copies/"
 OUTPUTS = "outputs/"
 FOREIGN = "foreign/"
 LOGS = "logs/"
@@ -25,6 +26,9 @@ RESULTS_CSV = "results.csv"
 FAILURES_CSV = "failures.csv"
 JOBLOG = "joblog.tsv"
 RUN_RESULTS = "run_results.json"
+REPORT = "report.html"
+#: What a run publishes, in the order of its making.
+PUBLISHED = (RESULTS_PARQUET, RESULTS_CSV, FAILURES_CSV, JOBLOG, RUN_RESULTS)
 #: A folder's name has at most 255 bytes in most file systems, and a blob's whole name 1,024.
 _MAX_ROW_NAME = 200
 _DIGEST = 16
@@ -53,6 +57,11 @@ def checkpoint(consumer: str, number: int) -> str:
 def seal(number: int) -> str:
     """Return the name of the `number`-th seal, from 1."""
     return f"{SEALS}{number:06d}.json"
+
+
+def copy(seal: int) -> str:
+    """Return the record of the copy of results that the step teardown made of the `seal`-th seal; 0 is without one."""
+    return f"{COPIES}{seal:06d}.json"
 
 
 def cancel(resume: int) -> str:

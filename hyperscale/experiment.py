@@ -162,6 +162,14 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Register:
+    """The data asset that complete results become; without a version, that is the id of their run."""
+
+    name: str
+    version: str | None
+
+
+@dataclass(frozen=True)
 class Output:
     """What is collected, and how."""
 
@@ -170,6 +178,7 @@ class Output:
     path: str | None
     logs: Literal["failed", "all", "none"]
     event_queues: bool
+    register: Register | None = None
 
 
 @dataclass(frozen=True)

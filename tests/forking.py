@@ -46,7 +46,7 @@ LIBRARIES_OF_COMMANDS = (
 LIBRARIES_OF_STEPS = (
     *("argparse", "concurrent.futures", "csv", "email.utils", "http.client", "ipaddress", "json", "logging.handlers"),
     *("multiprocessing.connection", "platform", "secrets", "sqlite3", "ssl", "subprocess", "tempfile"),
-    *("urllib.request", "orjson", "pyarrow", "pyarrow.csv", "pyarrow.parquet"),
+    *("urllib.request", "jinja2", "orjson", "pyarrow", "pyarrow.csv", "pyarrow.parquet"),
     *("azure.core.pipeline", "azure.identity", "azure.storage.blob", "azure.storage.queue"),
 )
 #: What steps hide from those libraries (hyperscale/node/__main__.py).
@@ -203,14 +203,15 @@ def _import_for_steps() -> None:
 def _import_for_commands() -> None:
     sys.path[0] = str(ROOT)
     import hyperscale.commands
-    from hyperscale.control.templates import page_templates, yaml_templates
+    from hyperscale.control.templates import yaml_templates
+    from hyperscale.node.report.page import page_templates
 
     for name in LIBRARIES_OF_COMMANDS:
         importlib.import_module(name)
     for module in pkgutil.iter_modules(hyperscale.commands.__path__, "hyperscale.commands."):
         importlib.import_module(module.name)
     # Templates are compiled once, too.
-    for templates, names in ((yaml_templates(), YAML_TEMPLATES), (page_templates("report"), ("report.html",))):
+    for templates, names in ((yaml_templates(), YAML_TEMPLATES), (page_templates(), ("report.html",))):
         for name in names:
             templates.get_template(name)
     _load_rendered_files()

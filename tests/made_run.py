@@ -13,10 +13,10 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.azure_run import TAG_RUN, AzureRun
-from hyperscale.control.report.row_times import RowTime
 from hyperscale.control.run_folder import RUNS, Launch, RunFolder
 from hyperscale.ledger import Seal, failed_line, succeeded_line, write_part
 from hyperscale.node.control import SeedRecord, write_manifest, write_seed
+from hyperscale.node.report.row_times import RowTime
 from hyperscale.node.storing.stores import Store
 
 BEGAN_AT = 1_790_000_000.0

@@ -18,7 +18,7 @@ from hyperscale.commands import COMMANDS
 RINGS = ("core", "node", "control", "commands")
 AZURE_ON_NODES = {"azure.storage.queue", "azure.storage.blob", "azure.identity", "azure.core"}
 #: What a ring may import besides the standard library and the rings further in; None: anything.
-OUTSIDE = {"core": set(), "node": {*AZURE_ON_NODES, "pyarrow", "orjson"}, "control": None, "commands": set()}
+OUTSIDE = {"core": set(), "node": {*AZURE_ON_NODES, "jinja2", "pyarrow", "orjson"}, "control": None, "commands": set()}
 HEAVY = (
     "argcomplete",
     "adlfs",

@@ -11,7 +11,6 @@ from contextlib import closing
 
 from hyperscale.commands import ASKING, add_file_of_workspace, add_json, agreed, print_json, say, say_if_slow
 from hyperscale.control.azure.session import Session
-from hyperscale.control.figures import counted
 from hyperscale.control.follow.clearing import delete_left, unfinished_here
 from hyperscale.control.follow.finding import find_session
 from hyperscale.control.follow.left_behind import LeftBehind, left_behind, older_than
@@ -19,6 +18,7 @@ from hyperscale.control.follow.left_lines import left_lines
 from hyperscale.control.follow.left_queues import left_queues
 from hyperscale.control.run_list import runs_of
 from hyperscale.control.terminal_text import in_one_line
+from hyperscale.figures import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,10 +16,11 @@ from hyperscale.control.results_table import Preview, copy_results, is_too_far, 
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import summary_lines
 from hyperscale.control.text_table import text_table
+from hyperscale.node.collecting.results_copy import copy_lines, read_copy
 from hyperscale.node.control import read_seed
 
 PREVIEW_ROWS = 10
-FILES = (blobs.RESULTS_PARQUET, blobs.RESULTS_CSV, blobs.FAILURES_CSV, blobs.JOBLOG, blobs.RUN_RESULTS)
+FILES = blobs.PUBLISHED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         total = results["rows"]["total"]
         preview = read_preview(found.folder, store, total, PREVIEW_ROWS)
         seed = read_seed(store)
+        told = copy_lines(store, read_copy(store))
     finally:
         store.close()
     if preview:
@@ -57,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name in files.values():
         print(name)
     print("\n".join(summary_lines(results)))
+    for line in told:
+        say(line)
     for line in next_lines(found, results, program()):
         say(line)
     return 0

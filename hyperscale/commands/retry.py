@@ -17,7 +17,6 @@ from hyperscale.commands import (
     say_if_slow,
 )
 from hyperscale.commands.local_runs import add_workers, execute_and_tell
-from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun, find_anywhere
 from hyperscale.control.local.launching import Places, launched, plan_here
 from hyperscale.control.options import check_workers_here
@@ -25,6 +24,7 @@ from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.retrying import check_again
 from hyperscale.control.run_folder import check_machine
 from hyperscale.errors import EXIT_SUCCESS
+from hyperscale.figures import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

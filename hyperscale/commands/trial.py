@@ -13,7 +13,6 @@ from hyperscale.commands import add_file, add_json, add_set, asker, print_json, 
 from hyperscale.commands.local_runs import print_results, tell_log, whole_number
 from hyperscale.control import summary
 from hyperscale.control.azure.azure_planning import plan_for_azure
-from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.look_lines import come_back
 from hyperscale.control.follow.verdicts import verdict_of
@@ -28,6 +27,7 @@ from hyperscale.control.trial.trial_rows import with_trial_rows
 from hyperscale.control.trial.trial_table import measured_document, measured_lines
 from hyperscale.control.trial.trying import keep_measured, try_here
 from hyperscale.errors import EXIT_INTERRUPTED, ExperimentError
+from hyperscale.figures import counted, last_line
 from hyperscale.plan import Plan
 
 
@@ -123,7 +123,7 @@ def _tell(
     if as_json:
         print_json(measured_document(measured, full))
     else:
-        last = [summary.last_line(results)] if results else []
+        last = [last_line(results)] if results else []
         print("\n".join([*measured_lines(measured, tried, full, is_here=full.azure is None), "", *last]), flush=True)
     say(f"results:  {program()} results {shlex.quote(name_of(folder))}")
     if measured.first_failure:

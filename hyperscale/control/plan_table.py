@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from hyperscale.control.azure.azure_lines import azure_pairs, expected_pairs, place_pairs
-from hyperscale.control.figures import counted, size_text
 from hyperscale.control.planning import Planned
 from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.terminal_text import padded, width_of
 from hyperscale.control.trial.figures import trial_times
 from hyperscale.cost import estimate
 from hyperscale.experiment import Limits
+from hyperscale.figures import counted, size_text
 from hyperscale.placement import SERVERLESS
 from hyperscale.plan import Plan
 from hyperscale.uris import without_query

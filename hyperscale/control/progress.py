@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from hyperscale.figures import duration, rate_text
 from hyperscale.talk import is_notebook, is_quiet, say
 
 #: The rate is of this last stretch of time, so that it follows the run but does not flicker.
@@ -179,24 +180,6 @@ def pace_parts(progress: Progress) -> list[str]:
     if progress.seconds_left is not None:
         parts.append(f"{duration(progress.seconds_left)} left")
     return [*parts, *progress.figures]
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time for people: 4.2s, 38m12s, 3h05m."""
-    if round(seconds) < 60:
-        return f"{seconds:.1f}s" if seconds < 9.95 else f"{seconds:.0f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02d}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02d}m"
-
-
-def rate_text(rows_per_second: float) -> str:
-    """Return a rate for people: two digits that mean something, thousands separated."""
-    if 0 < rows_per_second < 0.001:
-        return "<0.001"
-    return f"{rows_per_second:.2g}" if rows_per_second < 0.995 else f"{rows_per_second:,.1f}"
 
 
 class PlainDisplay:

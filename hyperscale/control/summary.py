@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.control.figures import counted
 from hyperscale.control.local.deciding import SEED, TEARDOWN
 from hyperscale.control.local.local_run import Ending
-from hyperscale.control.progress import duration, rate_text
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import EXIT_SUCCESS, AzureError, ExperimentError, HyperscaleError, IncompleteRunError
+from hyperscale.figures import counted, last_line, retried_lines
 
 MAX_MESSAGE = 160
 
@@ -26,16 +25,6 @@ def exit_code(results: Results) -> int:
     # Of a run that nobody has seeded, not even the number of rows may be known.
     is_whole = rows["total"] and not rows["failed"] and not rows["missing"]
     return EXIT_SUCCESS if is_whole else IncompleteRunError.exit_code
-
-
-def last_line(results: Results) -> str:
-    """Return the countable line: the same figures as in run_results.json, in a fixed form."""
-    rows = results["rows"]
-    counts = " ".join(f"{name}={rows[name]:,}" for name in ("succeeded", "failed", "missing", "total"))
-    pace = f"in {duration(results['seconds'])} ({rate_text(results['rows_per_second'])} rows/s)"
-    cost = results.get("cost_usd")
-    word = "Stopped." if rows["missing"] else "Done."
-    return " ".join([word, counts, pace, *([f"${cost:,.2f}"] if cost is not None else [])])
 
 
 def failure_lines(results: Results) -> list[str]:
@@ -76,15 +65,6 @@ def missing_lines(results: Results) -> list[str]:
 def summary_lines(results: Results) -> list[str]:
     """Return the summary of a run; its last line is the countable one."""
     return [*failure_lines(results), *missing_lines(results), *retried_lines(results), last_line(results)]
-
-
-def retried_lines(results: Results) -> list[str]:
-    """Return what became of the rows that a retry ran itself; an empty list for another run."""
-    retried = results.get("retried")
-    if not retried:
-        return []
-    counts = " ".join(f"{name}={retried[name]:,}" for name in ("succeeded", "failed", "missing"))
-    return [f"{counted(retried['total'], 'row')} of run {results['lineage'][-2]} retried: {counts}; all rows together:"]
 
 
 def next_commands(ending: Ending, results: Results | None, run: str, program: str) -> list[str]:

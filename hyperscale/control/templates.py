@@ -1,4 +1,4 @@
-"""The door to Jinja: templates of YAML, whose values are quoted, of pages, whose values are escaped, and of folders."""
+"""The door to Jinja: templates of YAML, whose values are quoted, and of folders."""
 
 from __future__ import annotations
 
@@ -36,18 +36,6 @@ def folder_templates(folder: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-    )
-
-
-@cache
-def page_templates(folder: str) -> jinja2.Environment:
-    """Return what finds the templates of HTML pages in `folder` of the templates; every value is escaped."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates_folder() / folder),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
 
 

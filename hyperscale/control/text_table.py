@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from hyperscale.control.figures import counted, float_text
 from hyperscale.control.terminal_text import cut, padded, width_of
+from hyperscale.figures import counted, float_text
 
 MAX_CELL = 40
 #: The longest name of a queue, which the id of a run is: who copies an id needs all of it.

@@ -105,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         if step == "consume":
             command.add_argument("--workers", type=int, required=True)
             command.add_argument("--mount", action="append", default=[], metavar="NAME=PATH")
+        if step == "teardown":
+            command.add_argument("--results", default="", help="output folder that gets a copy of the results")
         if step != "consume":
             command.add_argument("--clusters", default="none", help="that the run owns, separated by commas")
             command.add_argument("--owner-tag", default="", help="NAME=VALUE that those clusters are tagged with")

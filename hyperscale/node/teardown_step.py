@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from hyperscale.node.control import azure_run_of, read_manifest, read_resumes
 from hyperscale.node.ending.fleet import Fleet, NoFleet
 from hyperscale.node.ending.joins import read_joins
 from hyperscale.node.ending.metrics import Metrics, mlflow_log
+from hyperscale.node.ending.results_output import ResultsOutput
 from hyperscale.node.ending.teardown import Teardown, delete_after
 from hyperscale.node.run_id import resolve_run_id
 from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
@@ -30,6 +32,8 @@ from hyperscale.node.storing.queues import open_queue
 from hyperscale.node.storing.stores import Store, open_store
 
 logger = logging.getLogger(__name__)
+#: Azure ML keeps with the job what a step leaves in this folder of its working folder (how-to-track-experiments).
+JOB_FILES = "outputs"
 
 
 def run_teardown(values: argparse.Namespace, stop: threading.Event) -> int:
@@ -56,11 +60,12 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
         closing(fleet),
     ):
         fleet.follow(_named_jobs(store), lambda: read_joins(store), lambda name: open_store(store_url, name, patience))
+        experiment = NodeExperiment.from_document(json.loads(values.experiment))
         return Teardown(
             run_id=run_id,
             queue=queue,
             store=store,
-            experiment=NodeExperiment.from_document(json.loads(values.experiment)),
+            experiment=experiment,
             input_path=Path(values.input),
             consumers=values.consumers,
             lease_seconds=values.lease_seconds,
@@ -72,6 +77,7 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
             scratch=scratch,
             fleet=fleet,
             observe=Metrics(mlflow_log(os.environ) or fleet.log, clock=time.monotonic).observe,
+            copy_results=_copy_results(values, store, store_url, experiment, fleet),
         ).run()
 
 
@@ -103,6 +109,24 @@ def _fleet(values: argparse.Namespace, run_id: str) -> Fleet:
         consumers=values.consumers,
         clock=time.monotonic,
     )
+
+
+def _copy_results(
+    values: argparse.Namespace, store: Store, store_url: str, experiment: NodeExperiment, fleet: Fleet
+) -> Callable[[Path, RunResults], None]:
+    """Return what copies the results; a pipeline of an older version has no output for them."""
+    if not values.results:
+        return lambda *_: None
+    is_job = is_node(os.environ) and os.environ.get("HYPERSCALE_LIFELINE") != "stdin"
+    output = ResultsOutput(
+        folder=Path(values.results),
+        kept_with_job=Path(JOB_FILES) if is_job else None,
+        store=store,
+        store_url=store_url,
+        experiment=experiment,
+        register=fleet.register,
+    )
+    return output.fill
 
 
 def _store(url: str, run_id: str, patience: Patience, counts: RequestCounts, scratch: Path | None) -> CountingStore:

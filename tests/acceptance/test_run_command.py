@@ -116,6 +116,12 @@ def test_every_row_is_run_and_proved_and_the_next_command_works(
     assert [row["square"] for row in table(run)] == [str(number**2) for number in range(40)]
     assert f" results {run.name}" in ran.stderr.splitlines()[-1]
     assert not [log for log in (run / "steps").glob("*.log") if "pandas is imported" in log.read_text()]
+    copy = run / "steps" / "teardown" / "results"
+    said = json.loads((copy / "copied_from.json").read_text())
+    assert (said["run_id"], said["seal"], said["store"]) == (run.name, 1, str(run))
+    assert set(said["files"]) == {file.name for file in copy.iterdir()} - {"copied_from.json"}
+    for name in ("results.parquet", "run_results.json", "report.html"):
+        assert (copy / name).read_bytes() == (run / name).read_bytes()
 
     looked = hyperscale("results", run.name, folder=folder)
 

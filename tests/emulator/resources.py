@@ -175,6 +175,8 @@ class Step:
         logs: of it, by the name that the service gives them: user_logs/std_log.txt.
         outputs: where its outputs are, by name: azureml://datastores/... or a URL.
         metrics: (step number, Unix seconds, value) by name of the metric.
+        parent: run id of the pipeline component that it is in; None when it is a node of the job itself.
+        children: of a node that is a pipeline component, its steps that have come to be; None of another.
     """
 
     run_id: str
@@ -192,6 +194,8 @@ class Step:
     tags: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+    parent: str | None = None
+    children: list[Step] | None = None
 
     @property
     def is_over(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from emulator import rules
@@ -66,7 +67,9 @@ def put_asset(service: Service, request: Request) -> Answer:
 
 
 def _check_component(service: Service, properties: dict[str, Any]) -> None:
-    for reference in rules.references_of(properties.get("componentSpec") or {}):
+    specification = properties.get("componentSpec") or {}
+    nodes = (specification.get("jobs") or {}).values() if specification.get("type") == "pipeline" else ()
+    for reference in chain(rules.references_of(specification), *map(rules.references_of, nodes)):
         if rules.is_ours(reference) and service.world.asset_of(reference) is None:
             raise RefusedError(400, "UserError", f"The component refers to {reference}, which was not found.")
 

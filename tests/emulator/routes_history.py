@@ -35,7 +35,8 @@ def get_run(service: Service, request: Request) -> Answer:
 def list_children(service: Service, request: Request) -> Answer:
     """List the steps of a pipeline that exist by now, page by page."""
     job = _known(service, request)
-    found = [run_document(service, step) for step in (job.steps if isinstance(job, Job) else ())]
+    steps = job.steps if isinstance(job, Job) else job.children
+    found = [run_document(service, step) for step in steps or ()]
     start = int(request.query.get("$continuationToken") or 0)
     end = start + service.world.page_size
     document: dict[str, Any] = {"value": found[start:end]}
@@ -155,10 +156,10 @@ def run_document(service: Service, found: Job | Step) -> dict[str, Any]:
         "displayName": name,
         "status": found.status,
         "rootRunId": found.job if isinstance(found, Step) else run_id,
-        "parentRunId": found.job if isinstance(found, Step) else None,
+        "parentRunId": (found.parent or found.job) if isinstance(found, Step) else None,
         "experimentName": job.experiment if job else "Default",
         "experimentId": "1",
-        "runType": "azureml.StepRun" if is_step else "azureml.PipelineRun",
+        "runType": "azureml.StepRun" if is_step and found.children is None else "azureml.PipelineRun",
         "createdUtc": iso_time(found.created_at),
         "startTimeUtc": iso_time(found.started_at),
         "endTimeUtc": iso_time(found.ended_at),

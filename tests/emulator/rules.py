@@ -98,8 +98,10 @@ def check_new_job(world: World, name: str, properties: dict[str, Any]) -> None:
         raise RefusedError(400, "UserError", f"There are {len(steps)} steps, at most {MAX_STEPS} are supported.")
     default = (properties.get("settings") or {}).get("default_compute") or properties.get("computeId")
     for step, document in steps.items():
-        _check_compute_of(world, step, document, document.get("computeId") or default)
         _check_assets_of(world, step, document)
+        for name, node in _nodes_within(world, step, document):
+            _check_compute_of(world, name, node, node.get("computeId") or default)
+            _check_assets_of(world, name, node)
 
 
 def steps_of(properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -107,6 +109,17 @@ def steps_of(properties: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if properties.get("jobType") == "Pipeline":
         return dict(properties.get("jobs") or {})
     return {"job": properties}
+
+
+def _nodes_within(world: World, step: str, document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the nodes that run somewhere: a step itself, or those of the pipeline component that it is."""
+    component = world.asset_of(document.get("componentId") or "")
+    specification = (component.properties.get("componentSpec") or {}) if component else {}
+    if specification.get("type") != "pipeline":
+        yield step, document
+        return
+    for name, node in specification["jobs"].items():
+        yield f"{step}/{name}", node
 
 
 def _check_compute_of(world: World, step: str, document: dict[str, Any], reference: str | None) -> None:

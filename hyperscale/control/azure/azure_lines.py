@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hyperscale.azure_plan import AzurePlan, LocationUse
-from hyperscale.control.figures import counted
 from hyperscale.cost import Estimate, Range
 from hyperscale.experiment import Azure
+from hyperscale.figures import counted
 
 #: Hours below this are said in minutes.
 _FEW_HOURS = 2

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hyperscale.control.figures import counted
 from hyperscale.control.terminal_text import padded, width_of
 from hyperscale.errors import AzureError, HyperscaleError
+from hyperscale.figures import counted
 from hyperscale.node.azure.refusals import RefusedError
 
 State = Literal["ok", "missing", "unknown"]

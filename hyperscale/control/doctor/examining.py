@@ -26,12 +26,12 @@ from hyperscale.control.doctor.role_grants import RoleReader
 from hyperscale.control.doctor.role_needs import needs_of
 from hyperscale.control.doctor.roles import Scopes, account_id, registry_checks, role_checks
 from hyperscale.control.doctor.storage import Account, storage_checks
-from hyperscale.control.figures import counted
 from hyperscale.control.reading.checking import check_loaded
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.workspace_file import KEYS
 from hyperscale.errors import ExperimentError, HyperscaleError, PlanError
 from hyperscale.experiment import Experiment
+from hyperscale.figures import counted
 from hyperscale.node.azure.refusals import NEW_ROLES, RefusedError
 from hyperscale.node.storing.credentials import login
 

@@ -106,6 +106,9 @@ def _of_run(experiment: Experiment) -> Sequence[Need]:
     if owns_clusters(experiment):
         actions = tuple(f"{_ML}/computes/{verb}" for verb in ("read", "delete"))
         needs.append(Need("run", "AzureML Compute Operator", WORKSPACE, "deletes the run's clusters", actions))
+    if experiment.output.register:
+        actions = tuple(f"{_ML}/data/versions/{verb}" for verb in ("read", "write"))
+        needs.append(Need("run", "AzureML Data Scientist", WORKSPACE, "registers the results as a data asset", actions))
     needs.extend(_of_data("run"))
     registry = image_registry(experiment)
     if registry:

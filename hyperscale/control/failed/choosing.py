@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from hyperscale.control.figures import counted
 from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import ExperimentError
+from hyperscale.figures import counted
 from hyperscale.node.collecting.failure_groups import FailureGroup, FailureGroups
 from hyperscale.where import Where
 

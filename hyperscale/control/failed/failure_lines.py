@@ -11,9 +11,9 @@ from hyperscale.control.failed.failed_rows import FailedRow
 from hyperscale.control.failed.failures_of import FailuresOfRun
 from hyperscale.control.failed.grouping import FailedGroup
 from hyperscale.control.failed.row_attempts import RowLog
-from hyperscale.control.figures import counted
 from hyperscale.control.terminal_text import in_one_line, visible
 from hyperscale.failures import shorten
+from hyperscale.figures import counted
 
 #: Of the values of a row, so much is shown.
 MAX_VALUES = 240

@@ -12,13 +12,13 @@ from typing import Any
 from hyperscale import blobs
 from hyperscale.control.failed.failed_rows import FailedRow, FailuresInLedger, FailureTable
 from hyperscale.control.failed.grouping import FailedGroups, group_failures
-from hyperscale.control.figures import counted
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.run_input import input_here
 from hyperscale.control.run_list import read_results
 from hyperscale.control.summary import missing_lines
 from hyperscale.errors import ExperimentError
 from hyperscale.experiment import NodeExperiment
+from hyperscale.figures import counted
 from hyperscale.node.collecting.kept_parts import PartKeepingStore
 from hyperscale.node.collecting.run_tables import key_of
 from hyperscale.node.control import SeedRecord, read_seed, rows_of_run

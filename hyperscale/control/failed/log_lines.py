@@ -9,8 +9,8 @@ from typing import Any
 from hyperscale.control.failed.failure_lines import failure_text, row_name
 from hyperscale.control.failed.logs_of import LogsOfRows
 from hyperscale.control.failed.row_attempts import Attempt, RowLog
-from hyperscale.control.figures import counted, length, time_text
 from hyperscale.control.terminal_text import in_one_line, visible
+from hyperscale.figures import counted, length, time_text
 
 
 def log_lines(logs: LogsOfRows) -> list[str]:

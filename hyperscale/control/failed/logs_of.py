@@ -14,7 +14,6 @@ from hyperscale import blobs
 from hyperscale.control.failed.row_attempts import Record, RowLog, row_log
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.run_input import input_here
-from hyperscale.control.read_ahead import read_ahead
 from hyperscale.control.results_table import any_table, find_keys
 from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.experiment import Input, NodeExperiment
@@ -23,6 +22,7 @@ from hyperscale.node.collecting.run_tables import key_of
 from hyperscale.node.control import SeedRecord, read_seed, rows_of_run
 from hyperscale.node.reading.readers import open_rows
 from hyperscale.node.seeding.packing import numbered
+from hyperscale.node.storing.read_ahead import read_ahead
 from hyperscale.node.storing.stores import Store
 
 _BATCH_ROWS = 2_000

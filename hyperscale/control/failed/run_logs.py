@@ -9,9 +9,9 @@ from hyperscale import blobs
 from hyperscale.control.failed.failure_lines import row_name
 from hyperscale.control.failed.failures_of import FailuresOfRun
 from hyperscale.control.failed.logs_of import experiment_of
-from hyperscale.control.figures import counted, size_text
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.terminal_text import in_one_line
+from hyperscale.figures import counted, size_text
 
 #: So many rows are named, each of another failure group.
 SHOWN_ROWS = 10

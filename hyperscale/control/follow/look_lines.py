@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from hyperscale.control.figures import counted
 from hyperscale.control.follow.look import ClusterLook, Look
-from hyperscale.control.progress import Progress, rate_text
+from hyperscale.control.progress import Progress
 from hyperscale.control.summary import group_text
+from hyperscale.figures import counted, rate_text
 
 #: More clusters than this are counted, not listed, below a bar.
 SHOWN_CLUSTERS = 8

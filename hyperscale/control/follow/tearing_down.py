@@ -17,7 +17,7 @@ from hyperscale.control.run_folder import store_at
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import HyperscaleError, RunStateError, TeardownError
 from hyperscale.experiment import NodeExperiment
-from hyperscale.node.collecting.publishing import seal_and_publish
+from hyperscale.node.collecting.publishing import seal_and_publish, work_folder
 from hyperscale.node.consuming.event_queues import remove_event_queues
 from hyperscale.node.control import read_cancel, read_resumes, read_seed, write_cancel
 from hyperscale.node.ending.clusters import Deleted, check_deleted, delete_clusters
@@ -142,6 +142,7 @@ def _collect(found: FoundRun, store: Store) -> None:
             cancel=read_cancel(store, life),
             sealed_at=time.time(),
             open_run=lambda name: store_at(found.folder.store_url, name),
+            folder=stack.enter_context(work_folder(None)),
         )
 
 

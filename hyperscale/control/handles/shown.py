@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from hyperscale.control.figures import float_text
+from hyperscale.figures import float_text
 
 #: How a command line begins that helps: Python code knows of no other.
 PROGRAM = "hyperscale"

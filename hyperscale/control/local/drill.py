@@ -17,10 +17,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from hyperscale.control.figures import counted
 from hyperscale.control.local.steps import Step
 from hyperscale.control.terminal_text import in_one_line
 from hyperscale.errors import ExperimentError
+from hyperscale.figures import counted
 from hyperscale.whole_numbers import MAX_DIGITS, whole_number
 
 T = TypeVar("T")

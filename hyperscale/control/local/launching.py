@@ -16,7 +16,6 @@ from urllib.parse import quote
 
 import hyperscale
 from hyperscale.control.cores import cores
-from hyperscale.control.figures import counted
 from hyperscale.control.planning import Planned
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.reading.secret_variables import check_secrets
@@ -27,6 +26,7 @@ from hyperscale.control.rendered.staging import stage_code
 from hyperscale.control.run_folder import Launch, RunFolder
 from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
+from hyperscale.figures import counted
 from hyperscale.names import EXPERIMENT, new_run_id
 from hyperscale.node.control import write_manifest, write_selected_rows
 from hyperscale.node.storing.places import DEFAULT_CONTAINER, account_place, is_auto, is_remote, local_folder

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hyperscale.control.figures import counted, size_text
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.errors import Problem
 from hyperscale.experiment import Activity
+from hyperscale.figures import counted, size_text
 from hyperscale.input_facts import InputFacts
 
 

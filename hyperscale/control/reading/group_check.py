@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hyperscale.control.figures import counted
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.schema_messages import shown
 from hyperscale.errors import ExperimentError, Problem
+from hyperscale.figures import counted
 from hyperscale.node.reading.grouped_rows import GroupBytes
 from hyperscale.node.seeding.stored_rows import MAX_ROW_BYTES
 

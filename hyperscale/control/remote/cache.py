@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
-from hyperscale.control.figures import size_text
 from hyperscale.control.remote.remote_files import Entry, RemoteError, RemoteFiles
+from hyperscale.figures import size_text
 from hyperscale.names import PLAIN_FILE
 from hyperscale.talk import Say
 

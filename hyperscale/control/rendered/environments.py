@@ -22,8 +22,8 @@ from hyperscale.experiment import Environment
 NODE_REQUIREMENTS = ("azure-identity>=1.19", "azure-storage-blob>=12.24", "azure-storage-queue>=12.12")
 #: Nodes run our code with the Python that a conda file brings.
 NODE_PYTHON = "python>=3.10"
-#: What seed's readers and teardown's collector need beside these.
-CONTROL_REQUIREMENTS = (*NODE_REQUIREMENTS, "orjson>=3.10", "pyarrow>=17")
+#: What seed's readers, and teardown's collector and report need beside these.
+CONTROL_REQUIREMENTS = (*NODE_REQUIREMENTS, "jinja2>=3.1", "orjson>=3.10", "pyarrow>=17")
 #: Where seed and teardown run, whatever image the user's code needs.
 CONTROL_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
 CONTROL_CONDA: Mapping[str, Any] = {

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hyperscale import names
-from hyperscale.control.figures import counted
 from hyperscale.control.reading.positions import ValuePath
 from hyperscale.control.rendered.pipeline_files import DATA_TYPES, Component, Job, Pipeline, is_remote, load_pipeline
 from hyperscale.errors import ExperimentError, Problem
+from hyperscale.figures import counted
 
 _EXPRESSION = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
 #: Settings of a pipeline job (reference-yaml-job-pipeline.md); the SDK takes any other in silence.
@@ -48,7 +48,7 @@ def check_pipeline(file: Path) -> list[Problem]:
 def _problems(pipeline: Pipeline) -> list[Problem]:
     found = [
         *_settings(pipeline),
-        *_input_names(pipeline),
+        *_input_and_output_names(pipeline),
         *(problem for job in pipeline.jobs.values() for problem in _job(pipeline, job)),
         *_cycles(pipeline),
     ]
@@ -70,8 +70,9 @@ def _settings(pipeline: Pipeline) -> _Found:
             yield ("settings", key), f"is no setting of a pipeline; there are: {', '.join(sorted(SETTINGS))}"
 
 
-def _input_names(pipeline: Pipeline) -> _Found:
+def _input_and_output_names(pipeline: Pipeline) -> _Found:
     yield from _names(("inputs",), pipeline.inputs)
+    yield from _names(("outputs",), pipeline.outputs)
     for name, given in pipeline.inputs.items():
         if not given.value:
             yield ("inputs", name), "is empty: the SDK leaves empty inputs out, and steps would not get it"
@@ -93,6 +94,22 @@ def _job(pipeline: Pipeline, job: Job) -> _Found:
             yield where, f"is no input of {job.component.file.name}; {_there_are(job.component.inputs)}"
         elif wrong := _binding(pipeline, value, job.component.inputs[name].type):
             yield where, wrong
+    yield from _outputs(pipeline, job, place)
+
+
+def _outputs(pipeline: Pipeline, job: Job, place: ValuePath) -> _Found:
+    for name, value in job.outputs.items():
+        where = (*place, "outputs", name)
+        bound = _EXPRESSION.fullmatch(value)
+        named = bound[1].split(".") if bound else []
+        if name not in job.component.outputs:
+            yield where, f"is no output of {job.component.file.name}; {_there_are(job.component.outputs)}"
+        elif bound and (named[:2] != ["parent", "outputs"] or len(named) != 3):
+            yield where, f"is bound to {bound[1]}, expected parent.outputs.NAME"
+        elif bound and named[2] not in pipeline.outputs:
+            yield where, f"is bound to {bound[1]}: the pipeline has no such output; {_there_are(pipeline.outputs)}"
+        elif bound and pipeline.outputs[named[2]] != (kind := job.component.outputs[name]):
+            yield where, f"is bound to {bound[1]}, which is a {pipeline.outputs[named[2]]}: expected {kind}"
 
 
 def _compute(pipeline: Pipeline, job: Job, place: ValuePath) -> _Found:

@@ -62,6 +62,7 @@ class Job:
         inputs: by name, as text with its `${{...}}`.
         compute: where it runs, such as `azureml:hs-control`; None is the pipeline's default.
         environment_variables: that it gets.
+        outputs: what of its outputs is bound to those of the pipeline, by name, as text with its `${{...}}`.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Job:
     inputs: Mapping[str, str]
     compute: str | None
     environment_variables: Mapping[str, str]
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Pipeline:
         inputs: by name.
         jobs: by name, in the order of the file.
         settings: as the file has them.
+        outputs: by name, their types.
         positions: where its values stand in the file.
     """
 
@@ -95,6 +98,7 @@ class Pipeline:
     inputs: Mapping[str, PipelineInput]
     jobs: Mapping[str, Job]
     settings: Mapping[str, Any]
+    outputs: Mapping[str, str]
     positions: Positions = field(compare=False, repr=False)
 
 
@@ -119,6 +123,7 @@ def load_pipeline(file: Path) -> Pipeline:
         inputs={name: _pipeline_input(file, name, value) for name, value in inputs.items()},
         jobs=jobs,
         settings=_mapping(file, "settings", document.get("settings")),
+        outputs=_outputs(file, document),
         positions=positions,
     )
 
@@ -133,16 +138,12 @@ def load_component(file: Path) -> Component:
     command = document.get("command")
     if not isinstance(command, str) or not command.strip():
         raise _wrong(file, "command", f"is {command!r}, expected a command line")
-    outputs = _mapping(file, "outputs", document.get("outputs"))
     inputs = _mapping(file, "inputs", document.get("inputs"))
     return Component(
         file=file,
         name=str(document.get("name", "")),
         inputs={name: _component_input(file, name, value) for name, value in inputs.items()},
-        outputs={
-            name: str(_mapping(file, f"outputs.{name}", value).get("type", "uri_folder"))
-            for name, value in outputs.items()
-        },
+        outputs=_outputs(file, document),
         command=command,
         code=(file.parent / str(document.get("code", "."))).resolve(),
         environment=document.get("environment"),
@@ -191,12 +192,14 @@ def _job(file: Path, name: str, node: Any, components: dict[Path, Component]) ->
         components[path] = load_component(path)
     inputs = _mapping(file, f"jobs.{name}.inputs", node.get("inputs"))
     variables = _mapping(file, f"jobs.{name}.environment_variables", node.get("environment_variables"))
+    outputs = _mapping(file, f"jobs.{name}.outputs", node.get("outputs"))
     return Job(
         name=name,
         component=components[path],
         inputs={key: _literal(value) for key, value in inputs.items()},
         compute=node.get("compute"),
         environment_variables={key: text_of(value) for key, value in variables.items()},
+        outputs={key: _literal(value) for key, value in outputs.items()},
     )
 
 
@@ -224,6 +227,14 @@ def _pipeline_input(file: Path, name: str, value: Any) -> PipelineInput:
     if is_remote(path):
         return PipelineInput(kind, path)
     return PipelineInput(kind, str((file.parent / path).resolve()))
+
+
+def _outputs(file: Path, document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the outputs of a pipeline or component by name, with their types."""
+    found = _mapping(file, "outputs", document.get("outputs"))
+    return {
+        name: str(_mapping(file, f"outputs.{name}", value).get("type", "uri_folder")) for name, value in found.items()
+    }
 
 
 def _component_input(file: Path, name: str, value: Any) -> ComponentInput:

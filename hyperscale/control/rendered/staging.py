@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import pathspec
 
 import hyperscale
+from hyperscale.control.resources import templates_folder
 from hyperscale.errors import ExperimentError, PlanError
 from hyperscale.node.reading.file_rows import files_below
 
@@ -64,6 +65,8 @@ SECRET_NAMES = (
     "client_secret*.json",
     "service-account*.json",
 )
+#: The folder of the report, among the templates: where an installed package has them, the code of nodes has it, too.
+REPORT = "report"
 #: What stands in a staged folder.
 _STAGED = frozenset({"hyperscale", "activity", IGNORE_FILE, "__pycache__", ".DS_Store"})
 #: Steps of a run on this machine leave bytecode in the code folder; it must not change the snapshot.
@@ -194,6 +197,7 @@ def stage_code(code_folder: Path, target: Path) -> None:
         package = Path(hyperscale.__file__).parent
         _copy(package, ring_files(package), made / "hyperscale")
         _copy_bytecode(package, ring_files(package), made / "hyperscale")
+        _copy(templates_folder() / REPORT, _report_files(), made / "hyperscale" / "templates" / REPORT)
         _copy(code_folder, staged.files, made / "activity")
         if not staged.files:  # of a command, say: workers run in this folder, and a snapshot keeps no empty one
             (made / "activity" / IGNORE_FILE).write_text(_AMLIGNORE_OF_STAGED, encoding="utf-8")
@@ -201,6 +205,11 @@ def stage_code(code_folder: Path, target: Path) -> None:
         if target.exists():
             target.rename(replaced)
         made.rename(target)
+
+
+def _report_files() -> tuple[PurePosixPath, ...]:
+    """Return what teardown makes the report from, relative to its folder among the templates."""
+    return tuple(sorted(PurePosixPath(file.name) for file in (templates_folder() / REPORT).iterdir()))
 
 
 def ring_files(package: Path) -> tuple[PurePosixPath, ...]:

@@ -4,40 +4,35 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hyperscale import blobs
+from hyperscale.control.local.deciding import TEARDOWN
 from hyperscale.control.reading.loading import load_experiment
-from hyperscale.control.report.curves import RunCurves
-from hyperscale.control.report.facts import RunFacts
-from hyperscale.control.report.page import render_page
-from hyperscale.control.report.row_times import row_times
 from hyperscale.control.results_table import is_too_far, read_keys, table_file
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.control.trial.figures import TRIALS, Trial
 from hyperscale.errors import HyperscaleError, RunStateError
-from hyperscale.node.collecting.ledger_reader import read_seals
-from hyperscale.node.control import read_manifest, read_seed, rows_of_run
+from hyperscale.node.collecting.results_copy import COPIED_FROM, add_later
+from hyperscale.node.control import read_manifest
+from hyperscale.node.report.facts import RunFacts, read_facts
+from hyperscale.node.report.page import (
+    NODE_EXPERIMENT,
+    node_experiment_text,
+    render_page,
+    without_secret_values,
+)
 from hyperscale.node.storing.places import is_remote
 from hyperscale.node.storing.stores import Store
-from hyperscale.secret_words import without_secrets
-
-REPORT = "report.html"
-#: Names of environment variables whose values nobody else should read.
-_SECRET_VARIABLE = re.compile(
-    r"(\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|CONNECTION)[A-Z0-9_]*[\"']?\s*:\s*)"
-    r"(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
-)
 
 
 def report_file(run: RunFolder) -> Path:
     """Return where the report of `run` is: beside its results, or in its folder here if those are elsewhere."""
-    return run.path / REPORT if is_remote(run.store_url) else Path(run.store_file(REPORT))
+    return run.path / blobs.REPORT if is_remote(run.store_url) else Path(run.store_file(blobs.REPORT))
 
 
 def write_report(run: RunFolder, out: Path | None = None) -> Path:
@@ -94,7 +89,11 @@ def write_report_at_end(run: RunFolder, results: dict[str, Any]) -> ReportAtEnd:
     if is_too_far(run, rows):
         return ReportAtEnd(None, rows)
     try:
-        return ReportAtEnd(write_report(run), rows)
+        file = write_report(run)
+        beside = run.step_output(TEARDOWN, "results")
+        if (beside / COPIED_FROM).is_file():  # of a run on this machine, whose teardown leaves the page to us
+            add_later(beside, blobs.REPORT, file.read_text(encoding="utf-8"))
+        return ReportAtEnd(file, rows)
     except Exception as error:
         what = str(error) if isinstance(error, HyperscaleError) else f"{type(error).__name__}: {error}"
         return ReportAtEnd(None, rows, " ".join(what.split()))
@@ -118,31 +117,12 @@ def _facts(run: RunFolder, store: Store) -> RunFacts:
     results = read_results(store)
     if results is None:
         raise RunStateError(f"run {run.run_id} has no results: there is nothing to report", hint="wait for its end")
-    manifest, seed, seals = read_manifest(store) or {}, read_seed(store), read_seals(store)
-    beats = [
-        {**fields, "name": name.removeprefix(blobs.CONSUMERS)}
-        for name, _, fields in store.beats(blobs.CONSUMERS)
-        if fields.get("role") == "consume"
-    ]
-    ended_at = seals[-1].sealed_at if seals else 0.0
-    curves = RunCurves(float(manifest.get("created_at") or ended_at - float(results["seconds"])), ended_at)
-    if seed is not None:
-        rows = rows_of_run(store, seed)
-        for row in row_times(store, rows if isinstance(rows, int) else len(rows.marks), seals):
-            curves.add(row)
-    named = {row.row_index for row in curves.slowest()}
-    for group in results.get("failure_groups") or ():
-        named |= {int(group["first_row_index"]), int(group.get("last_row_index") or 0)}
-    return RunFacts(
-        run_id=run.run_id,
-        results=results,
-        manifest=manifest,
-        seed=seed,
-        seals=seals,
-        beats=beats,
-        curves=curves,
-        keys=_keys(run, store, named, results["rows"]["total"]) if seed is not None and seed.key else {},
-        trial=_trial(run, manifest),
+    return read_facts(
+        store,
+        run.run_id,
+        results,
+        keys=lambda rows: _keys(run, store, rows, results["rows"]["total"]),
+        trial=_trial(run, read_manifest(store) or {}),
     )
 
 
@@ -172,10 +152,6 @@ def _experiment_text(manifest: dict[str, Any]) -> tuple[str, str]:
     wanted = (manifest.get("hashes") or {}).get("experiment")
     with suppress(HyperscaleError, OSError, ValueError):
         if wanted is not None and file.is_file() and load_experiment(file).experiment_hash == wanted:
-            return _safe(file.read_text(encoding="utf-8")), f"{file.name}, as it was when the run began"
-    text = json.dumps(manifest.get("node_experiment"), indent=2, ensure_ascii=False)
-    return _safe(text), "what the nodes were given: the file is not here any more as it was, or --set changed it"
-
-
-def _safe(text: str) -> str:
-    return _SECRET_VARIABLE.sub(r"\1***", without_secrets(text))
+            return without_secret_values(file.read_text(encoding="utf-8")), f"{file.name}, as it was when the run began"
+    text = node_experiment_text(manifest)
+    return text, f"{NODE_EXPERIMENT}: the file is not here any more as it was, or --set changed it"

@@ -13,7 +13,7 @@ from hyperscale.control.remote.remote_data import RemoteData
 from hyperscale.control.rendered.data_inputs import DataPlace
 from hyperscale.names import PLAIN_FILE
 from hyperscale.node.reading.file_rows import data_files
-from hyperscale.node.storing.places import account_place
+from hyperscale.node.storing.places import storage_uri
 from hyperscale.uris import is_uri
 
 #: Where uploaded files lie in the container of the store, beside the folders of runs.
@@ -56,18 +56,8 @@ class LocalData:
         return [file.blob for file in self.files] != [self.prefix]
 
     def uri(self, store_url: str) -> str:
-        """Return how Azure ML reads it from the store's account with the identity of a node.
-
-        A `wasbs://` address holds no secret; it is read with the identity (how-to-read-write-data-v2.md).
-        """
+        """Return how Azure ML reads it from the store's account with the identity of a node."""
         return storage_uri(store_url, self.prefix)
-
-
-def storage_uri(store_url: str, name: str) -> str:
-    """Return the `wasbs://` address of what lies under `name` in the container of `store_url`."""
-    place = account_place(store_url, "store")
-    host = place.url.partition("://")[2]
-    return f"wasbs://{place.names[0]}@{host}/{'/'.join((*place.names[1:], name))}"
 
 
 def data_places(

@@ -11,7 +11,6 @@ from typing import Any
 from hyperscale.azure_run import TAG_RUN, AzureRun
 from hyperscale.control.azure.azure_ml import COMPONENTS, AzureMl
 from hyperscale.control.azure.session import Session
-from hyperscale.control.figures import counted, size_text
 from hyperscale.control.local.launching import manifest_of
 from hyperscale.control.planning import Planned
 from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
@@ -20,15 +19,17 @@ from hyperscale.control.rendered.staging import stage_code
 from hyperscale.control.run_folder import Launch, RunFolder
 from hyperscale.control.submit.data_upload import Uploads
 from hyperscale.control.submit.journal import DONE, STEPS, UNDO, Journal, Made, made_by, next_step
-from hyperscale.control.submit.local_data import LocalData, data_places, storage_uri
+from hyperscale.control.submit.local_data import LocalData, data_places
 from hyperscale.control.submit.making_clusters import make_clusters
 from hyperscale.control.submit.submitted_files import content_version, pipeline_files, write_run_files
 from hyperscale.control.submit.submitted_run import parts_of, without_clusters
 from hyperscale.control.submit.undo import Undo, owned_clusters
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.experiment import Experiment
+from hyperscale.figures import counted, size_text
 from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.node.control import write_manifest, write_selected_rows
+from hyperscale.node.storing.places import storage_uri
 from hyperscale.node.storing.stores import Store
 from hyperscale.ownership import claim_of
 from hyperscale.plan import Plan

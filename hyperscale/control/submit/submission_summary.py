@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hyperscale.control.figures import counted
 from hyperscale.control.submit.journal import Journal
+from hyperscale.figures import counted
 from hyperscale.plan import Plan
 
 

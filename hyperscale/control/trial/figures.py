@@ -9,12 +9,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from hyperscale.control.figures import counted
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.rendered.staging import code_hash
 from hyperscale.control.whole_file import write_whole
 from hyperscale.cost import RowTimes
 from hyperscale.errors import HyperscaleError
+from hyperscale.figures import counted
 
 #: Beside the experiment file.
 TRIALS = Path(".hyperscale") / "trials"

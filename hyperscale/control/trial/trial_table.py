@@ -8,12 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from hyperscale.control.failed.failure_lines import failure_text
-from hyperscale.control.figures import counted, length, size_text
 from hyperscale.control.planning import Planned
-from hyperscale.control.progress import duration
 from hyperscale.control.trial.figures import Trial
 from hyperscale.control.trial.measures import Measured
 from hyperscale.cost import Estimate, estimate
+from hyperscale.figures import counted, duration, length, size_text
 from hyperscale.plan import Plan
 
 #: A time-out that leaves so much room for rows that are slower than any of the trial.

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale.control import summary
-from hyperscale.control.figures import counted
 from hyperscale.control.local.executing import execute, results_of_life
 from hyperscale.control.local.launching import Places, launched, plan_here
 from hyperscale.control.local.local_run import Ending
@@ -21,6 +20,7 @@ from hyperscale.control.run_list import runs_of
 from hyperscale.control.trial.figures import keep_trial
 from hyperscale.control.trial.measures import Measured, measure, outcomes_of
 from hyperscale.control.trial.trial_rows import with_trial_rows
+from hyperscale.figures import counted
 from hyperscale.ledger import SUCCEEDED
 from hyperscale.talk import say
 

@@ -12,6 +12,7 @@ from hyperscale.node.azure.refusals import RefusedError
 from hyperscale.node.azure.resource_manager import ResourceManager, is_same_service
 from hyperscale.node.azure.workspace_facts import (
     ComputeFacts,
+    DataAsset,
     JobFacts,
     StepFacts,
     WorkspaceFacts,
@@ -153,6 +154,30 @@ class Workspace:
         """Return whether the component `name` is registered in that version."""
         path = f"{self._of('components', name)}/versions/{quote(version)}"
         return self.azure.get(path, api_version=API_VERSION) is not None
+
+    def register_folder(self, asset: DataAsset) -> None:
+        """Register a folder as a version of a data asset; one that is registered already with this data is no error.
+
+        A version never changes (how-to-create-data-assets.md), so that it is looked at before.
+
+        Raises:
+            AzureError: when that version is of other data.
+        """
+        path = f"{self._of('data', asset.name)}/versions/{quote(asset.version)}"
+        known = self.azure.get(path, api_version=API_VERSION)
+        if known is not None:
+            uri = (known.get("properties") or {}).get("dataUri")
+            if str(uri).rstrip("/") != asset.uri.rstrip("/"):
+                said = f"version {asset.version} of the data asset {asset.name} exists with other data"
+                raise AzureError(said, hint="leave out output.register.version: it is the run's id then")
+            return
+        properties = {
+            "dataType": "uri_folder",
+            "dataUri": asset.uri,
+            "description": asset.description,
+            "tags": dict(asset.tags),
+        }
+        self.azure.send("PUT", path, {"api_version": API_VERSION}, body={"properties": properties})
 
     def usages(self, location: str) -> list[dict[str, Any]]:
         """Return quota and usage in `location`, in Azure's words: currentValue, limit, name {value, localizedValue}."""

@@ -1,4 +1,4 @@
-"""What Azure Machine Learning says of workspaces, computes, jobs and steps, as values."""
+"""What Azure Machine Learning says of workspaces, computes, jobs and steps, and is told of data, as values."""
 
 from __future__ import annotations
 
@@ -72,6 +72,23 @@ class ComputeFacts:
     created_at: str = ""
     identity_ids: tuple[str, ...] = ()
     own_principal_id: str = ""
+
+
+@dataclass(frozen=True)
+class DataAsset:
+    """A version of a data asset that is a folder.
+
+    Attributes:
+        name, version: of it.
+        uri: where its data is: `wasbs://`, which holds no secret.
+        description, tags: for people.
+    """
+
+    name: str
+    version: str
+    uri: str
+    description: str
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,11 @@ def seal_and_publish(
     open_run: OpenRun,
     seed: SeedRecord | None = None,
     ledger: Chain | None = None,
-    scratch: Path | None = None,
+    folder: Path,
 ) -> RunResults:
     """Seal the ledger of a run, write its results, and return its figures.
+
+    What was published is in `folder` afterwards, under the same names.
 
     Args:
         run_id: of the run.
@@ -54,7 +56,7 @@ def seal_and_publish(
         open_run: opens the store of another run: of those that this one is a retry of.
         seed: seed.json as it was seen; None: it is read here.
         ledger: what has been counted so far; None: it is counted here.
-        scratch: folder for what is only needed on the way; None: the system's for temporary files.
+        folder: an empty one, as `work_folder` gives it.
 
     Raises:
         DamagedPartError: when the ledger cannot be counted.
@@ -62,7 +64,7 @@ def seal_and_publish(
     """
     manifest, seed = read_manifest(store) or {}, seed or read_seed(store)
     reason = sealed_reason(cancel.reason, cancel.message) if cancel else "incomplete"
-    with _work_folder(scratch) as work_folder, ExitStack() as stack:
+    with _in_our_words(folder.parent), ExitStack() as stack:
         groups: tuple[FailureGroup, ...] = ()
         older: tuple[Generation, ...] = ()
         if seed is None:
@@ -72,9 +74,8 @@ def seal_and_publish(
             seals = (ledger or Chain(store, rows_of_run(store, seed))).seal(reason, sealed_at)
             older = stack.enter_context(ancestors(seed, open_run))
             lineage = (*older, Generation(run_id, store, seed, seals))
-            collected = _collect(lineage, experiment, input_path, Path(work_folder))
-            groups = collected.groups
-            rows = _counts(lineage, collected)
+            collected = _collect(lineage, experiment, input_path, folder)
+            groups, rows = collected.groups, _counts(lineage, collected)
         results = results_of(
             seals,
             run_id=run_id,
@@ -86,7 +87,7 @@ def seal_and_publish(
             rows=rows,
             ancestors=[generation.run_id for generation in older],
         )
-        _write(results, store, Path(work_folder) / blobs.RUN_RESULTS)  # last: who finds it finds the tables too
+        _write(results, store, folder / blobs.RUN_RESULTS)  # last: who finds it finds the tables too
     return results
 
 
@@ -99,21 +100,6 @@ def _counts(lineage: tuple[Generation, ...], collected: Collected) -> RowCounts:
     return counts_of_lineage(
         lineage, succeeded=collected.succeeded, failed=collected.failed, set_aside=collected.set_aside
     )
-
-
-@contextmanager
-def _work_folder(scratch: Path | None) -> Iterator[str]:
-    """Give an empty folder that goes when the block ends; what cannot be written there is said in our words."""
-    try:
-        with tempfile.TemporaryDirectory(prefix="hyperscale-", dir=scratch) as folder:
-            yield folder
-    except OSError as error:
-        place = scratch or f"the folder for temporary files {tempfile.gettempdir()}"
-        another = "" if scratch else ", or set TMPDIR to another folder"
-        raise HyperscaleError(
-            f"results cannot be collected in {place}: {error}",
-            hint=f"free some space there{another}; then go on with --resume",
-        ) from error
 
 
 def _collect(
@@ -142,3 +128,34 @@ def _unseeded(rows: int, reason: str, ended_at: float) -> Seal:
         duplicates=0,
         sealed_at=ended_at,
     )
+
+
+@contextmanager
+def work_folder(scratch: Path | None) -> Iterator[Path]:
+    """Give an empty folder for `seal_and_publish`, which goes when the block ends.
+
+    Args:
+        scratch: folder that it is made in; None: the system's for temporary files.
+
+    Raises:
+        HyperscaleError: when it cannot be made.
+    """
+    with ExitStack() as stack:
+        with _in_our_words(scratch or Path(tempfile.gettempdir())):
+            folder = tempfile.TemporaryDirectory(prefix="hyperscale-", dir=scratch, ignore_cleanup_errors=True)
+        yield Path(stack.enter_context(folder))
+
+
+@contextmanager
+def _in_our_words(place: Path) -> Iterator[None]:
+    """Say in our words what cannot be written in `place`."""
+    try:
+        yield
+    except OSError as error:
+        is_ours = place != Path(tempfile.gettempdir())
+        named = place if is_ours else f"the folder for temporary files {place}"
+        another = "" if is_ours else ", or set TMPDIR to another folder"
+        raise HyperscaleError(
+            f"results cannot be collected in {named}: {error}",
+            hint=f"free some space there{another}; then go on with --resume",
+        ) from error

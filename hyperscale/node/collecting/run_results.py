@@ -56,6 +56,7 @@ class RunResults:
         cost_usd: list price of the nodes while consumers were heard of; None where nobody knows one.
         reason: why rows are missing, for people; empty when none is.
         failure_groups: the largest groups of failed rows.
+        seal: number of the seal that these figures are by; 0 where nothing was seeded.
         lineage: ids of the runs whose outcomes are counted in `rows`, oldest first: this run, behind those that it
             is a retry of.
         retried: of a retry, the rows that it ran itself; None of another run.
@@ -72,6 +73,7 @@ class RunResults:
     cost_usd: float | None
     reason: str
     failure_groups: tuple[FailureGroup, ...]
+    seal: int
     lineage: tuple[str, ...]
     retried: RowCounts | None
 
@@ -156,6 +158,7 @@ def results_of(
         cost_usd=cost_usd(told, price_of(manifest)),
         reason=reason,
         failure_groups=groups,
+        seal=seal.number,
         lineage=(*ancestors, run_id),
         retried=counts_of(seal) if ancestors else None,
     )

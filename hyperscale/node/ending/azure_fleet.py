@@ -12,7 +12,7 @@ from dataclasses import replace
 from hyperscale.azure_run import AzureRun
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.azure.workspace import Workspace
-from hyperscale.node.azure.workspace_facts import StepFacts
+from hyperscale.node.azure.workspace_facts import DataAsset, StepFacts
 from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.ending.clusters import Deleted, Deletions
 from hyperscale.node.ending.joins import Join, with_joins
@@ -124,6 +124,14 @@ class AzureFleet:
             self._workspace.tag_job(self.run.jobs[0], {name: str(count) for name, count in tags.items()})
         except AzureError as error:
             logger.warning("the job does not get its tags %s: %s", tags, error)
+
+    def register(self, asset: DataAsset) -> None:
+        """Make a data asset in the workspace.
+
+        Raises:
+            AzureError: when it refuses, or the asset exists with other data.
+        """
+        self._workspace.register_folder(asset)
 
     def log(self, figures: Mapping[str, float]) -> None:
         """Show figures of now as metrics of the run's first job.

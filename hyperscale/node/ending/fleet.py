@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from hyperscale.node.azure.workspace_facts import StepFacts
+from hyperscale.errors import HyperscaleError
+from hyperscale.node.azure.workspace_facts import DataAsset, StepFacts
 from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.ending.clusters import Deleted, Deletion
 from hyperscale.node.ending.joins import Join
@@ -46,6 +47,13 @@ class Fleet(Protocol):
     def tell(self, results: RunResults) -> None:
         """Say what the run came to where people look at its job."""
 
+    def register(self, asset: DataAsset) -> None:
+        """Make a data asset in the workspace of the run.
+
+        Raises:
+            HyperscaleError: when there is none, or it refuses.
+        """
+
     def log(self, figures: Mapping[str, float]) -> None:
         """Show figures of now where people look at its job."""
 
@@ -82,6 +90,9 @@ class NoFleet:
 
     def tell(self, _: RunResults) -> None:
         return
+
+    def register(self, _: DataAsset) -> None:
+        raise HyperscaleError("this run is not on Azure ML, so there is no workspace to register them in")
 
     def close(self) -> None:
         return

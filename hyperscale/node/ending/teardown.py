@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from hyperscale.errors import HyperscaleError, TeardownError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.log_lines import fields
 from hyperscale.node.collecting.lineage import OpenRun
-from hyperscale.node.collecting.publishing import seal_and_publish
+from hyperscale.node.collecting.publishing import seal_and_publish, work_folder
 from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.control import write_cancel
 from hyperscale.node.ending import drain
@@ -52,6 +52,7 @@ class Teardown:
         scratch: folder for what is only needed on the way; None: the system's for temporary files.
         fleet: the machines of the run.
         observe: is told what is seen at each look.
+        copy_results: is given the folder of what was published, at the very end; it raises nothing.
     """
 
     run_id: str
@@ -69,6 +70,7 @@ class Teardown:
     scratch: Path | None = None
     fleet: Fleet = field(default_factory=NoFleet)
     observe: Callable[[drain.View], None] = lambda _: None
+    copy_results: Callable[[Path, RunResults], None] = lambda *_: None
 
     def run(self) -> RunResults:
         """Wait for the end of the run, seal its ledger, write its results, delete its clusters; return its figures.
@@ -82,28 +84,37 @@ class Teardown:
             TeardownError: when clusters of the run are left; its results are written all the same.
         """
         pulse = Pulse(self.store, life=self.life, clock=self.clock)
-        with _clusters_deleted_on_failure(pulse, self.fleet, self.run_id, self.wait):
-            watch = self._watch()
-            self._wait_for_end(watch, pulse)
-            pulse.beat("collecting")
-            results = seal_and_publish(
-                run_id=self.run_id,
-                store=self.store,
-                experiment=self.experiment,
-                input_path=self.input_path,
-                cancel=watch.cancel,
-                sealed_at=self.clock(),
-                open_run=self.open_run,
-                seed=watch.seed,
-                ledger=watch.chain,
-                scratch=self.scratch,
-            )
-            if watch.chain and watch.chain.is_complete:
-                self.queue.remove()
+        with ExitStack() as kept:
+            with _clusters_deleted_on_failure(pulse, self.fleet, self.run_id, self.wait):
+                watch = self._watch()
+                self._wait_for_end(watch, pulse)
+                pulse.beat("collecting")
+                folder = kept.enter_context(work_folder(self.scratch))
+                results = self._publish(watch, folder)
+            try:
+                _delete(self.fleet, results, pulse, self.wait)
+            finally:  # clusters cost more than anybody who waits for the copy
+                self.copy_results(folder, results)
+        return results
+
+    def _publish(self, watch: Watch, folder: Path) -> RunResults:
+        results = seal_and_publish(
+            run_id=self.run_id,
+            store=self.store,
+            experiment=self.experiment,
+            input_path=self.input_path,
+            cancel=watch.cancel,
+            sealed_at=self.clock(),
+            open_run=self.open_run,
+            seed=watch.seed,
+            ledger=watch.chain,
+            folder=folder,
+        )
+        if watch.chain and watch.chain.is_complete:
+            self.queue.remove()
         logger.info(
             "the results are written: %s", results.outcome, extra=fields("published", rows=asdict(results.rows))
         )
-        _delete(self.fleet, results, pulse, self.wait)
         return results
 
     def _watch(self) -> Watch:

@@ -72,6 +72,16 @@ def resolved(queue: str, store: str, environ: Mapping[str, str]) -> tuple[str, s
     return resolve_places(queue, store, environ)
 
 
+def storage_uri(store_url: str, name: str) -> str:
+    """Return the `wasbs://` address of what lies under `name` in the container of `store_url`.
+
+    It holds no secret: jobs read it with their identity (how-to-read-write-data-v2.md).
+    """
+    place = account_place(store_url, "store")
+    host = place.url.partition("://")[2]
+    return f"wasbs://{place.names[0]}@{host}/{'/'.join((*place.names[1:], name))}"
+
+
 def is_remote(url: str) -> bool:
     """Return whether `url` names a place in a storage account, or tries to."""
     return "://" in url and not url.startswith("file:")

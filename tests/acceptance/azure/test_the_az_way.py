@@ -56,11 +56,34 @@ def test_two_runs_of_the_rendered_files_are_proved_and_torn_down(tmp_path: Path,
         table = pyarrow.parquet.read_table(io.BytesIO(blob(azure, f"{run}/results.parquet")))
         assert results["rows"] == {**results["rows"], "succeeded": 20, "failed": 0, "missing": 0}
         assert table.column("square").to_pylist() == [number**2 for number in range(20)]
+        copied = files_at(azure, azure.job(job).outputs["results"])
+        assert json.loads(copied["copied_from.json"]) | {"files": {}} == {
+            "run_id": run,
+            "experiment": "squares",
+            "store": f"https://{azure.storage_account}.blob.core.windows.net/hyperscale/{run}",
+            "seal": 1,
+            "files": {},
+            "in_store_only": [],
+            "asset": "",
+            "problems": [],
+        }
+        assert copied["results.parquet"] == blob(azure, f"{run}/results.parquet")
+        assert copied["run_results.json"] == blob(azure, f"{run}/run_results.json")
+        kept = f"ExperimentRun/dcid.{azure.step(job, 'teardown').run_id}/outputs/report.html"
+        assert copied["report.html"] == blob(azure, kept, container="azureml")
         left = azure.cluster_names()
         assert [name for name in left if not name.startswith("hs-control-")] == sorted(FOREIGN)
     assert len(azure.world.jobs) == 2
 
 
-def blob(azure: Emulator, name: str) -> bytes:
-    """Return what a run has left in its store."""
-    return bytes(azure.storage.container("hyperscale").download_blob(name).readall())
+def files_at(azure: Emulator, uri: str) -> dict[str, bytes]:
+    """Return the files below an address of the workspace's own datastore."""
+    prefix = uri.partition("/paths/")[2]
+    container = azure.storage.container(azure.datastore_container("workspaceblobstore"))
+    names = list(container.list_blob_names(name_starts_with=prefix))
+    return {name.removeprefix(prefix): bytes(container.download_blob(name).readall()) for name in names}
+
+
+def blob(azure: Emulator, name: str, container: str = "hyperscale") -> bytes:
+    """Return a blob, such as what a run has left in its store."""
+    return bytes(azure.storage.container(container).download_blob(name).readall())

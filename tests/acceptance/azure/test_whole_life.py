@@ -57,7 +57,8 @@ def test_a_run_in_another_region_is_followed_from_another_machine_and_its_cost_i
     tmp_path: Path, azure: Emulator
 ) -> None:
     elsewhere = "max_nodes_per_cluster: 1, locations: [northeurope]"
-    here = AzureSite(tmp_path / "here", azure, parallelism=TWO_NODES, compute=elsewhere)
+    registers = "output: {register: {name: squares-table}}\n"
+    here = AzureSite(tmp_path / "here", azure, parallelism=TWO_NODES, compute=elsewhere, more=registers)
     there = AzureSite(tmp_path / "there", azure)
 
     run = here.submit()
@@ -75,6 +76,10 @@ def test_a_run_in_another_region_is_followed_from_another_machine_and_its_cost_i
     assert f"report:   {report}" in watched.stderr
     assert there.document("report", run)["report"] == str(report)
     assert "<strong>12</strong> of 12 rows succeeded" in report.read_text("utf-8")
+    asset = azure.world.assets["data", "squares-table", run].properties
+    assert asset["dataType"] == "uri_folder"
+    assert asset["dataUri"] == f"wasbs://hyperscale@{azure.storage_account}.blob.core.windows.net/{run}/"
+    assert f"data asset: azureml:squares-table:{run}" in there.run("results", run).stderr
 
 
 @pytest.mark.long

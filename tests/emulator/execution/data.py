@@ -19,6 +19,8 @@ _WASBS = re.compile(r"wasbs?://([^@]+)@([^.]+)\.blob\.core\.windows\.net/?(.*)")
 _ABFSS = re.compile(r"abfss://([^@]+)@([^.]+)\.dfs\.core\.windows\.net/?(.*)")
 _HTTPS = re.compile(r"https://([^.]+)\.blob\.core\.windows\.net(?::\d+)?/([^/?]+)/?([^?]*)")
 DEFAULT_DATASTORE = "workspaceblobstore"
+#: Where logs and kept files of runs are.
+ARTEFACTS = "workspaceartifactstore"
 
 
 class DataError(Exception):
@@ -132,6 +134,15 @@ class Storage:
             name = f"{place.path.rstrip('/')}/{file.relative_to(folder).as_posix()}"
             with file.open("rb") as content:
                 container.upload_blob(name.lstrip("/"), content, overwrite=True)
+
+    def keep_files(self, folder: Path, run_id: str) -> None:
+        """Keep what a step left in `folder`, the outputs of its working folder, with its run."""
+        files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        for file in files:
+            container = self._datastore_container(ARTEFACTS)
+            name = f"ExperimentRun/dcid.{run_id}/outputs/{file.relative_to(folder).as_posix()}"
+            with file.open("rb") as content:
+                self._service.get_blob_client(container, name).upload_blob(content, overwrite=True)
 
     def put_file(self, file: Path, uri: str) -> None:
         """Copy a file to an address."""

@@ -15,6 +15,7 @@ from emulator.execution.ordering import FINAL, NOT_STARTED, Decision, decide
 from emulator.execution.processes import StepProcess, kill_all
 from emulator.execution.records import Fate, JobRecord, StepRecord, Threads
 from emulator.execution.step_run import LOG, ReadyStep, StepRuns, carry_out, output_uris
+from emulator.execution.submitted import group_of
 from emulator.resources import Failure
 
 CANCELLED = Fate("Canceled")
@@ -114,6 +115,7 @@ class Dispatcher:
             record = job.steps[name]
             changed |= not record.has_thread or record.fate is None
             self.end(record, CANCELLED)
+        changed |= job.end_components(clock, is_over=bool(decision.ending))
         if decision.ending:
             job.job.status, job.job.ended_at = decision.ending, clock
             failed = [f"/{name}" for name, status in job.statuses.items() if status in ("Failed", "Canceled")]
@@ -128,7 +130,18 @@ class Dispatcher:
         step.created_at = time.time()
         step.outputs = output_uris(record)
         self._world.steps[step.run_id] = step
-        record.job.job.steps.append(step)
+        siblings = record.job.job.steps
+        if group := record.job.components.get(group_of(record.plan.name) or ""):
+            if group.run_id not in self._world.steps:
+                self._world.steps[group.run_id] = group
+                group.status, group.started_at = "Running", time.time()
+                siblings.append(group)
+            assert group.children is not None
+            siblings = group.children
+        siblings.append(step)
+        for name, output in record.plan.outputs.items():
+            if output.of_pipeline:
+                record.job.job.outputs[output.of_pipeline] = step.outputs[name]
         failure = self.images.failure(record.plan.environment)
         record.image_at = self.images.ready_at(record.plan.environment, now)
         if failure:

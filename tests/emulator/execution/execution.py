@@ -21,7 +21,7 @@ from emulator.execution.ordering import FINAL
 from emulator.execution.processes import kill_all, programs
 from emulator.execution.records import Fate, JobRecord, StepRecord
 from emulator.execution.step_run import LOG, StepRuns
-from emulator.execution.submitted import steps_of
+from emulator.execution.submitted import group_of, steps_of
 from emulator.resources import Failure, Job, Step
 
 _LIFELINE = Path(__file__).with_name("lifeline.py")
@@ -89,7 +89,11 @@ class Execution:
             settings = job.properties.get("settings") or {}
             record = JobRecord(job, continues_on_failure=settings.get("continue_on_step_failure") is not False)
             for plan in steps_of(job.properties, self._component_spec):
-                step = Step(str(uuid.uuid4()), job.name, plan.name)
+                group = group_of(plan.name)
+                if group and group not in record.components:
+                    record.components[group] = Step(str(uuid.uuid4()), job.name, group, children=[])
+                parent = record.components[group].run_id if group else None
+                step = Step(str(uuid.uuid4()), job.name, plan.name.rpartition("/")[2], parent=parent)
                 step.properties["azureml.componentName"] = plan.component
                 record.steps[plan.name] = StepRecord(plan, step, record, self.nodes.pool_of(plan))
             self._dispatcher.jobs[job.name] = record
@@ -100,9 +104,8 @@ class Execution:
         with self._world.lock:
             record = self._dispatcher.jobs.get(name)
             if record is None:
-                step = self._world.steps.get(name)
-                if step is not None:
-                    self._dispatcher.end(self._record(step.job, step.name), CANCELLED)
+                for found in self._records_of_run(name):
+                    self._dispatcher.end(found, CANCELLED)
             elif not record.job.is_over:
                 record.is_cancelled = True
                 record.job.status = "CancelRequested"
@@ -213,6 +216,12 @@ class Execution:
 
     def _record(self, job: str, step: str) -> StepRecord:
         return self._dispatcher.jobs[job].steps[step]
+
+    def _records_of_run(self, run_id: str) -> list[StepRecord]:
+        """Return the step with this run id, or all those of the pipeline component with it."""
+        step = self._world.steps.get(run_id)
+        records = self._dispatcher.jobs[step.job].steps.values() if step else ()
+        return [record for record in records if run_id in (record.step.run_id, record.step.parent)]
 
     def _live_on(self, pools: set[str]) -> list[StepRecord]:
         return [

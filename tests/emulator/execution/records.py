@@ -6,8 +6,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from emulator.execution.ordering import FINAL
 from emulator.execution.processes import StepProcess
-from emulator.execution.submitted import SubmittedStep
+from emulator.execution.submitted import SubmittedStep, group_of
 from emulator.resources import Failure, Job, Step
 
 
@@ -72,7 +73,8 @@ class JobRecord:
 
     Attributes:
         job: what the service tells of it.
-        steps: by name, in the order of the pipeline.
+        steps: by name, in the order of the pipeline; those of a pipeline component are called NODE/STEP.
+        components: the nodes that are pipeline components, by name: runs of their own, between the job and their steps.
         continues_on_failure: steps that do not need a failed one go on.
         is_cancelled: somebody asked for its end.
     """
@@ -80,11 +82,24 @@ class JobRecord:
     job: Job
     continues_on_failure: bool
     steps: dict[str, StepRecord] = field(default_factory=dict)
+    components: dict[str, Step] = field(default_factory=dict)
     is_cancelled: bool = False
 
     @property
     def needs(self) -> Mapping[str, frozenset[str]]:
         return {name: record.plan.needs for name, record in self.steps.items()}
+
+    def end_components(self, clock: float, *, is_over: bool) -> bool:
+        """Have each component be over whose steps all are, or whose job is; return whether one is now."""
+        ended = False
+        for name, component in self.components.items():
+            states = {status for step, status in self.statuses.items() if group_of(step) == name}
+            if component.started_at is None or component.is_over or not (is_over or states <= FINAL):
+                continue
+            failed = "Canceled" if "Canceled" in states else "Failed"
+            component.status = "Completed" if states == {"Completed"} else failed
+            component.ended_at, ended = clock, True
+        return ended
 
     @property
     def statuses(self) -> dict[str, str]:

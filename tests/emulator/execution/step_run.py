@@ -95,7 +95,8 @@ class StepRuns:
         return ReadyStep(command, self._code(record), environment, log, mark, self._sweeper, inputs)
 
     def take_outputs(self, record: StepRecord) -> None:
-        """Copy what the step wrote to where its outputs go."""
+        """Copy what the step wrote to where its outputs go; what is in ./outputs is kept with its run (D v1 and v2)."""
+        self._storage.keep_files(self.folder_of(record) / "code" / "outputs", record.step.run_id)
         for name, output in record.plan.outputs.items():
             path = self._output_path(record, name)
             if output.kind == "uri_file":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emulator.execution.expressions import only_name, outputs_named_in
@@ -24,10 +24,14 @@ class Data:
 
 @dataclass(frozen=True)
 class StepOutput:
-    """A folder or file that a step writes, and where it goes; None is the default place."""
+    """A folder or file that a step writes, and where it goes; None is the default place.
+
+    `of_pipeline` is the output of the pipeline that it is bound to; None when it is bound to none.
+    """
 
     kind: str
     uri: str | None
+    of_pipeline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,32 +71,137 @@ class SubmittedStep:
     needs: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Scope:
+    """What the nodes of a pipeline, or of a pipeline component in it, are read in.
+
+    Attributes:
+        component_spec: returns the componentSpec of the component with an id.
+        inputs: of the pipeline, or what the node of the component is given.
+        outputs: of it, to the output of the whole pipeline, and the place, that each is bound to.
+        prefix: stands in front of the names of steps.
+        needs: what all of its steps wait for.
+        default_compute: of steps that name none.
+    """
+
+    component_spec: Callable[[str], Mapping[str, Any]]
+    inputs: Mapping[str, str | Data | None]
+    outputs: Mapping[str, StepOutput]
+    prefix: str
+    needs: frozenset[str]
+    default_compute: str | None
+
+
 def steps_of(properties: Mapping[str, Any], component_spec: Callable[[str], Mapping[str, Any]]) -> list[SubmittedStep]:
-    """Return the steps of a job.
+    """Return the steps of a job; those of a pipeline component are called NODE/STEP.
 
     Args:
         properties: of the job's body.
         component_spec: returns the componentSpec of the component with this id.
     """
-    default = (properties.get("settings") or {}).get("default_compute") or properties.get("computeId")
-    inputs = {name: _input(document) for name, document in (properties.get("inputs") or {}).items()}
-    return [
-        _step(name, node, component_spec(node["componentId"]), inputs, default)
-        for name, node in properties["jobs"].items()
-    ]
+    scope = _Scope(
+        component_spec=component_spec,
+        inputs={name: _input(document) for name, document in (properties.get("inputs") or {}).items()},
+        outputs={
+            name: StepOutput("", (document or {}).get("uri"), name)
+            for name, document in (properties.get("outputs") or {}).items()
+        },
+        prefix="",
+        needs=frozenset(),
+        default_compute=(properties.get("settings") or {}).get("default_compute") or properties.get("computeId"),
+    )
+    steps = _steps_in(properties["jobs"], scope)
+    return [replace(step, needs=_with_whole_components(step, steps)) for step in steps]
+
+
+def _with_whole_components(step: SubmittedStep, steps: list[SubmittedStep]) -> frozenset[str]:
+    """Return what a step waits for: whoever needs an output of a pipeline component, for all of its steps.
+
+    Assumed: the service starts what is behind a component when that is Completed.
+    """
+    groups = {group_of(need) for need in step.needs} - {None, group_of(step.name)}
+    return step.needs | {other.name for other in steps if group_of(other.name) in groups}
+
+
+def group_of(step: str) -> str | None:
+    """Return the node that a step is in, by the step's name; None when it is a node of the pipeline itself."""
+    group, slash, _ = step.partition("/")
+    return group if slash else None
+
+
+def _steps_in(jobs: Mapping[str, Mapping[str, Any]], scope: _Scope) -> list[SubmittedStep]:
+    specs = {name: scope.component_spec(node["componentId"]) for name, node in jobs.items()}
+    moved = {
+        f"parent.jobs.{name}.outputs.{output}": f"parent.jobs.{scope.prefix}{name}{step}.outputs.{own}"
+        for name, spec in specs.items()
+        for output, (step, own) in _outputs_within(spec).items()
+    }
+    steps: list[SubmittedStep] = []
+    for name, node in jobs.items():
+        given = {key: _bound(document, scope, moved) for key, document in (node.get("inputs") or {}).items()}
+        if specs[name].get("type") == "pipeline":
+            steps += _steps_of_component(name, node, specs[name], given, scope)
+        else:
+            steps.append(_step(name, node, specs[name], given, scope))
+    return steps
+
+
+def _outputs_within(spec: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return for each output of a component the step in it, as `/NAME`, and its output; a command is its own step."""
+    if spec.get("type") != "pipeline":
+        return {name: ("", name) for name in spec.get("outputs") or {}}
+    return {
+        bound: (f"/{step}", output)
+        for step, node in spec["jobs"].items()
+        for output, document in (node.get("outputs") or {}).items()
+        if (bound := _output_of_parent(document))
+    }
+
+
+def _output_of_parent(document: Any) -> str | None:
+    name = only_name(str((document or {}).get("value") or (document or {}).get("path") or ""))
+    return name.removeprefix("parent.outputs.") if name and name.startswith("parent.outputs.") else None
+
+
+def _steps_of_component(
+    name: str, node: Mapping[str, Any], spec: Mapping[str, Any], given: Mapping[str, str | Data | None], scope: _Scope
+) -> list[SubmittedStep]:
+    if scope.prefix:
+        raise NotImplementedError(f"{scope.prefix}{name}: the emulator knows no pipeline component in another")
+    declared = spec.get("inputs") or {}
+    outputs = {key: _output(document, node, key, scope) for key, document in (spec.get("outputs") or {}).items()}
+    texts = [value for value in given.values() if isinstance(value, str)]
+    inner = _Scope(
+        component_spec=scope.component_spec,
+        inputs={key: given[key] if key in given else _default(document) for key, document in declared.items()},
+        outputs=outputs,
+        prefix=f"{name}/",
+        needs=frozenset(step for step, _ in outputs_named_in(texts)),
+        default_compute=scope.default_compute,
+    )
+    return _steps_in(spec["jobs"], inner)
+
+
+def _bound(document: Any, scope: _Scope, moved: Mapping[str, str]) -> str | Data | None:
+    """Return an input of a node: the value of what it is bound to, or the step in the whole job whose output it is."""
+    value = _input(document)
+    name = only_name(value) if isinstance(value, str) else None
+    if name is None:
+        return value
+    if name.startswith("parent.inputs."):
+        return scope.inputs[name.removeprefix("parent.inputs.")]
+    return f"${{{{{moved[name]}}}}}" if name in moved else value
 
 
 def _step(
     name: str,
     node: Mapping[str, Any],
     spec: Mapping[str, Any],
-    parent_inputs: Mapping[str, str | Data | None],
-    default_compute: str | None,
+    given: Mapping[str, str | Data | None],
+    scope: _Scope,
 ) -> SubmittedStep:
-    given = {key: _input(document) for key, document in (node.get("inputs") or {}).items()}
     inputs = {
-        key: _from_parent(given[key], parent_inputs) if key in given else _default(declared)
-        for key, declared in (spec.get("inputs") or {}).items()
+        key: given[key] if key in given else _default(declared) for key, declared in (spec.get("inputs") or {}).items()
     }
     texts = [value for value in inputs.values() if isinstance(value, str)]
     resources = node.get("resources") or {}
@@ -100,20 +209,20 @@ def _step(
         raise ValueError(f"step {name}: the emulator runs each step on one node")
     job_tier = (node.get("queue_settings") or {}).get("job_tier") or "Standard"
     return SubmittedStep(
-        name=name,
+        name=f"{scope.prefix}{name}",
         component=str(spec.get("display_name") or spec.get("name") or name),
         command=str(spec["command"]),
         code=spec.get("code"),
         environment=environment_id(spec.get("environment")),
         inputs=inputs,
-        outputs={key: _output(declared, node, key) for key, declared in (spec.get("outputs") or {}).items()},
-        compute=compute_name(node.get("computeId") or default_compute or SERVERLESS),
+        outputs={key: _output(declared, node, key, scope) for key, declared in (spec.get("outputs") or {}).items()},
+        compute=compute_name(node.get("computeId") or scope.default_compute or SERVERLESS),
         size=resources.get("instance_type"),
         tier="low_priority" if job_tier.lower() == "spot" else "dedicated",
         client_id=(node.get("identity") or {}).get("client_id"),
         timeout_seconds=seconds_of((node.get("limits") or {}).get("timeout")),
         variables={**(spec.get("environment_variables") or {}), **(node.get("environment_variables") or {})},
-        needs=frozenset(step for step, _ in outputs_named_in(texts)),
+        needs=scope.needs | {step for step, _ in outputs_named_in(texts)},
     )
 
 
@@ -156,19 +265,14 @@ def _input(document: Any) -> str | Data | None:
     return Data(str(kind), str(document["uri"]))
 
 
-def _from_parent(value: str | Data | None, parent_inputs: Mapping[str, str | Data | None]) -> str | Data | None:
-    """Return the value of an input of the pipeline where `value` is bound to one."""
-    name = only_name(value) if isinstance(value, str) else None
-    if name is None or not name.startswith("parent.inputs."):
-        return value
-    return parent_inputs[name.removeprefix("parent.inputs.")]
-
-
 def _default(declared: Any) -> str | None:
     default = declared.get("default") if isinstance(declared, Mapping) else None
     return None if default is None else str(default)
 
 
-def _output(declared: Mapping[str, Any], node: Mapping[str, Any], name: str) -> StepOutput:
+def _output(declared: Mapping[str, Any], node: Mapping[str, Any], name: str, scope: _Scope) -> StepOutput:
     given = (node.get("outputs") or {}).get(name) or {}
-    return StepOutput(str(declared.get("type") or "uri_folder"), given.get("uri") or given.get("path"))
+    kind, bound = str(declared.get("type") or "uri_folder"), _output_of_parent(given)
+    if bound is not None:
+        return replace(scope.outputs[bound], kind=kind)
+    return StepOutput(kind, given.get("uri") or given.get("path"))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperscale.control.figures import counted, float_text, size_text
+from hyperscale.figures import counted, float_text, size_text
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hyperscale.control.reading.loading import load_experiment
-from hyperscale.control.submit.local_data import LocalData, local_data, storage_uri
+from hyperscale.control.submit.local_data import LocalData, local_data
+from hyperscale.node.storing.places import storage_uri
 
 STORE = "https://acct.blob.core.windows.net/hyper"
 

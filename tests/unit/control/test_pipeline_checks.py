@@ -55,6 +55,20 @@ BROKEN = [
     ('path: "../grid.csv"', 'path: "../gird.csv"', "inputs.input", "there is no file or folder "),
     ('clusters: "hs-', 'clusters: "" # "hs-', "inputs.clusters", "is empty"),
     (
+        "      results: ${{parent.out",
+        "      result: ${{parent.out",
+        "teardown.outputs.result",
+        "is no output of teardown.yml",
+    ),
+    (
+        "{{parent.outputs.results",
+        "{{parent.outputs.tables",
+        "teardown.outputs.results",
+        "the pipeline has no such output",
+    ),
+    ("{{parent.outputs.results", "{{outputs.results", "jobs.teardown.outputs.results", "expected parent.outputs.NAME"),
+    ("  results: {type: uri_folder}", "  results: {type: uri_file}", "teardown.outputs.results", "expected uri_folder"),
+    (
         "      store: ${{parent.inputs.store}}\n",
         "      store: ${{parent.jobs.consume_0.outputs.x}}\n",
         "jobs.seed",

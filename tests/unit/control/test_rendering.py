@@ -156,7 +156,7 @@ def test_command_lines_are_those_of_the_design():
         "--mount 'model=${{inputs.mount_model}}'",
         "teardown": f"python -m hyperscale.node teardown {common} --input '${{{{inputs.input}}}}' "
         "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' "
-        f"{owned}",
+        f"{owned} --results '${{{{outputs.results}}}}'",
     }
 
 

@@ -11,13 +11,13 @@ import pytest
 from made_run import make_run, some_rows
 from wordings import Wording, names
 
-from hyperscale.control.report.charts import length
-from hyperscale.control.report.facts import usd, usd_of_rows
 from hyperscale.control.report.writing import ReportAtEnd, report_file, report_line, write_report, write_report_at_end
 from hyperscale.control.results_table import MANY_REMOTE_ROWS
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import RunStateError
+from hyperscale.node.report.charts import length
+from hyperscale.node.report.facts import usd, usd_of_rows
 
 NASTY = "</script><script>alert('x')</script><img src=x onerror=alert(1)>\"'`${{1}}"
 MAX_BYTES = 1_500_000

@@ -121,3 +121,11 @@ def test_only_what_is_missing_is_an_error(states: list[str], code: int, counts: 
     assert exit_code(checks) == code
     names(last_line(checks), *counts)
     wording(last_line(checks))
+
+
+def test_who_registers_results_may_write_data_assets() -> None:
+    registers = make_experiment(output={"register": {"name": "tables"}})
+    data = "Microsoft.MachineLearningServices/workspaces/data/versions/write"
+
+    assert [need.whose for need in needs_of(registers) if data in need.actions] == ["run"]
+    assert not [need for need in needs_of(make_experiment()) if data in need.actions]

@@ -15,11 +15,11 @@ from made_run import BEGAN_AT, line_of, make_run, some_rows
 from wordings import Wording
 
 from hyperscale import blobs
-from hyperscale.control.report.charts import MAX_LANES, durations, throughput, timeline
-from hyperscale.control.report.curves import RESOLUTION, SLOWEST_ROWS, SPANS, Durations, RunCurves, Spans
-from hyperscale.control.report.row_times import RowTime, row_times
 from hyperscale.ledger import DamagedPartError, Line, Seal, merge, write_part
 from hyperscale.node.collecting.ledger_reader import read_seals
+from hyperscale.node.report.charts import MAX_LANES, durations, throughput, timeline
+from hyperscale.node.report.curves import RESOLUTION, SLOWEST_ROWS, SPANS, Durations, RunCurves, Spans
+from hyperscale.node.report.row_times import RowTime, row_times
 from hyperscale.node.storing.stores.folder import FolderStore
 
 SECONDS = some.floats(min_value=1e-6, max_value=1e6)

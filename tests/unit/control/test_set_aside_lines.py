@@ -14,13 +14,13 @@ from hyperscale.control.failed.logs_of import logs_of
 from hyperscale.control.follow.failures_so_far import FailuresSoFar
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.follow.lives import outcomes_so_far
-from hyperscale.control.report.row_times import RowTime, row_times
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.trial.measures import outcomes_of
 from hyperscale.ledger import write_part
 from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.collecting.lineage import Generation, failed_so, unsucceeded
 from hyperscale.node.control import read_manifest, read_seed
+from hyperscale.node.report.row_times import RowTime, row_times
 from hyperscale.node.storing.stores import Store
 
 ROWS = [row._replace(succeeded=row.row_index != 4) for row in some_rows(8, consumers=1, workers=1)]

@@ -213,9 +213,7 @@ def test_a_step_that_resource_manager_does_not_cancel_is_cancelled_by_its_own_ad
 
 
 @pytest.mark.parametrize("own", ["", "https://elsewhere.invalid/runs/s-1/Cancel", "http://localhost/runs/s-1/Cancel"])
-def test_a_step_is_cancelled_in_the_workspace_alone(
-    service: Service, monkeypatch: pytest.MonkeyPatch, own: str
-):
+def test_a_step_is_cancelled_in_the_workspace_alone(service: Service, monkeypatch: pytest.MonkeyPatch, own: str):
     monkeypatch.setattr(resource_manager, "URL", service.url(""))
     service.refuse(400, "UserError", "s-1 is not a job")
     service.answer(200, {"name": "lab", "properties": {"discoveryUrl": service.url("/discovery")}})

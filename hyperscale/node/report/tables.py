@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hyperscale.control.figures import counted, length
-from hyperscale.control.progress import rate_text
-from hyperscale.control.report.charts import PERCENTILES, short_name
-from hyperscale.control.report.curves import SPANS, joined
-from hyperscale.control.report.facts import RunFacts, percent, usd, usd_of_rows
+from hyperscale.figures import counted, length, rate_text
 from hyperscale.node.control import price_of
+from hyperscale.node.report.charts import PERCENTILES, short_name
+from hyperscale.node.report.curves import SPANS, joined
+from hyperscale.node.report.facts import RunFacts, percent, usd, usd_of_rows
 
 #: Points of the table beside a chart over time.
 TIME_ROWS = 24

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hyperscale.control.figures import length
-from hyperscale.control.report.curves import SPANS, Durations, Lane, RunCurves, Spans, divisors, joined
+from hyperscale.figures import length
+from hyperscale.node.report.curves import SPANS, Durations, Lane, RunCurves, Spans, divisors, joined
 
 #: A point of the throughput stands for about so many rows at least: fewer only show chance.
 ROWS_A_POINT = 8

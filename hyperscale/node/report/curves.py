@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hyperscale.control.report.row_times import RowTime
+from hyperscale.node.report.row_times import RowTime
 
 #: The run is cut into so many spans of time; many numbers divide it.
 SPANS = 240

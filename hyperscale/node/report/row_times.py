@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from hyperscale.control.read_ahead import read_ahead
 from hyperscale.ledger import SUCCEEDED, Seal, read_part
 from hyperscale.node.collecting.outcome_lines import UnreadableLineError, read_head, read_outcome
+from hyperscale.node.storing.read_ahead import read_ahead
 from hyperscale.node.storing.stores import Store
 
 #: How `ledger.succeeded_line` and `failed_line` begin; what stands behind it need not be read.

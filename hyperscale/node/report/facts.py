@@ -1,16 +1,30 @@
-"""What a report is made from, and how its figures are said."""
+"""What a report is made from, read from the store of its run, and how its figures are said."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from hyperscale.control.report.curves import RunCurves
-from hyperscale.control.trial.figures import Trial
+from hyperscale import blobs
 from hyperscale.ledger import Seal
-from hyperscale.node.control import SeedRecord
+from hyperscale.node.collecting.ledger_reader import read_seals
+from hyperscale.node.control import SeedRecord, read_manifest, read_seed, rows_of_run
+from hyperscale.node.report.curves import RunCurves
+from hyperscale.node.report.row_times import row_times
+from hyperscale.node.storing.stores import Store
+
+
+class Measured(Protocol):
+    """What a trial measured of rows, in seconds, and of the start of a worker."""
+
+    @property
+    def seconds_per_row_median(self) -> float: ...
+    @property
+    def seconds_per_row_p95(self) -> float: ...
+    @property
+    def set_up_seconds(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class RunFacts:
     beats: Sequence[Mapping[str, Any]]
     curves: RunCurves
     keys: Mapping[int, str] = field(default_factory=dict)
-    trial: Trial | None = None
+    trial: Measured | None = None
 
     @property
     def node_seconds(self) -> float:
@@ -59,6 +73,54 @@ class RunFacts:
     def row_name(self, row_index: int) -> str:
         """Return how a row is called: by its index, and its key if that is known."""
         return f"{row_index} ({self.keys[row_index]})" if row_index in self.keys else str(row_index)
+
+
+def read_facts(
+    store: Store,
+    run_id: str,
+    results: Mapping[str, Any],
+    *,
+    keys: Callable[[set[int]], Mapping[int, str]] = lambda _: {},
+    trial: Measured | None = None,
+) -> RunFacts:
+    """Return what the report of a run is made from.
+
+    Args:
+        store: of the run, which is over; its ledger is read.
+        run_id: of it.
+        results: its run_results.json.
+        keys: returns the keys of some rows by their row_index, as far as they are known.
+        trial: what was measured before this run with the same code.
+
+    Raises:
+        DamagedPartError: when the ledger cannot be read.
+    """
+    manifest, seed, seals = read_manifest(store) or {}, read_seed(store), read_seals(store)
+    beats = [
+        {**fields, "name": name.removeprefix(blobs.CONSUMERS)}
+        for name, _, fields in store.beats(blobs.CONSUMERS)
+        if fields.get("role") == "consume"
+    ]
+    ended_at = seals[-1].sealed_at if seals else 0.0
+    curves = RunCurves(float(manifest.get("created_at") or ended_at - float(results["seconds"])), ended_at)
+    if seed is not None:
+        rows = rows_of_run(store, seed)
+        for row in row_times(store, rows if isinstance(rows, int) else len(rows.marks), seals):
+            curves.add(row)
+    named = {row.row_index for row in curves.slowest()}
+    for group in results.get("failure_groups") or ():
+        named |= {int(group["first_row_index"]), int(group.get("last_row_index") or 0)}
+    return RunFacts(
+        run_id=run_id,
+        results=results,
+        manifest=manifest,
+        seed=seed,
+        seals=seals,
+        beats=beats,
+        curves=curves,
+        keys=keys(named) if seed is not None and seed.key else {},
+        trial=trial,
+    )
 
 
 def percent(share: float) -> str:

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-import hyperscale
-from hyperscale.control.figures import counted, length, time_text
-from hyperscale.control.progress import rate_text
-from hyperscale.control.report import tables
-from hyperscale.control.report.charts import chart_data
-from hyperscale.control.report.curves import SPANS, Spans
-from hyperscale.control.report.facts import RunFacts, percent, usd, usd_of_rows
-from hyperscale.control.report.tables import UNKNOWN
-from hyperscale.control.resources import templates_folder
-from hyperscale.control.summary import last_line, retried_lines
-from hyperscale.control.templates import page_templates
-from hyperscale.node.control import azure_run_of
+import jinja2
 
-FOLDER = "report"
+import hyperscale
+from hyperscale.figures import counted, last_line, length, rate_text, retried_lines, time_text
+from hyperscale.node.control import azure_run_of
+from hyperscale.node.report import tables
+from hyperscale.node.report.charts import chart_data
+from hyperscale.node.report.curves import SPANS, Spans
+from hyperscale.node.report.facts import RunFacts, percent, usd, usd_of_rows
+from hyperscale.node.report.tables import UNKNOWN
+from hyperscale.secret_words import without_secrets
+
+#: In an installed package, and in the code that nodes get, it lies in the package; in a checkout beside it.
+FOLDER = Path("templates", "report")
+#: What the text of an experiment is that `node_experiment_text` returns.
+NODE_EXPERIMENT = "what the nodes were given"
 #: The chart library, and what draws our charts with it.
 SCRIPTS = ("uPlot.iife.min.js", "page.js")
 STYLES = ("uPlot.min.css", "page.css")
+#: Names of environment variables whose values nobody else should read.
+_SECRET_VARIABLE = re.compile(
+    r"(\b[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|CONNECTION)[A-Z0-9_]*[\"']?\s*:\s*)"
+    r"(\"[^\"]*\"|'[^']*'|[^\s,}]+)"
+)
 
 
 def render_page(facts: RunFacts, experiment_text: str, experiment_source: str) -> str:
@@ -37,7 +49,7 @@ def render_page(facts: RunFacts, experiment_text: str, experiment_source: str) -
     # Only what is hashed here runs or styles, and nothing is loaded: were a value of the user ever to become markup, it
     # could do nothing.
     policy = f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; img-src data:"
-    template = page_templates(FOLDER).get_template("report.html")
+    template = page_templates().get_template("report.html")
     return template.render(
         facts=facts,
         policy=policy,
@@ -64,6 +76,34 @@ def render_page(facts: RunFacts, experiment_text: str, experiment_source: str) -
         experiment_source=experiment_source,
         versions=versions(facts),
     )
+
+
+@cache
+def page_templates() -> jinja2.Environment:
+    """Return what finds the template of the page; every value is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(page_folder()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def page_folder() -> Path:
+    """Return the folder of the template, its scripts and its styles."""
+    package = Path(hyperscale.__file__).parent
+    return next(folder for folder in (package / FOLDER, package.parent / FOLDER) if folder.is_dir())
+
+
+def node_experiment_text(manifest: Mapping[str, Any]) -> str:
+    """Return the experiment of the run of `manifest` as nodes got it, without secrets."""
+    return without_secret_values(json.dumps(manifest.get("node_experiment"), indent=2, ensure_ascii=False))
+
+
+def without_secret_values(text: str) -> str:
+    """Return the text of an experiment without what nobody else should read: secrets, and variables called so."""
+    return _SECRET_VARIABLE.sub(r"\1***", without_secrets(text))
 
 
 def headline(facts: RunFacts) -> dict[str, Any]:
@@ -146,7 +186,7 @@ def _of(part: int, whole: int) -> str:
 
 
 def _texts(names: tuple[str, ...]) -> list[str]:
-    folder = templates_folder() / FOLDER
+    folder = page_folder()
     return [(folder / name).read_text(encoding="utf-8") for name in names]
 
 

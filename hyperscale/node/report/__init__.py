@@ -1,0 +1,1 @@
+"""The report of a run: one page with charts, made from its ledger."""
