@@ -12,7 +12,7 @@ TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1)
 TESTS ?= not long and not tools
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test test-all wordings lint bench render reference docs docs-links pictures azure-emulator azure-smoke
+.PHONY: help run test test-all wordings lint bench render reference docs docs-links pictures azure-emulator azure-smoke recordings
 
 help:
 	@echo 'make run        run experiment.yaml on this machine'
@@ -24,6 +24,7 @@ help:
 	@echo 'make render     write components/, pipelines/ and compute/ from experiment.yaml'
 	@echo 'make azure-emulator  an Azure on this machine, to try everything against'
 	@echo 'make azure-smoke  one small run in a workspace of yours: HYPERSCALE_SMOKE_FILE names the experiment'
+	@echo 'make recordings RECORDINGS=FOLDER  compare tests/contract/recorded.yaml with recorded answers of Azure'
 	@echo 'make reference  write docs/experiment-file.md from schema.json, docs/commands.md from the commands'
 	@echo 'make docs       build the site of docs/ in build/docs; a warning is an error'
 	@echo 'make docs-links  ask every address that the pages link to; needs a network'
@@ -72,6 +73,10 @@ azure-emulator: $(VENV)/.has-test $(VENV)/.has-azurite
 
 azure-smoke: $(VENV)/.has-test
 	$(BIN)/python -m pytest -s tests/smoke/azure_workspace.py
+
+# Without a folder it shows which routes of the emulator recordings cover; ARGUMENTS=--write makes the table anew.
+recordings: $(VENV)/.has-test
+	PYTHONPATH=tests $(BIN)/python tests/recordings.py $(RECORDINGS) $(ARGUMENTS)
 
 # An extra of pyproject.toml is installed once, and again when that file changes.
 $(VENV)/.has-%: pyproject.toml | $(BIN)/python

@@ -128,14 +128,17 @@ def _node_size(document: Mapping[str, Any]) -> NodeSize:
 
 
 def _prices(document: Mapping[str, Any]) -> dict[str, float]:
-    """Return the price of each tier on Linux; none in another currency, or for another time, than we reckon in."""
-    prices: dict[str, float] = {}
+    """Return the price of each tier on Linux; none in another currency, or for another time, than we reckon in.
+
+    Recorded (2025): a size may be listed twice on Linux, once with the higher price of Windows; the lower one is right.
+    """
     if (document.get("billingCurrency") or "USD", document.get("unitOfMeasure") or "OneHour") != ("USD", "OneHour"):
-        return prices
+        return {}
+    found: dict[str, list[float]] = {}
     for value in document.get("values") or ():
-        tier = _TIERS.get(str(value.get("vmTier")).lower())
         is_linux = str(value.get("osType")).lower() == "linux"
-        if tier and is_linux and isinstance(value.get("retailPrice"), int | float):
-            is_spot = str(value["vmTier"]).lower() == "spot"
-            prices[tier] = prices.get(tier, float(value["retailPrice"])) if is_spot else float(value["retailPrice"])
-    return prices
+        if is_linux and isinstance(value.get("retailPrice"), int | float):
+            found.setdefault(str(value.get("vmTier")).lower(), []).append(float(value["retailPrice"]))
+    # Where both words for low priority stand, that of the tier which clusters ask for counts.
+    words = sorted(_TIERS.keys() & found.keys(), key=lambda word: word != "spot")
+    return {_TIERS[word]: min(found[word]) for word in words}

@@ -96,9 +96,9 @@ def family_key(name: str) -> str:
 def quota_of(usages: Iterable[Mapping[str, Any]]) -> Quota:
     """Return the quota that a list of Azure's `usages` tells.
 
-    The names are not promised anywhere. Seen: "Clusters", "Total Clusters", "Total Cluster Dedicated Regional vCPUs",
-    "Total Cluster LowPriority Regional vCPUs", "Standard DSv2 Family Cluster Dedicated vCPUs", standardNCSv3Family.
-    So a row is known by words in its name, in any case; a row that has none of them is left out.
+    Recorded (2025): the type of a row says what it is of, such as vmFamily/lowPriorityCores, and the same name stands
+    there once for each tier. Neither types nor names are promised, and the specification shows others: so a row is
+    known by words in its type and names, in any case; a row that has none of them is left out.
     """
     totals: dict[str, Amount] = {}
     families: dict[str, Amount] = {}
@@ -108,7 +108,7 @@ def quota_of(usages: Iterable[Mapping[str, Any]]) -> Quota:
             continue
         amount = _amount(row)
         names = _names(row)
-        words = re.sub(r"[^a-z]", "", "".join(names).lower())
+        words = re.sub(r"[^a-z]", "", f"{_kind(row)}{''.join(names)}".lower())
         if "family" in words:
             # The limit of low-priority cores of a family is -1: the one over all families counts.
             if "low" not in words:
@@ -154,6 +154,13 @@ def _claimed(amount: Amount | None, claimed: int) -> Amount | None:
 def _amount(row: Mapping[str, Any]) -> Amount:
     limit = int(row["limit"])
     return Amount(None if limit < 0 else limit, int(row.get("currentValue") or 0))
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    """Return what the type of a row says beside the provider: vmFamily/lowPriorityCores of the recorded ones."""
+    kind = str(row.get("type") or "").partition("/")[2].removesuffix("usages")
+    # That of all clusters is totalCores in the specification.
+    return "" if kind.lower().startswith("totalcores") else kind
 
 
 def _names(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -23,6 +23,7 @@ class Answered:
     status: int
     headers: dict[str, str]
     document: Any = field(repr=False)
+    content: bytes = field(repr=False, default=b"")
 
     @property
     def code(self) -> str:
@@ -61,7 +62,7 @@ class Asker:
             answer = connection.getresponse()
             read = answer.read()
             is_json = read[:1] in (b"{", b"[")
-            return Answered(answer.status, dict(answer.getheaders()), json.loads(read) if is_json else read)
+            return Answered(answer.status, dict(answer.getheaders()), json.loads(read) if is_json else read, read)
         finally:
             connection.close()
 

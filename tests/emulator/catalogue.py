@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 #: Azure counts all low-priority cores of a location together; dedicated ones by family (how-to-manage-quotas.md).
 LOW_PRIORITY = "LowPriority"
 DEDICATED = "Dedicated"
+#: What a node with Windows costs of one with Linux.
+_WINDOWS = 1.8
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Size:
         cores, gpus, memory_gb: of one node.
         usd_per_hour, low_priority_usd_per_hour: list prices on Linux; None where it is not offered so.
         supports_clusters: whether clusters can be made of it, and not only compute instances.
+        is_listed_twice: whether its prices on Linux stand there twice, once with the amount of Windows.
     """
 
     name: str
@@ -29,10 +32,12 @@ class Size:
     low_priority_usd_per_hour: float | None
     gpus: int = 0
     supports_clusters: bool = True
+    is_listed_twice: bool = False
 
     def document(self) -> dict[str, Any]:
-        """Return it as `vmSizes` lists it."""
-        prices = [("Standard", self.usd_per_hour), ("LowPriority", self.low_priority_usd_per_hour)]
+        """Return it as `vmSizes` lists it: without prices where there are none."""
+        prices = self._prices()
+        priced = {"billingCurrency": "USD", "unitOfMeasure": "OneHour", "values": prices}
         return {
             "name": self.name,
             "family": self.family,
@@ -40,23 +45,27 @@ class Size:
             "gpus": self.gpus,
             "osVhdSizeMB": 1_047_552,
             "maxResourceVolumeMB": 32_768,
-            "memoryGB": self.memory_gb,
+            "memoryGB": float(self.memory_gb),
             "lowPriorityCapable": self.low_priority_usd_per_hour is not None,
             "premiumIO": True,
+            **({"estimatedVMPrices": priced} if prices else {}),
             "supportedComputeTypes": ["AmlCompute", "ComputeInstance"]
             if self.supports_clusters
             else ["ComputeInstance"],
-            "estimatedVMPrices": {
-                "billingCurrency": "USD",
-                "unitOfMeasure": "OneHour",
-                "values": [
-                    {"retailPrice": factor * price, "osType": system, "vmTier": tier}
-                    for tier, price in prices
-                    if price is not None
-                    for system, factor in (("Linux", 1.0), ("Windows", 1.8))
-                ],
-            },
+            "generation": "gen1",
+            "supportsIB": False,
         }
+
+    def _prices(self) -> list[dict[str, Any]]:
+        """Return its prices; some sizes have those of Linux twice, once as much as on Windows."""
+        tiers = [("Standard", self.usd_per_hour), ("LowPriority", self.low_priority_usd_per_hour)]
+        systems = [("Linux", 1.0), ("Windows", _WINDOWS), *([("Linux", _WINDOWS)] if self.is_listed_twice else [])]
+        return [
+            {"retailPrice": factor * price, "osType": system, "vmTier": tier}
+            for tier, price in tiers
+            if price is not None
+            for system, factor in systems
+        ]
 
 
 SIZES = (
@@ -65,7 +74,7 @@ SIZES = (
     Size("Standard_DS11_v2", "standardDSv2Family", 2, 14, 0.18, None, supports_clusters=False),
     Size("Standard_D2s_v3", "standardDSv3Family", 2, 8, 0.12, 0.024),
     Size("Standard_D4s_v3", "standardDSv3Family", 4, 16, 0.24, 0.048),
-    Size("Standard_D16s_v3", "standardDSv3Family", 16, 64, 0.96, 0.192),
+    Size("Standard_D16s_v3", "standardDSv3Family", 16, 64, 0.96, 0.192, is_listed_twice=True),
     Size("Standard_F2s_v2", "standardFSv2Family", 2, 4, 0.097, 0.0194),
     Size("Standard_F4s_v2", "standardFSv2Family", 4, 8, 0.194, 0.0388),
     Size("Standard_F8s_v2", "standardFSv2Family", 8, 16, 0.388, 0.0776),
@@ -96,6 +105,7 @@ class Quota:
         total_dedicated_cores: over all families.
         clusters: computes of all kinds, of all workspaces.
         used_elsewhere: cores that other workspaces of the subscription hold, by family; LowPriority for those.
+        workspace_cores: dedicated cores by family that this workspace may use, where somebody has set fewer for it.
     """
 
     low_priority_cores: int
@@ -103,6 +113,7 @@ class Quota:
     total_dedicated_cores: int = _TOTAL_DEDICATED_CORES
     clusters: int = _MAX_CLUSTERS
     used_elsewhere: dict[str, int] = field(default_factory=dict)
+    workspace_cores: dict[str, int] = field(default_factory=dict)
 
 
 class Catalogue:
@@ -146,13 +157,8 @@ class Catalogue:
 
 def priced(size: Size, factor: float) -> Size:
     low = size.low_priority_usd_per_hour
-    return Size(
-        size.name,
-        size.family,
-        size.cores,
-        size.memory_gb,
-        round(size.usd_per_hour * factor, 4),
-        None if low is None else round(low * factor, 4),
-        size.gpus,
-        size.supports_clusters,
+    return replace(
+        size,
+        usd_per_hour=round(size.usd_per_hour * factor, 4),
+        low_priority_usd_per_hour=None if low is None else round(low * factor, 4),
     )

@@ -257,6 +257,20 @@ class Emulator(Bystander):
             if not found.is_over:
                 begin_cancel(self._service, found)
 
+    def lose_contact(self, name: str) -> None:
+        """Have a job, or a step by its run id, be called NotResponding, whatever it does, until `regain_contact`."""
+        self._set_silent(name, is_silent=True)
+
+    def regain_contact(self, name: str) -> None:
+        """Have a job, or a step by its run id, be called what it is again."""
+        self._set_silent(name, is_silent=False)
+
+    def _set_silent(self, name: str, *, is_silent: bool) -> None:
+        with self.world.lock:
+            found: Job | Step = self.world.jobs.get(name) or self.world.steps[name]
+            found.is_silent = is_silent
+            self.world.notify()
+
     def disable_shared_keys(self) -> None:
         """Have the storage account take no keys: datastores have no secrets, users' own identities are used."""
         with self.world.lock:

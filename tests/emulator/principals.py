@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _ML = "Microsoft.MachineLearningServices/workspaces"
 
@@ -146,6 +147,7 @@ class Assignment:
     principal: Principal
     role: Role
     scope: str
+    created_at: float = field(default_factory=time.time)
 
     @property
     def path(self) -> str:

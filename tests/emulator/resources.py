@@ -22,6 +22,8 @@ KEY_VAULT = "lab-vault"
 REGISTRY = "labimages"
 #: What a job may be at its end, and never leaves again.
 FINAL_STATES = frozenset({"Completed", "Failed", "Canceled"})
+#: What a job is called that the service has lost contact with: it may be anything again (JobStatus).
+NOT_RESPONDING = "NotResponding"
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,10 @@ class Compute:
         idle_seconds: how long a node may be idle before it leaves.
         tags: of it.
         identity: as it was sent: {"type": "UserAssigned", "userAssignedIdentities": {resource id: {}}}, or None.
+        description: as it was sent.
         sent: the properties of AmlCompute, as they were sent.
         kind: AmlCompute, or ComputeInstance and such for what is in the way.
-        created_at: Unix seconds.
+        created_at, modified_at: Unix seconds; nobody has changed it where the second is None.
         ready_at: when provisioning ends, well or not.
         failure: how provisioning ends, if not well.
         deleted_at: when a delete that has begun ends; None as long as nobody deletes it.
@@ -66,9 +69,11 @@ class Compute:
     idle_seconds: float = 120
     tags: dict[str, str] = field(default_factory=dict)
     identity: dict[str, Any] | None = None
+    description: str | None = None
     sent: dict[str, Any] = field(default_factory=dict)
     kind: str = "AmlCompute"
     created_at: float = field(default_factory=time.time)
+    modified_at: float | None = None
     ready_at: float = 0
     failure: Failure | None = None
     deleted_at: float | None = None
@@ -102,6 +107,8 @@ class Asset:
         name, version: of it.
         properties: as they were sent.
         files: a folder with the files of a code whose upload another emulator has seen; None where they are in storage.
+        owner: who has registered it; None is Azure itself.
+        created_at, changed_at: Unix seconds; nobody has put it again where the second is None.
     """
 
     kind: str
@@ -109,6 +116,9 @@ class Asset:
     version: str
     properties: dict[str, Any]
     files: Path | None = None
+    owner: Principal | None = None
+    created_at: float = field(default_factory=time.time)
+    changed_at: float | None = None
 
     @property
     def content_hash(self) -> str | None:
@@ -126,7 +136,8 @@ class Job:
         name: of it; also its id in run history.
         properties: as they were sent: jobType, jobs (by name), inputs, settings, computeId ...
         owner: who submitted it.
-        status: NotStarted, Preparing, Running, CancelRequested, Completed, Failed, Canceled. The execution keeps it.
+        status: Preparing, Running, CancelRequested, Completed, Failed, Canceled. The execution keeps it.
+        is_silent: the service has lost contact with it, and calls it NotResponding for now.
         error: why it failed.
         steps: its steps, in the order in which they came to be; the execution adds them.
         logs, outputs, metrics: as those of Step.
@@ -135,7 +146,7 @@ class Job:
     name: str
     properties: dict[str, Any]
     owner: Principal
-    status: str = "NotStarted"
+    status: str = "Preparing"
     error: Failure | None = None
     created_at: float = field(default_factory=time.time)
     started_at: float | None = None
@@ -145,6 +156,7 @@ class Job:
     outputs: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
     is_archived: bool = False
+    is_silent: bool = False
 
     @property
     def experiment(self) -> str:
@@ -159,6 +171,11 @@ class Job:
     def is_over(self) -> bool:
         return self.status in FINAL_STATES
 
+    @property
+    def shown_status(self) -> str:
+        """What the service says of it."""
+        return NOT_RESPONDING if self.is_silent and not self.is_over else self.status
+
 
 @dataclass
 class Step:
@@ -169,6 +186,7 @@ class Step:
         job: the pipeline job's name.
         name: the key under `jobs` of the pipeline: seed, consume_3, teardown.
         status: NotStarted, Queued, Preparing, Provisioning, Starting, Running, Finalizing, CancelRequested, or final.
+        is_silent: as that of Job.
         compute: name of the cluster that it runs on; serverless is the empty text.
         node: on which it runs, once it does.
         error: why it failed.
@@ -196,10 +214,16 @@ class Step:
     metrics: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
     parent: str | None = None
     children: list[Step] | None = None
+    is_silent: bool = False
 
     @property
     def is_over(self) -> bool:
         return self.status in FINAL_STATES
+
+    @property
+    def shown_status(self) -> str:
+        """What the service says of it."""
+        return NOT_RESPONDING if self.is_silent and not self.is_over else self.status
 
 
 @dataclass
@@ -221,6 +245,8 @@ class Workspace:
     name: str = WORKSPACE
     location: str = LOCATION
     workspace_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    principal_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    created_at: float = field(default_factory=time.time)
     storage_account: str = STORAGE_ACCOUNT
     key_vault: str = KEY_VAULT
     registry: str | None = REGISTRY

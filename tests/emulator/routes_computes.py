@@ -1,4 +1,4 @@
-"""Computes: made, looked at, changed and deleted, which takes its time; and what becomes of such operations."""
+"""Computes: made, looked at, changed and deleted, which takes its time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from emulator import rules
+from emulator.documents import iso_time
 from emulator.resources import Compute, Operation
+from emulator.routes_operations import COMPUTES, address_of
 from emulator.routes_workspace import OURS
 from emulator.routing import ARM_HOST, WORKSPACE, Answer, Handler, RefusedError, Request, Route, StrictError
 from emulator.tokens import ARM
@@ -17,10 +19,8 @@ if TYPE_CHECKING:
     from emulator.service import Service
 
 _VERSIONS = frozenset({OURS, "2023-08-01-preview"})
-_PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{location}"
-#: The SDK asks again after so many seconds: without the header, or with 0 in it, after 30.
-_RETRY_AFTER_SECONDS = 1
-_STATES = ("idle", "running", "preparing", "unusable", "leaving", "preempted")
+_STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
+_IDLE_TIME = "PT2M"
 
 
 def put_compute(service: Service, request: Request) -> Answer:
@@ -36,14 +36,15 @@ def put_compute(service: Service, request: Request) -> Answer:
         raise RefusedError(409, "Conflict", f"The compute {name} is being deleted.")
     if known:
         _update(known, made)
-        return _begun(service, request, known, world.begin(0), status=200)
+        answered = new_document(service, known, is_new=False)
+        return _begun(service, request, 201, answered, known, world.begin(0))
     rules.check_new_cluster(world, made)
     made.failure = service.faults.provisioning_of(name)
     made.ready_at = now + world.timing.provision_seconds
     world.computes[name] = made
     world.notify()
     operation = world.begin(world.timing.provision_seconds, made.failure)
-    return _begun(service, request, made, operation, status=201)
+    return _begun(service, request, 201, new_document(service, made, is_new=True), made, operation)
 
 
 def read_compute(name: str, document: dict[str, Any], default_location: str) -> Compute:
@@ -62,9 +63,10 @@ def read_compute(name: str, document: dict[str, Any], default_location: str) -> 
         tier=inner.get("vmPriority") or "Dedicated",
         min_nodes=int(scale.get("minNodeCount") or 0),
         max_nodes=int(scale.get("maxNodeCount") or 1),
-        idle_seconds=seconds_of(scale.get("nodeIdleTimeBeforeScaleDown") or "PT120S"),
+        idle_seconds=seconds_of(scale.get("nodeIdleTimeBeforeScaleDown") or _IDLE_TIME),
         tags=dict(document.get("tags") or {}),
         identity=document.get("identity"),
+        description=properties.get("description"),
         sent=inner,
     )
 
@@ -74,8 +76,9 @@ def _update(known: Compute, made: Compute) -> None:
     if (known.size.lower(), known.location) != (made.size.lower(), made.location):
         raise RefusedError(400, "InvalidRequest", "The size and location of a cluster cannot be changed.")
     known.min_nodes, known.max_nodes, known.idle_seconds = made.min_nodes, made.max_nodes, made.idle_seconds
-    known.tags = made.tags
+    known.tags, known.sent, known.description = made.tags, made.sent, made.description
     known.identity = made.identity or known.identity
+    known.modified_at = time.time()
 
 
 def _check_identities(service: Service, request: Request, compute: Compute) -> None:
@@ -94,26 +97,11 @@ def _check_identities(service: Service, request: Request, compute: Compute) -> N
             )
 
 
-def _begun(service: Service, request: Request, compute: Compute, operation: Operation, *, status: int) -> Answer:
-    return Answer(status, compute_document(service, compute), operation_headers(service, operation, compute.location))
-
-
-def operation_headers(service: Service, operation: Operation, location: str) -> dict[str, str]:
-    workspace = service.world.workspace
-    provider = f"/subscriptions/{workspace.subscription_id}/providers/Microsoft.MachineLearningServices"
-    url = f"https://{ARM_HOST}{provider}/locations/{location}/computeOperationsStatus/{operation.id}"
-    return {"Azure-AsyncOperation": f"{url}?api-version={OURS}", "Retry-After": str(_RETRY_AFTER_SECONDS)}
-
-
-def get_operation(service: Service, request: Request) -> Answer:
-    operation = service.world.operations.get(request.parts["operation"])
-    if operation is None:
-        raise RefusedError(404, "OperationNotFound", "There is no such operation.")
-    if time.time() < operation.ends_at:
-        again = {"Retry-After": str(_RETRY_AFTER_SECONDS)}
-        return Answer(document={"id": request.path, "name": operation.id, "status": "InProgress"}, headers=again)
-    document = {"id": request.path, "name": operation.id, "status": "Failed" if operation.failure else "Succeeded"}
-    return Answer(document={**document, **({"error": operation.failure.document()} if operation.failure else {})})
+def _begun(
+    service: Service, request: Request, status: int, document: Any, compute: Compute, operation: Operation
+) -> Answer:
+    address = address_of(service, request, COMPUTES, operation, compute.location)
+    return Answer(status, document, {"Azure-AsyncOperation": address})
 
 
 def get_compute(service: Service, request: Request) -> Answer:
@@ -158,58 +146,188 @@ def delete_compute(service: Service, request: Request) -> Answer:
     operation = world.begin(seconds, failure, end)
     if not failure and service.execution:
         service.execution.compute_deleted(name)
-    headers = operation_headers(service, operation, compute.location)
+    answer = _begun(service, request, 202, None, compute, operation)
     world.settle()
     world.notify()
-    return Answer(202, headers={**headers, "Location": headers["Azure-AsyncOperation"]})
+    return answer
 
 
 def _known(service: Service, request: Request) -> Compute:
     name = request.parts["name"]
     compute = service.world.computes.get(name)
     if compute is None:
-        raise RefusedError(404, "ComputeNotFound", f"Compute with name {name} was not found in the workspace.")
+        raise RefusedError(404, "ComputeNotFound", f"there is no compute {name}", content=b"")
     return compute
 
 
 def compute_document(service: Service, compute: Compute) -> dict[str, Any]:
     """Return a compute as the service shows it."""
     now = time.time()
-    counts = {f"{state}NodeCount": list(compute.nodes.values()).count(state) for state in _STATES}
-    scale = {
-        "minNodeCount": compute.min_nodes,
-        "maxNodeCount": compute.max_nodes,
-        "nodeIdleTimeBeforeScaleDown": f"PT{compute.idle_seconds:g}S",
-    }
-    inner = {
-        **compute.sent,
-        "vmSize": compute.size,
-        "vmPriority": compute.tier,
-        "scaleSettings": scale,
-        "currentNodeCount": sum(state != "preempted" for state in compute.nodes.values()),
-        "targetNodeCount": sum(state != "preempted" for state in compute.nodes.values()),
-        "nodeStateCounts": counts,
-        "allocationState": "Resizing" if "preparing" in compute.nodes.values() else "Steady",
-        "errors": [error.document() for error in compute.errors] or None,
-    }
     failures = [{"error": compute.failure.document()}] if compute.failure and compute.state(now) == "Failed" else []
+    inner = _cluster(compute) if compute.kind == "AmlCompute" else _instance(service, compute)
+    return _document(service, compute) | {
+        "tags": compute.tags,
+        "properties": {
+            **_properties(compute),
+            "computeLocation": compute.location,
+            "provisioningState": compute.state(now),
+            "provisioningErrors": failures or None,
+            "provisioningWarnings": {},
+            "properties": inner,
+        },
+    }
+
+
+def new_document(service: Service, compute: Compute, *, is_new: bool) -> dict[str, Any]:
+    """Return a compute as the answer of a PUT shows it: what was not sent is null, and no node is counted yet."""
+    scale = compute.sent.get("scaleSettings") or {}
+    sent = {
+        "vmPriority": compute.sent.get("vmPriority"),
+        "scaleSettings": {**_scale(compute), "nodeIdleTimeBeforeScaleDown": scale.get("nodeIdleTimeBeforeScaleDown")},
+    }
+    uncounted = dict.fromkeys(("currentNodeCount", "targetNodeCount", "nodeStateCounts", "allocationState", "errors"))
+    left_out = ("allocationStateTransitionTime", "propertyBag", "userAccountCredentials")
+    inner = {name: value for name, value in (_cluster(compute) | sent | uncounted).items() if name not in left_out}
+    properties = {
+        **_properties(compute),
+        "provisioningState": "Creating",
+        "provisioningErrors": None,
+        "provisioningWarnings": None,
+        "properties": inner,
+    }
+    if not is_new:
+        workspace = service.world.workspace
+        properties["computeLocation"] = compute.location
+        properties["resourceId"] = (
+            f"{workspace.group_path}/providers/Microsoft.BatchAI/workspaces/{workspace.name}/clusters/{compute.name}"
+        )
+    tags = compute.tags or (None if is_new else {})
+    return _document(service, compute) | {"tags": tags, "properties": properties}
+
+
+def _document(service: Service, compute: Compute) -> dict[str, Any]:
+    identity = {"identity": _identity(service, compute.identity)} if compute.identity else {}
     return {
         "id": f"{service.world.workspace.path}/computes/{compute.name}",
         "name": compute.name,
         "type": "Microsoft.MachineLearningServices/workspaces/computes",
         "location": service.world.workspace.location,
-        "tags": compute.tags,
-        "identity": compute.identity,
-        "properties": {
-            "computeType": compute.kind,
-            "computeLocation": compute.location,
-            "createdOn": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(compute.created_at)),
-            "provisioningState": compute.state(now),
-            "provisioningErrors": failures or None,
-            "isAttachedCompute": False,
-            "properties": inner if compute.kind == "AmlCompute" else {"vmSize": compute.size, "state": "Stopped"},
-        },
+        "tags": None,
+        **identity,
     }
+
+
+def _identity(service: Service, sent: dict[str, Any]) -> dict[str, Any]:
+    """Return the identities of a compute; of each user-assigned one its two ids are told (not recorded: specified)."""
+    if not sent.get("userAssignedIdentities"):
+        return sent
+    told = {}
+    for path in sent["userAssignedIdentities"]:
+        found = service.world.directory.identity(path)
+        told[path] = {"principalId": found.object_id, "clientId": found.client_id} if found else {}
+    return {**sent, "userAssignedIdentities": told}
+
+
+def _properties(compute: Compute) -> dict[str, Any]:
+    return {
+        "createdOn": iso_time(compute.created_at),
+        "modifiedOn": iso_time(compute.modified_at or compute.created_at),
+        "disableLocalAuth": False,
+        "description": compute.description,
+        "resourceId": None,
+        "computeType": compute.kind,
+        "isAttachedCompute": False,
+    }
+
+
+def _scale(compute: Compute) -> dict[str, Any]:
+    sent = (compute.sent.get("scaleSettings") or {}).get("nodeIdleTimeBeforeScaleDown")
+    idle = sent or (_IDLE_TIME if compute.idle_seconds == seconds_of(_IDLE_TIME) else f"PT{compute.idle_seconds:g}S")
+    return {
+        "maxNodeCount": compute.max_nodes,
+        "minNodeCount": compute.min_nodes,
+        "nodeIdleTimeBeforeScaleDown": idle,
+    }
+
+
+def _cluster(compute: Compute) -> dict[str, Any]:
+    """Return what a cluster has: sizes are told in capitals, whatever was sent."""
+    present = sum(state != "preempted" for state in compute.nodes.values())
+    counts = {f"{state}NodeCount": list(compute.nodes.values()).count(state) for state in _STATES}
+    ssh = compute.sent.get("userAccountCredentials")
+    return {
+        "vmSize": compute.size.upper(),
+        "vmPriority": compute.tier,
+        "scaleSettings": _scale(compute),
+        **({"userAccountCredentials": {**ssh, "adminUserPassword": None}} if ssh else {}),
+        "subnet": compute.sent.get("subnet"),
+        "currentNodeCount": present,
+        "targetNodeCount": present,
+        "nodeStateCounts": counts,
+        "allocationState": "Resizing" if "preparing" in compute.nodes.values() else "Steady",
+        "allocationStateTransitionTime": _milliseconds(compute.created_at),
+        "errors": [error.document() for error in compute.errors] or None,
+        "remoteLoginPortPublicAccess": compute.sent.get("remoteLoginPortPublicAccess") or "NotSpecified",
+        "osType": "Linux",
+        "virtualMachineImage": None,
+        "isolatedNetwork": False,
+        "enableNodePublicIp": compute.sent.get("enableNodePublicIp") is not False,
+        "enableBatchPrivateLink": False,
+        "propertyBag": {},
+    }
+
+
+def _instance(service: Service, compute: Compute) -> dict[str, Any]:
+    """Return what a compute instance has; it is in the way of names, and holds quota."""
+    nothing = (
+        "imageVersion",
+        "subnet",
+        "autologgerSettings",
+        "computeInstanceAuthorizationType",
+        "personalComputeInstanceSettings",
+        "setupScripts",
+        "dataMounts",
+        "dataDisks",
+        "containers",
+        "updateStatus",
+    )
+    host = f"https://{compute.name}.{compute.location}.instances.azureml.ms"
+    ssh = {"sshPublicAccess": "Disabled", "adminUserName": "azureuser", "sshPort": 50000, "adminPublicKey": None}
+    image = {"currentImageVersion": "24.06.10", "latestImageVersion": "24.06.10", "isLatestOsImageVersion": True}
+    return {
+        **dict.fromkeys(nothing),
+        "vmSize": compute.size.upper(),
+        "sshSettings": ssh,
+        "errors": [],
+        "connectivityEndpoints": {"publicIpAddress": "192.0.2.1", "privateIpAddress": "10.0.0.4"},
+        "applications": [{"displayName": "Jupyter", "endpointUri": f"{host}/tree/"}],
+        "state": "Stopped",
+        "lastOperation": {
+            "operationName": "Stop",
+            "operationTime": _milliseconds(compute.created_at),
+            "operationStatus": "Succeeded",
+            "operationTrigger": "User",
+        },
+        "createdBy": {
+            "userOrgId": service.world.directory.tenant_id,
+            "userId": service.world.directory.person.object_id,
+        },
+        "applicationSharingPolicy": "Shared",
+        "schedules": {"computeStartStop": []},
+        "enableNodePublicIp": True,
+        "enableBatchPrivateLink": False,
+        "enableOSPatching": False,
+        "releaseQuotaOnStop": False,
+        "enableSSO": True,
+        "versions": {"runtime": "3.0.00000.0000"},
+        "customServices": [],
+        "osImageMetadata": {**image, "osPatchingStatus": None},
+    }
+
+
+def _milliseconds(seconds: float) -> str:
+    """Return a time as the allocation of nodes has it: three digits."""
+    return re.sub(r"\.(\d{3})\d+", r".\1", str(iso_time(seconds)))
 
 
 def page(service: Service, request: Request, entries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -244,5 +362,4 @@ ROUTES = (
     _route("GET", _COMPUTES, list_computes, "read"),
     _route("POST", f"{_COMPUTES}/{{name}}/listNodes", list_nodes, "listNodes/action"),
     _route("DELETE", f"{_COMPUTES}/{{name}}", delete_compute, "delete"),
-    Route("GET", ARM_HOST, f"{_PROVIDER}/computeOperationsStatus/{{operation}}", get_operation, _VERSIONS, ARM, None),
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
-from emulator.principals import ROLES, is_below
+from emulator.principals import ROLES, Assignment, is_below
 from emulator.routing import ARM_HOST, Answer, Handler, RefusedError, Request, Route
 from emulator.tokens import ARM
 
@@ -68,20 +69,32 @@ def list_role_assignments(service: Service, request: Request) -> Answer:
     for found in service.world.directory.assignments:
         is_near = is_below(scope, found.scope) or ("atScope()" not in asked and is_below(found.scope, scope))
         if is_near and (not principal or principal.group(1).lower() == found.principal.object_id):
-            value.append(
-                {
-                    "id": found.path,
-                    "name": found.id,
-                    "type": "Microsoft.Authorization/roleAssignments",
-                    "properties": {
-                        "roleDefinitionId": _definition_path(service, found.role.id),
-                        "principalId": found.principal.object_id,
-                        "principalType": found.principal.kind,
-                        "scope": found.scope,
-                    },
-                }
-            )
+            value.append(_assignment(service, found))
     return Answer(document={"value": value})
+
+
+def _assignment(service: Service, found: Assignment) -> dict[str, Any]:
+    made_at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(found.created_at))}.0000000Z"
+    who = service.world.directory.person.object_id
+    return {
+        "properties": {
+            "roleDefinitionId": _definition_path(service, found.role.id),
+            "principalId": found.principal.object_id,
+            "principalType": found.principal.kind,
+            "scope": found.scope,
+            "condition": None,
+            "conditionVersion": None,
+            "createdOn": made_at,
+            "updatedOn": made_at,
+            "createdBy": who,
+            "updatedBy": who,
+            "delegatedManagedIdentityResourceId": None,
+            "description": None,
+        },
+        "id": found.path,
+        "type": "Microsoft.Authorization/roleAssignments",
+        "name": found.id,
+    }
 
 
 def _definition_path(service: Service, role_id: str) -> str:

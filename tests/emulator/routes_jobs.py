@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import json
 from typing import TYPE_CHECKING, Any
 
 from emulator import rules
+from emulator.documents import front_end_error, made_by
 from emulator.resources import Job, Step
 from emulator.routes_computes import page
+from emulator.routes_operations import CANCELS, address_of
 from emulator.routes_workspace import OURS
-from emulator.routing import ARM_HOST, WORKSPACE, Answer, Handler, RefusedError, Request, Route, StrictError
+from emulator.routing import ARM_HOST, WORKSPACE, Answer, Handler, Request, Route, StrictError
 from emulator.tokens import AML, ARM, TokenError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def put_job(service: Service, request: Request) -> Answer:
     if properties.get("jobType") != "Pipeline":
         raise StrictError(400, "UserError", f"the emulator runs pipelines, no {properties.get('jobType')}")
     _check_second_token(service, request)
+    _check_components(service, properties)
     rules.check_new_job(world, name, properties)
     service.storage.start()
     job = Job(name, properties, request.asker)
@@ -37,13 +40,20 @@ def put_job(service: Service, request: Request) -> Answer:
         service.execution.submit(job)
     world.jobs[name] = job
     world.notify()
-    return Answer(201, job_document(service, job))
+    location = f"https://{ARM_HOST}{world.workspace.path}/jobs/{name}?api-version={request.api_version}"
+    return Answer(201, job_document(service, job), {"Location": location})
 
 
 def _put_again(service: Service, known: Job, properties: dict[str, Any]) -> Answer:
-    """Answer as the service is assumed to: the same request again changes nothing, another one is refused."""
-    if _fixed(known.properties) != _fixed(properties):
-        raise RefusedError(409, "UserError", f"The job {known.name} exists, and what was sent is another one.")
+    """Answer with the job that there is: nothing is started again, and its tags are updated (documented).
+
+    Recorded is that of a job that is over, which comes back as it ended. While it is not, another job under its name
+    is assumed to be refused.
+    """
+    if not known.is_over and _fixed(known.properties) != _fixed(properties):
+        raise front_end_error(
+            service, 409, "UserError", f"The job {known.name} exists, and what was sent is another one.", "Conflict"
+        )
     known.tags.update(properties.get("tags") or {})
     return Answer(200, job_document(service, known))
 
@@ -64,13 +74,24 @@ def _check_second_token(service: Service, request: Request) -> None:
         raise StrictError(401, "InvalidAuthenticationToken", f"x-azureml-token is for {token.audience}")
 
 
+def _check_components(service: Service, properties: dict[str, Any]) -> None:
+    """A component that is not there is answered with 404, as a workspace that is not there would be."""
+    for step in rules.steps_of(properties).values():
+        reference = str(step.get("componentId") or "")
+        if rules.is_ours(reference) and service.world.asset_of(reference) is None:
+            name, _, version = reference.removeprefix("azureml:").rpartition("/components/")[2].partition("/versions/")
+            message = f"key: {reference}, Message: Not found component {name} (version: {version})."
+            raise front_end_error(service, 404, "NotFound", message)
+
+
 def get_job(service: Service, request: Request) -> Answer:
-    name = request.parts["name"]
-    if name in service.world.steps:
-        # A step of a pipeline has no properties here: the SDK asks run history then.
-        path = f"{service.world.workspace.path}/jobs/{name}"
-        return Answer(document={"id": path, "name": name, "properties": None})
-    return Answer(document=job_document(service, _known(service, request)))
+    step = service.world.steps.get(request.parts["name"])
+    if step is None:
+        return Answer(document=job_document(service, _known(service, request)))
+    # Of a step there is nothing but that it exists: the SDK asks run history then.
+    owner = service.world.jobs[step.job].owner if step.job in service.world.jobs else None
+    made = made_by(owner or service.world.directory.person, step.created_at)
+    return Answer(document={**_named(service, step.run_id), "systemData": made})
 
 
 def list_jobs(service: Service, request: Request) -> Answer:
@@ -89,14 +110,18 @@ def list_jobs(service: Service, request: Request) -> Answer:
 
 
 def cancel_job(service: Service, request: Request) -> Answer:
-    name = request.parts["name"]
-    found = service.world.steps.get(name) or _known(service, request)
+    """Begin to end a job: answered with the JSON text null, and one that is over with nothing at all."""
+    world, name = service.world, request.parts["name"]
+    step = world.steps.get(name)
+    if step and not world.cancels_steps:
+        raise front_end_error(service, 400, "UserError", f"The run {name} is not a job.", "BadArgument")
+    found = step or _known(service, request)
     if found.is_over:
-        return Answer(200, {})
+        return Answer(content=b"")
     begin_cancel(service, found)
-    operation = service.world.begin(service.world.timing.cancel_seconds)
-    url = f"https://{ARM_HOST}{service.world.workspace.path}/jobs/{name}/operationResults/{operation.id}"
-    return Answer(202, headers={"Location": f"{url}?api-version={OURS}", "Retry-After": "1"})
+    operation = world.begin(world.timing.cancel_seconds, called=f"jc:{world.workspace.workspace_id}:{name}")
+    address = address_of(service, request, CANCELS, operation, world.workspace.location)
+    return Answer(202, headers={"Location": address, "x-ms-async-operation-timeout": "PT1H"}, content=b"null")
 
 
 def begin_cancel(service: Service, found: Job | Step) -> None:
@@ -107,19 +132,10 @@ def begin_cancel(service: Service, found: Job | Step) -> None:
     service.world.notify()
 
 
-def get_cancel_result(service: Service, request: Request) -> Answer:
-    operation = service.world.operations.get(request.parts["operation"])
-    if operation is None:
-        raise RefusedError(404, "OperationNotFound", "There is no such operation.")
-    if time.time() >= operation.ends_at:
-        return Answer(200, {})
-    return Answer(202, headers={"Location": f"https://{request.host}{request.path}?api-version={OURS}"})
-
-
 def delete_job(service: Service, request: Request) -> Answer:
     job = _known(service, request)
     if not job.is_over:
-        raise RefusedError(409, "UserError", f"The job {job.name} is not over.")
+        raise front_end_error(service, 409, "UserError", f"The job {job.name} is not over.", "Conflict")
     del service.world.jobs[job.name]
     return Answer(200)
 
@@ -128,42 +144,79 @@ def _known(service: Service, request: Request) -> Job:
     name = request.parts["name"]
     job = service.world.jobs.get(name)
     if job is None:
-        raise RefusedError(404, "UserError", f"Job {name} was not found in workspace {service.world.workspace.name}.")
+        message = f"Job {name} was not found in workspace {service.world.workspace.name}."
+        raise front_end_error(service, 404, "UserError", message, "NotFound")
     return job
 
 
+def _named(service: Service, name: str) -> dict[str, Any]:
+    return {"id": f"{service.world.workspace.path}/jobs/{name}", "name": name, "type": _PATH}
+
+
 def job_document(service: Service, job: Job) -> dict[str, Any]:
-    """Return a job as the service shows it: what was submitted, and how it is."""
+    """Return a job as the service shows it: what was submitted, and how it is; never why it failed."""
+    sent = job.properties
+    properties = {
+        "description": sent.get("description"),
+        "tags": job.tags,
+        "properties": {**(sent.get("properties") or {}), **_told_properties(job)},
+        "displayName": sent.get("displayName") or job.name,
+        "status": job.shown_status,
+        "experimentName": job.experiment,
+        "services": _services(service, job.name),
+        "computeId": sent.get("computeId"),
+        "isArchived": job.is_archived,
+        "identity": sent.get("identity"),
+        "componentId": sent.get("componentId"),
+        "notificationSetting": sent.get("notificationSetting"),
+        "jobType": "Pipeline",
+        "settings": sent.get("settings") or {},
+        "jobs": sent.get("jobs") or {},
+        "inputs": {name: _filled(one, "ReadOnlyMount") for name, one in (sent.get("inputs") or {}).items()},
+        "outputs": {name: _filled(one, "ReadWriteMount") for name, one in (sent.get("outputs") or {}).items()},
+        "sourceJobId": sent.get("sourceJobId"),
+    }
+    return {**_named(service, job.name), "properties": properties, "systemData": made_by(job.owner, job.created_at)}
+
+
+def _told_properties(job: Job) -> dict[str, str]:
+    """Return what the service itself says of a pipeline: all of it texts."""
+    settings, sent = job.properties.get("settings") or {}, job.properties.get("inputs") or {}
+    literals = {name: str(one.get("value")) for name, one in sent.items() if one.get("jobInputType") == "literal"}
+    told = {
+        "azureml.DevPlatv2": "true",
+        "azureml.runsource": "azureml.PipelineRun",
+        "runSource": "MFE",
+        "runType": "HTTP",
+        "azureml.parameters": json.dumps(literals),
+        # Left out, it came back as either: files of ours always say it.
+        "azureml.continue_on_step_failure": str(settings.get("continue_on_step_failure") is not False),
+        "azureml.continue_on_failed_optional_input": "True",
+        "azureml.pipelineComponent": "pipelinerun",
+    }
+    for name, key in (("default_compute", "Compute"), ("default_datastore", "DataStore")):
+        if settings.get(name):
+            told[f"azureml.default{key}Name"] = str(settings[name]).rpartition("/")[2].removeprefix("azureml:")
+    return told
+
+
+def _services(service: Service, name: str) -> dict[str, Any]:
     workspace = service.world.workspace
     # Whoever shows it adds &tid= and the tenant, as the SDK does.
-    studio = f"https://ml.azure.com/runs/{job.name}?wsid={workspace.path}"
-    properties = {
-        **job.properties,
-        "displayName": job.properties.get("displayName") or job.name,
-        "experimentName": job.experiment,
-        "status": job.status,
-        "isArchived": job.is_archived,
-        "services": {
-            "Studio": {"endpoint": studio, "jobServiceType": "Studio"},
-            "Tracking": {"endpoint": f"azureml://{workspace.location}.api.azureml.ms", "jobServiceType": "Tracking"},
-        },
+    group = f"/subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
+    endpoints = {
+        "Tracking": f"azureml://{workspace.location}.api.azureml.ms/mlflow/v1.0{workspace.path}?",
+        "Studio": f"https://ml.azure.com/runs/{name}?wsid={group}/workspaces/{workspace.name}",
     }
-    return {
-        "id": f"{workspace.path}/jobs/{job.name}",
-        "name": job.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "properties": properties,
-        "systemData": {
-            "createdAt": iso_time(job.created_at),
-            "createdBy": job.owner.name,
-            "createdByType": "User" if job.owner.kind == "User" else "Application",
-        },
-    }
+    unset = dict.fromkeys(("port", "status", "errorMessage", "properties", "nodes"))
+    return {kind: {**unset, "jobServiceType": kind, "endpoint": url} for kind, url in endpoints.items()}
 
 
-def iso_time(seconds: float | None) -> str | None:
-    """Return Unix seconds as Azure writes a time."""
-    return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(seconds))
+def _filled(sent: dict[str, Any], mode: str) -> dict[str, Any]:
+    """Return an input or output of a pipeline with what the service fills in."""
+    if sent.get("jobInputType") == "literal":
+        return {"description": None, **sent}
+    return {"description": None, "uri": None, "mode": mode, **{name: one for name, one in sent.items() if one}}
 
 
 def _route(method: str, end: str, handler: Handler, verb: str) -> Route:
@@ -175,6 +228,5 @@ ROUTES = (
     _route("GET", "/{name}", get_job, "read"),
     _route("GET", "", list_jobs, "read"),
     _route("POST", "/{name}/cancel", cancel_job, "cancel/action"),
-    _route("GET", "/{name}/operationResults/{operation}", get_cancel_result, "read"),
     _route("DELETE", "/{name}", delete_job, "delete"),
 )

@@ -21,10 +21,8 @@ API_HOST = "*.api.azureml.ms"
 #: What is asked on plain http: the managed-identity endpoint of nodes, and the stub of `az`.
 PLAIN_HOST = "127.0.0.1"
 
-WORKSPACE = (
-    "/subscriptions/{subscription}/resourceGroups/{group}"
-    "/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
-)
+_PROVIDER = "providers/Microsoft.MachineLearningServices"
+WORKSPACE = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/{_PROVIDER}/workspaces/{{workspace}}"
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,38 @@ class Answer:
     def body(self) -> bytes:
         if self.content is not None:
             return self.content
-        return b"" if self.document is None else json.dumps(self.document).encode()
+        return b"" if self.document is None else json.dumps(self.document, separators=(",", ":")).encode()
 
 
 class RefusedError(Exception):
     """A request that is answered with an error, as the service would answer it."""
 
-    def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        document: Any = None,
+        content: bytes | None = None,
+    ) -> None:
+        """Refuse a request.
+
+        Args:
+            status: of the answer.
+            code, message: of the error.
+            headers: of the answer.
+            document: what is answered where it is more than code and message.
+            content: what is answered where it is no document: a compute that is not there has no body at all.
+        """
         super().__init__(message)
         self.status, self.code, self.headers = status, code, headers or {}
+        self._document = document or {"error": {"code": code, "message": message}}
+        self._content = content
 
     def answer(self) -> Answer:
-        return Answer(self.status, {"error": {"code": self.code, "message": str(self)}}, self.headers)
+        return Answer(self.status, self._document, self.headers, self._content)
 
 
 class StrictError(RefusedError):
@@ -134,7 +152,9 @@ class Route:
         if not self.at:
             return path
         start = pattern_of(self.at).match(path)
-        return start.group() if start else path
+        found = start.group() if start else path
+        # The studio leaves the provider out of its paths.
+        return found if "/providers/" in found else found.replace("/workspaces/", f"/{_PROVIDER}/workspaces/")
 
 
 @functools.cache
@@ -147,7 +167,3 @@ def pattern_of(template: str) -> re.Pattern[str]:
 
 def host_matches(pattern: str, host: str) -> bool:
     return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
-
-
-def error(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}}

@@ -64,6 +64,10 @@ def check_new_cluster(world: World, compute: Compute) -> None:
     used = world.cores_held(compute.location, compute.tier, family) + elsewhere
     limit = world.cores_limit(compute)
     nodes = max(compute.min_nodes, 1)
+    # A limit of the workspace (Quotas - Update) counts beside that of the subscription, for what the workspace holds.
+    here = quota.workspace_cores.get(size.family) if compute.tier != "LowPriority" else None
+    if here is not None and used - elsewhere + nodes * size.cores > here:
+        used, limit = used - elsewhere, here
     if used + nodes * size.cores > limit:
         raise RefusedError(
             400,

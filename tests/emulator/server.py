@@ -107,7 +107,8 @@ class Door(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         body = answer.body
         self.send_response_only(answer.status, HTTPStatus(answer.status).phrase)
-        headers = {"Content-Type": "application/json", **answer.headers, "Content-Length": str(len(body))}
+        kind = {"Content-Type": "application/json; charset=utf-8"} if body else {}
+        headers = {**kind, **answer.headers, "Content-Length": str(len(body))}
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -17,12 +17,13 @@ from emulator import (
     routes_history,
     routes_jobs,
     routes_login,
+    routes_operations,
     routes_storage,
     routes_workspace,
 )
 from emulator.faults import Faults
 from emulator.principals import Principal
-from emulator.routing import ARM_HOST, Answer, RefusedError, Request, Route, StrictError
+from emulator.routing import API_HOST, ARM_HOST, Answer, RefusedError, Request, Route, StrictError, host_matches
 from emulator.storage import Storage
 from emulator.tokens import ARM, OLD_ARM, TokenError, Tokens
 from emulator.world import Execution, World
@@ -31,6 +32,7 @@ FAMILIES = (
     routes_login,
     routes_workspace,
     routes_computes,
+    routes_operations,
     routes_assets,
     routes_jobs,
     routes_history,
@@ -117,6 +119,7 @@ class Service:
         except Exception as failed:
             self.report(f"{request.method} {request.host}{request.path}: {traceback.format_exc()}")
             answer = RefusedError(500, "EmulatorFailed", repr(failed)).answer()
+        answer = replace(answer, headers={**response_type(request, answer), **answer.headers})
         is_lost = bool(fault and fault.lost)
         self._record(request, principal, 0 if is_lost else answer.status)
         if is_lost:
@@ -216,3 +219,12 @@ class Service:
         made = Recorded(request.method, request.host, request.path, request.api_version, status, name, time.time())
         with self._lock:
             self.requests.append(made)
+
+
+def response_type(request: Request, answer: Answer) -> dict[str, str]:
+    """Return the header by which Azure Machine Learning says what an answer is; one without a body is no error."""
+    provider = request.path.lower().rpartition("/providers/")[2]
+    of_arm = request.host == ARM_HOST and provider.startswith("microsoft.machinelearningservices/")
+    if not of_arm and not host_matches(API_HOST, request.host):
+        return {}
+    return {"x-ms-response-type": "error" if answer.status >= 400 and answer.body else "standard"}

@@ -55,7 +55,9 @@ class World:
         shared_keys: whether the storage account takes its own keys.
         identity_datastores: whether datastores hold no key, and their users' own identity is used.
         has_code_of_others: whether a code counts as known that nodes of another emulator of this process have had.
+        cancels_steps: whether Resource Manager cancels single steps of a pipeline, or run history alone (not recorded).
         page_size: how many entries a page of a list has.
+        history_page_size: how many steps a page of run history has: 50 (azure-cli issue 27502).
     """
 
     def __init__(self) -> None:
@@ -74,7 +76,9 @@ class World:
         self.shared_keys = True
         self.identity_datastores = False
         self.has_code_of_others = False
+        self.cancels_steps = True
         self.page_size = 100
+        self.history_page_size = 50
 
     def notify(self) -> None:
         """Wake up whoever waits for a change."""
@@ -113,10 +117,15 @@ class World:
             return made
 
     def begin(
-        self, seconds: float, failure: Failure | None = None, then: Callable[[], None] | None = None
+        self,
+        seconds: float,
+        failure: Failure | None = None,
+        then: Callable[[], None] | None = None,
+        *,
+        called: str | None = None,
     ) -> Operation:
-        """Begin something that takes `seconds`; `then` is called at its end."""
-        operation = Operation(str(uuid.uuid4()), time.time() + seconds, failure, then)
+        """Begin something that takes `seconds`; `then` is called at its end. Without a name it gets one."""
+        operation = Operation(called or str(uuid.uuid4()), time.time() + seconds, failure, then)
         self.operations[operation.id] = operation
         return operation
 

@@ -127,7 +127,7 @@ def test_a_lost_answer_leaves_what_was_asked_for(azure: Emulator, ask: Asker):
         ask.make_cluster("hs-c00")
 
     assert list(azure.world.computes) == ["hs-c00"]
-    assert ask.make_cluster("hs-c00").status == 200
+    assert ask.make_cluster("hs-c00").status == 201
 
 
 def test_a_slow_answer_comes_and_keeps_nobody_else_waiting(azure: Emulator, ask: Asker):

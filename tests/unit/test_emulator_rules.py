@@ -137,13 +137,13 @@ def test_low_priority_cores_of_all_families_come_out_of_one_quota_that_idle_node
     assert ask.make_cluster("dedicated").status == 201
     assert ask("DELETE", "computes/first?underlyingResourceAction=Delete").status == 202
     assert ask.make_cluster("third", low_priority=True).status == 201
-    assert used(ask, "LowPriority") == (5 * 4, 400)
+    assert used(ask, "totalLowPriorityCores") == (5 * 4, 400)
 
 
 def used(ask: Asker, word: str) -> tuple[int, int]:
     path = f"/subscriptions/{ask.azure.subscription_id}/providers/Microsoft.MachineLearningServices"
     found = ask("GET", f"{path}/locations/westeurope/usages").document["value"]
-    entry = next(entry for entry in found if word in entry["name"]["localizedValue"])
+    entry = next(entry for entry in found if word in entry["type"] or word in entry["name"]["value"])
     return entry["currentValue"], entry["limit"]
 
 
@@ -170,7 +170,7 @@ def test_a_cluster_may_be_larger_than_its_quota_but_a_job_may_not(azure: Emulato
 
 def test_the_size_of_a_cluster_never_changes(ask: Asker):
     assert ask.make_cluster("stays", nodes=(0, 1)).status == 201
-    assert ask.make_cluster("stays", nodes=(0, 2)).status == 200
+    assert ask.make_cluster("stays", nodes=(0, 2)).status == 201, "changed, too"
     assert ask.make_cluster("stays", size="Standard_F8s_v2").status == 400
 
 
@@ -184,28 +184,34 @@ def test_the_size_of_a_cluster_never_changes(ask: Asker):
         ("on-nothing", {"compute": "nothing"}, "ComputeNotFound"),
         ("without-compute", {"compute": ""}, "UserError"),
         ("serverless", {"compute": "serverless", "identity": {"type": "managed", "client_id": "1"}}, "UserError"),
-        ("component", {"componentId": "/x/components/none/versions/1"}, "UserError"),
+        ("component", {"componentId": "/x/components/none/versions/1"}, "NotFound"),
         ("environment", {"environmentId": "/x/environments/none/versions/1"}, "UserError"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(lab: Emulator, ask: Asker, name: str, changes: dict[str, object], code: str):
     answer = ask.submit(name.replace(" ", "%20"), **changes)
 
-    assert (answer.status, answer.code) == (400, code)
+    assert (answer.status, answer.code) == (404 if code == "NotFound" else 400, code)
     assert name not in lab.world.jobs
+
+
+#: What of each kind never changes, two values of it, and how the first comes back.
+KEYS = {"codes": "codeUri", "environments": "image", "components": "componentSpec", "data": "dataUri"}
+VALUES = dict.fromkeys(KEYS, ("one", "two")) | {"components": ({"command": "a"}, {"command": "b"})}
+SHOWN = dict.fromkeys(KEYS, "one") | {"components": {"command": "a", "resources": {"instance_count": "1"}}}
 
 
 @pytest.mark.parametrize("kind", ["codes", "environments", "components", "data"])
 def test_a_registered_version_never_changes(ask: Asker, kind: str):
     path = f"{kind}/mine/versions/1"
-    first = {"properties": {"value": "one", "componentSpec": {"command": "a"}}}
-    other = {"properties": {"value": "two", "componentSpec": {"command": "b"}}}
+    first, other = ({"properties": {KEYS[kind]: value}} for value in VALUES[kind])
 
     assert ask("GET", path).status == 404
     assert ask("PUT", path, first).status == 201
     assert ask("PUT", path, first).status == 200
-    assert ask("PUT", path, other).status == 409
-    assert ask("GET", path).document["properties"]["value"] == "one"
+    refused = ask("PUT", path, other)
+    assert (refused.status, refused.code) == (400 if kind == "components" else 409, "UserError")
+    assert ask("GET", path).document["properties"][KEYS[kind]] == SHOWN[kind]
 
 
 def test_a_component_of_an_unknown_environment_is_refused(ask: Asker):

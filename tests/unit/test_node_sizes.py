@@ -58,6 +58,19 @@ def test_prices_are_those_of_linux_by_tier():
     assert size.usd_per_hour == {"dedicated": 0.29, "low_priority": 0.06}
 
 
+def test_a_price_that_is_listed_twice_is_the_lower_one_wherever_it_stands():
+    standard = [{"retailPrice": price, "osType": "Linux", "vmTier": "Standard"} for price in (0.7, 1.9, 0.8)]
+    low = [{"retailPrice": price, "osType": "Linux", "vmTier": "LowPriority"} for price in (0.6, 0.2)]
+    prices = {"billingCurrency": "USD", "unitOfMeasure": "OneHour", "values": [*low, *standard]}
+
+    (size,) = node_sizes([document("A", 4, 14, None, estimatedVMPrices=prices)])
+    (reverse,) = node_sizes(
+        [document("A", 4, 14, None, estimatedVMPrices={**prices, "values": prices["values"][::-1]})]
+    )
+
+    assert size.usd_per_hour == reverse.usd_per_hour == {"dedicated": 0.7, "low_priority": 0.2}
+
+
 STRANGE = [
     {},
     {"values": [{"osType": "Linux", "vmTier": "Standard"}]},

@@ -14,13 +14,16 @@ SUBSCRIPTION = "/subscriptions/s/usages"
 WORKSPACE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 
 
-def usage(name: str, used: int, limit: int, *, value: str | None = None, scope: str = SUBSCRIPTION) -> dict[str, Any]:
+def usage(
+    name: str, used: int, limit: int, *, value: str | None = None, scope: str = SUBSCRIPTION, kind: str = ""
+) -> dict[str, Any]:
     return {
         "id": scope,
         "unit": "Count",
         "currentValue": used,
         "limit": limit,
         "name": {"value": value or name, "localizedValue": name},
+        **({"type": f"Microsoft.MachineLearningServices/{kind}/usages"} if kind else {}),
     }
 
 
@@ -45,8 +48,21 @@ SEEN = [
     usage("Total Cluster Low Priority Regional vCPUs", 18, 50, value="TOTALLOWPRIORITYCORES"),
 ]
 
+#: As they were recorded (2025): a name stands there once for each tier, and the type alone says which; here without the
+#: text for people, too.
+RECORDED = [
+    usage("", 7, 100, value="TotalClusters", kind="totalClusters"),
+    usage("", 14, 24, value="TotalDedicatedCores", kind="totalDedicatedCores"),
+    usage("", 2, 24, value="standardDSv2Family", kind="vmFamily/dedicatedCores"),
+    usage("", 12, 24, value="Standard NC Family", kind="vmFamily/dedicatedCores"),
+    usage("", 18, 50, value="TotalLowPriorityCores", kind="totalLowPriorityCores"),
+    usage("", 0, -1, value="standardDSv2Family", kind="vmFamily/lowPriorityCores"),
+    usage("", 0, -1, value="standardFSv2Family", kind="vmFamily/lowPriorityCores"),
+    usage("", 1, 12, value="standardDSv2Family", kind="workspaces", scope=f"{WORKSPACE}/usages/standardDSv2Family"),
+]
 
-@pytest.mark.parametrize("rows", [SPECIFIED, SEEN], ids=["specified", "seen"])
+
+@pytest.mark.parametrize("rows", [SPECIFIED, SEEN, RECORDED], ids=["specified", "seen", "recorded"])
 def test_a_quota_is_known_by_the_words_of_its_name(rows: list[dict[str, Any]]):
     quota = quota_of(rows)
 

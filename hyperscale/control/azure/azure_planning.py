@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import hyperscale
 from hyperscale.azure_nodes import Site, locations_of
@@ -99,16 +100,23 @@ def read_site(experiment: Experiment, session: Session) -> Site:
     """
     name, home = session.place.workspace, _short(session.facts.location)
     computes = tuple(_compute(facts, home) for facts in session.workspace.computes() if facts.state != "Deleting")
-    locations = dict.fromkeys((home, *locations_of(experiment, home, computes)))
+    names = dict.fromkeys((home, *locations_of(experiment, home, computes)))
+    locations = {location: _location(session, location, computes) for location in names}
     return Site(
         subscription_id=name.subscription_id,
         resource_group=name.resource_group,
         workspace_name=name.name,
         location=home,
         sources=session.place.sources,
-        locations={location: _location(session, location, computes) for location in locations},
-        computes=computes,
+        locations=locations,
+        computes=_with_usual_names(computes, locations.values()),
     )
+
+
+def _with_usual_names(computes: Iterable[Compute], locations: Iterable[Location]) -> tuple[Compute, ...]:
+    """Return `computes` with sizes as lists of sizes write them: computes have them in capitals (recorded)."""
+    known = {size.name.lower(): size.name for location in locations for size in location.sizes}
+    return tuple(replace(compute, size=known.get(compute.size.lower(), compute.size)) for compute in computes)
 
 
 def _location(session: Session, name: str, computes: tuple[Compute, ...]) -> Location:

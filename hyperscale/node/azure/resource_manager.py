@@ -110,7 +110,7 @@ class ResourceManager:
             if (link or token) in seen or (link and not is_same_service(link, urljoin(URL, path))):
                 raise AzureError(f"GET {_said(path)}: the address of the next page is not valid")
             seen.add(link or token)
-            page = self.get(link) if link else self.get(path, **{**query, "$continuationtoken": token})
+            page = self.get(link) if link else self.get(path, **query, **{"$continuationtoken": str(token)})
 
     def send(
         self,

@@ -11,7 +11,7 @@ from emulator.execution.host import Host
 from emulator.execution.images import BUILD_LOG, Images, write_build_log
 from emulator.execution.interference import Interference
 from emulator.execution.nodes import Nodes
-from emulator.execution.ordering import FINAL, NOT_STARTED, Decision, decide
+from emulator.execution.ordering import FINAL, PREPARING, Decision, decide
 from emulator.execution.processes import StepProcess, kill_all
 from emulator.execution.records import Fate, JobRecord, StepRecord, Threads
 from emulator.execution.step_run import LOG, ReadyStep, StepRuns, carry_out, output_uris
@@ -107,7 +107,7 @@ class Dispatcher:
 
     def _carry_out(self, job: JobRecord, decision: Decision, now: float, clock: float) -> bool:
         changed = bool(decision.start or decision.ending)
-        if job.job.status == NOT_STARTED:
+        if job.job.status == PREPARING:
             job.job.status, job.job.started_at, changed = "Running", clock, True
         for name in decision.start:
             self._begin(job.steps[name], now)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 #: A step in one of these does nothing any more.
 FINAL = frozenset({"Completed", "Failed", "Canceled"})
 NOT_STARTED = "NotStarted"
+#: What a job is at first; its steps are NotStarted then.
+PREPARING = "Preparing"
 
 
 @dataclass(frozen=True)
