@@ -242,3 +242,44 @@ def key_paths(shape: Any, path: str = "") -> Iterator[str]:
     elif isinstance(shape, list):
         for inner in shape:
             yield from key_paths(inner, f"{path}[]")
+
+
+#: An invented value of each kind of text.
+INVENTED = {
+    "text": "words",
+    "empty": "",
+    "guid": "0a1b2c3d-0000-4000-8000-00000000abcd",
+    "id": "/subscriptions/s/resourceGroups/g/providers/of/things/thing",
+    "address": "https://example.org/thing",
+    "time Z": "2027-02-03T04:05:06.7000000Z",
+    "time +00:00": "2027-02-03T04:05:06.7000000+00:00",
+    "time without zone": "2027-02-03 04:05:06",
+    "milliseconds": "1801627506700",
+    "period": "PT1M",
+    "duration": "00:01:02.3000000",
+    "flag": "True",
+    "json": '{"a": 1}',
+}
+
+
+def invented(shape: Any, *, is_full: bool = True) -> Any:
+    """Return an answer of this shape, with values that nobody has recorded.
+
+    Args:
+        shape: of it.
+        is_full: whether keys that may be left out are there, and the first of several kinds is taken; else the last.
+    """
+    if shape == AS_SENT:
+        return {"own": "words"}
+    if isinstance(shape, dict):
+        names = [name for name in shape if is_full or not name.endswith("?")]
+        return {
+            ("given" if name == "*" else name.rstrip("?")): invented(shape[name], is_full=is_full) for name in names
+        }
+    if isinstance(shape, list):
+        return [invented(entry, is_full=is_full) for entry in shape]
+    word = _words(shape)[0 if is_full else -1]
+    if word.startswith("="):
+        return word[1:]
+    numbers = {"null": None, "integer": 3, "decimal": 2.5, "boolean": is_full}
+    return numbers[word] if word in numbers else INVENTED[word]
