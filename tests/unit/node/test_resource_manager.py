@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answering_service import SECRET_TOKEN, Login, Service
+from answering_service import Login, Service
 from azure.core.exceptions import ClientAuthenticationError
 from wordings import Wording, names
 
