@@ -47,6 +47,34 @@ def test_what_happens_next_in_a_pipeline(
     assert decided == decision
 
 
+@pytest.mark.parametrize(
+    ("optional", "statuses", "decision"),
+    [
+        (("maybe",), "Failed NotStarted NotStarted NotStarted", Decision(start=("maybe",))),
+        (("maybe",), "Canceled NotStarted NotStarted NotStarted", Decision(start=("maybe",))),
+        (("maybe",), "Running NotStarted NotStarted NotStarted", Decision()),
+        (("maybe",), "Completed NotStarted NotStarted NotStarted", Decision(start=("must", "maybe"))),
+        (("maybe",), "Failed NotStarted Completed NotStarted", Decision(ending="Failed")),
+        (("maybe", "last"), "Failed NotStarted Completed NotStarted", Decision(start=("last",))),
+        ((), "Failed NotStarted NotStarted NotStarted", Decision(ending="Failed")),
+    ],
+)
+def test_only_steps_that_name_a_failed_one_in_optional_inputs_run_all_the_same(
+    optional: tuple[str, ...], statuses: str, decision: Decision
+) -> None:
+    needs = {"seed": (), "must": ("seed",), "maybe": ("seed",), "last": ("must",)}
+
+    decided = decide(
+        needs,
+        dict(zip(needs, statuses.split(), strict=True)),
+        optional_needs={step: needs[step] for step in optional},
+        continues_on_failure=True,
+        is_cancelled=False,
+    )
+
+    assert decided == decision
+
+
 QUOTA = ("westeurope", "LowPriority", "")
 
 
@@ -163,6 +191,18 @@ def test_the_body_that_the_sdk_sends_is_read() -> None:
     assert (step.timeout_seconds, step.client_id) == (60, "11111111-2222-3333-4444-555555555555")
     assert step.variables == {"A": "job", "B": "component"}
     assert step.outputs["out"].uri == "azureml://datastores/d/paths/x/"
+
+
+def test_needs_that_only_optional_inputs_name_are_told_apart() -> None:
+    spec = {"command": "run", "inputs": {"a": {"type": "uri_folder"}, "b": {"type": "uri_folder", "optional": True}}}
+    bound = {key: {"value": f"${{{{parent.jobs.{key}.outputs.out}}}}", "job_input_type": "literal"} for key in "ab"}
+    both = {**bound, "b": {"value": "${{parent.jobs.a.outputs.out}}", "job_input_type": "literal"}}
+    jobs = {name: {"componentId": "c", "inputs": inputs} for name, inputs in {"one": bound, "two": both}.items()}
+
+    one, two = steps_of({"jobs": jobs}, {"c": spec}.__getitem__)
+
+    assert (one.needs, one.optional_needs) == ({"a", "b"}, {"b"})
+    assert (two.needs, two.optional_needs) == ({"a"}, frozenset())
 
 
 def test_a_step_of_several_nodes_is_not_emulated() -> None:

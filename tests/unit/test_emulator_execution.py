@@ -170,6 +170,30 @@ def test_a_step_below_a_failed_one_never_begins_and_the_others_go_on(lab: Lab) -
     assert "/bad" in job.error.message
 
 
+def test_a_step_runs_without_an_optional_input_whose_step_failed_and_never_without_a_required_one(lab: Lab) -> None:
+    optional = {"late": {"type": "uri_folder", "optional": True}}
+    lab.submit(
+        "inputs",
+        {
+            "bad": step("exit 4", outputs=OUT),
+            "needs_it": step("true", takes={"late": after("bad")}, outputs=OUT),
+            "does_without": step("echo left:$[[ ${{inputs.late}}]]", takes={"late": after("bad")}, inputs=optional),
+            "below_both": step("echo still", takes={"late": after("needs_it")}, inputs=optional),
+        },
+        settings={"continue_on_step_failure": True},
+    )
+
+    assert lab.execution.wait_for("inputs") == "Failed"
+    assert lab.statuses("inputs") == {
+        "bad": "Failed",
+        "needs_it": "NotStarted",
+        "does_without": "Completed",
+        "below_both": "Completed",
+    }
+    assert lab.execution.log("inputs", "does_without") == "left:\n"
+    assert "needs_it" not in [made.name for made in lab.world.jobs["inputs"].steps]
+
+
 def test_a_failed_step_ends_the_whole_pipeline_that_does_not_continue_on_failure(lab: Lab) -> None:
     lab.submit(
         "strict",

@@ -99,6 +99,7 @@ class Dispatcher:
                 decision = decide(
                     job.needs,
                     job.statuses,
+                    optional_needs=job.optional_needs,
                     continues_on_failure=job.continues_on_failure,
                     is_cancelled=job.is_cancelled,
                 )

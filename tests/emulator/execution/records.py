@@ -102,6 +102,10 @@ class JobRecord:
         return ended
 
     @property
+    def optional_needs(self) -> Mapping[str, frozenset[str]]:
+        return {name: record.plan.optional_needs for name, record in self.steps.items()}
+
+    @property
     def statuses(self) -> dict[str, str]:
         return {name: record.step.status for name, record in self.steps.items()}
 

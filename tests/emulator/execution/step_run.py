@@ -126,6 +126,8 @@ class StepRuns:
         if value is None:
             return None
         for step, output in outputs_named_in([value]):
+            if record.job.steps[step].step.status != "Completed":
+                return None  # of an optional input: the step runs as if nobody had given it
             uri = record.job.steps[step].step.outputs[output]
             if record.job.steps[step].plan.outputs[output].kind == "uri_file":
                 return str(self._storage.fetch_file(job, uri))

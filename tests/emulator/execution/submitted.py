@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,6 +53,7 @@ class SubmittedStep:
         timeout_seconds: after which it is cancelled; None is never.
         variables: of its environment.
         needs: names of the steps that it waits for.
+        optional_needs: those of them that only optional inputs name: when one fails, the step runs without.
     """
 
     name: str
@@ -69,6 +70,7 @@ class SubmittedStep:
     timeout_seconds: float | None
     variables: Mapping[str, str]
     needs: frozenset[str]
+    optional_needs: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,9 @@ def _step(
     inputs = {
         key: given[key] if key in given else _default(declared) for key, declared in (spec.get("inputs") or {}).items()
     }
-    texts = [value for value in inputs.values() if isinstance(value, str)]
+    declared_inputs = spec.get("inputs") or {}
+    required = {key for key in inputs if not _is_optional(declared_inputs[key])}
+    needs, required_needs = _steps_named_in(inputs, inputs), _steps_named_in(inputs, required)
     resources = node.get("resources") or {}
     if int(resources.get("instance_count") or 1) != 1:
         raise ValueError(f"step {name}: the emulator runs each step on one node")
@@ -222,7 +226,8 @@ def _step(
         client_id=(node.get("identity") or {}).get("client_id"),
         timeout_seconds=seconds_of((node.get("limits") or {}).get("timeout")),
         variables={**(spec.get("environment_variables") or {}), **(node.get("environment_variables") or {})},
-        needs=scope.needs | {step for step, _ in outputs_named_in(texts)},
+        needs=scope.needs | needs,
+        optional_needs=needs - required_needs - scope.needs,
     )
 
 
@@ -263,6 +268,16 @@ def _input(document: Any) -> str | Data | None:
         value = document.get("value")
         return None if value is None else str(value)
     return Data(str(kind), str(document["uri"]))
+
+
+def _steps_named_in(inputs: Mapping[str, str | Data | None], keys: Collection[str]) -> frozenset[str]:
+    """Return the steps whose outputs the inputs `keys` name."""
+    texts = [value for key in keys if isinstance(value := inputs[key], str)]
+    return frozenset(step for step, _ in outputs_named_in(texts))
+
+
+def _is_optional(declared: Any) -> bool:
+    return isinstance(declared, Mapping) and str(declared.get("optional")).lower() == "true"
 
 
 def _default(declared: Any) -> str | None:
