@@ -9,11 +9,14 @@ from typing import Literal
 
 from hyperscale.azure_placement import Choice, check_control, choose
 from hyperscale.azure_plan import LocationUse, QuotaUse
+from hyperscale.errors import PlanError
 from hyperscale.existing_clusters import find_clusters, share_existing
 from hyperscale.experiment import Experiment
-from hyperscale.locations import CONTROL_NODES, Control, Location, Wanted, control_bounds
+from hyperscale.locations import Control, Location, Wanted, control_bounds
 from hyperscale.node_sizes import find_size
-from hyperscale.placement import SERVERLESS, Cluster, even_sizes
+from hyperscale.pipeline_parts import pipeline_count
+from hyperscale.placement import CONTROL_CLUSTER_NODES, SERVERLESS, Cluster, even_sizes, runs_at_once, sharing_note
+from hyperscale.plan import Plan
 from hyperscale.quota import Compute
 
 
@@ -102,19 +105,57 @@ def wanted_nodes(experiment: Experiment, nodes: int) -> Wanted:
     )
 
 
-def control_of(experiment: Experiment, name: str, site: Site) -> Control | None:
-    """Return what seed and teardown need; None when their cluster `name` exists: what it may grow to counts already.
+def control_of(experiment: Experiment, plan: Plan, site: Site) -> Control | None:
+    """Return what seed and teardown need that is not there; None when nothing is missing.
+
+    What clusters that exist may grow to counts already.
 
     Raises:
         PlanError: when they cannot have it.
     """
-    compute = experiment.compute.control
+    compute, pipelines = experiment.compute.control, pipeline_count(experiment, plan.consumers)
     if compute.existing:
-        find_clusters([compute.existing], site.computes, "compute.control.existing")
+        (cluster,) = find_clusters([compute.existing], site.computes, "compute.control.existing")
+        _check_shared(cluster, pipelines)
         return None
-    if any(other.name.lower() == name.lower() for other in site.computes):
-        return None
-    return check_control(site.locations[site.location], compute.size, 0 if compute.serverless else 1)
+    home = site.locations[site.location]
+    if compute.serverless:
+        return check_control(home, compute.size, nodes=1 + pipelines, clusters=0)
+    there = {other.name.lower() for other in site.computes}
+    missing = [name for name in (plan.control_cluster, plan.seed_cluster) if name.lower() not in there]
+    return check_control(home, compute.size, nodes=len(missing), clusters=len(missing)) if missing else None
+
+
+def sharing_notes(experiment: Experiment, plan: Plan, site: Site) -> list[str]:
+    """Return how many runs at once find nodes for seeds and teardowns, where their two clusters do not see to that."""
+    control, pipelines = experiment.compute.control, pipeline_count(experiment, plan.consumers)
+    if control.existing:
+        (cluster,) = find_clusters([control.existing], site.computes, "compute.control.existing")
+        return [sharing_note(cluster.name, runs_at_once(cluster.max_nodes, pipelines))]
+    home = site.locations[site.location]
+    size = find_size(home.sizes, control.size)
+    limits = [(bound.amount.limit or 0) // size.cores for bound in control_bounds(home, size)] if size else []
+    nodes = min(limits, default=None)
+    # With more, the control cluster is full before the quota is: a node is left for a seed.
+    if nodes is None or (nodes > CONTROL_CLUSTER_NODES and not control.serverless):
+        return []
+    return [sharing_note(f"a quota of {nodes:,} nodes of {control.size}", runs_at_once(nodes, pipelines))]
+
+
+def _check_shared(cluster: Compute, pipelines: int) -> None:
+    """See that one run alone finds room in a cluster that seeds, gates and teardowns share.
+
+    Raises:
+        PlanError: when its teardown and gates could take each node, and leave none for the seed they wait for.
+    """
+    if runs_at_once(cluster.max_nodes, pipelines) < 1:
+        gates = f", and a node for each of {pipelines - 1:,} further pipelines" if pipelines > 1 else ""
+        raise PlanError(
+            f"compute.control.existing {cluster.name}: a run needs {pipelines + 1:,} nodes, one for its teardown, one "
+            f"for its seed{gates}; it may have {cluster.max_nodes:,}",
+            hint=f"raise that number to {pipelines + 1:,}, or name another cluster"
+            + ("; or raise compute.consumers_per_pipeline" if pipelines > 1 else ""),
+        )
 
 
 def control_use(control: Control | None, site: Site) -> LocationUse | None:
@@ -122,10 +163,10 @@ def control_use(control: Control | None, site: Site) -> LocationUse | None:
     if control is None:
         return None
     bounds = control_bounds(site.locations[control.location], control.size)
-    quotas = tuple(QuotaUse.of(bound, CONTROL_NODES) for bound in bounds)
+    quotas = tuple(QuotaUse.of(bound, control.nodes) for bound in bounds)
     prices = dict(control.size.usd_per_hour)
     return LocationUse(
-        control.location, CONTROL_NODES, control.clusters, prices.get("dedicated"), prices, quotas, control.size.name
+        control.location, control.nodes, control.clusters, prices.get("dedicated"), prices, quotas, control.size.name
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hyperscale.errors import PlanError
-from hyperscale.locations import CONTROL_NODES, Candidate, Control, Location, Wanted, candidate, control_bounds
+from hyperscale.locations import Candidate, Control, Location, Wanted, candidate, control_bounds
 from hyperscale.node_sizes import find_size, nearest_sizes
 from hyperscale.shortfall import shortfall
 from hyperscale.spreading import Room, spread
@@ -56,13 +56,14 @@ def choose(wanted: Wanted, locations: Sequence[Location], control: Control | Non
     return tuple(_choice(wanted, *pair) for pair in zip(found, shares, strict=True))
 
 
-def check_control(location: Location, size_name: str, clusters: int) -> Control:
+def check_control(location: Location, size_name: str, *, nodes: int, clusters: int) -> Control:
     """Return what seed and teardown need in the workspace's location.
 
     Args:
         location: of the workspace.
         size_name: of their nodes.
-        clusters: how many are to be made for them, 1 or 0.
+        nodes: how many they need, beside those of clusters that are there.
+        clusters: how many are to be made for them.
 
     Raises:
         PlanError: when it cannot be had.
@@ -70,23 +71,23 @@ def check_control(location: Location, size_name: str, clusters: int) -> Control:
     size = find_size(location.sizes, size_name)
     found = candidate(location, size_name, "dedicated", None)
     if size is None or found.problem is not None:
-        wanted = Wanted(size_name, "dedicated", CONTROL_NODES, CONTROL_NODES, 1)
+        wanted = Wanted(size_name, "dedicated", nodes, nodes, 1)
         raise _cannot_be_had(wanted, [location], [found], key="compute.control.size")
     for bound in control_bounds(location, size):
-        missing = CONTROL_NODES * size.cores - bound.free
+        missing = nodes * size.cores - bound.free
         if missing > 0:
             raise PlanError(
-                f"compute.control.size {size.name} needs {CONTROL_NODES * size.cores} {bound.what} in "
+                f"compute.control.size {size.name} needs {nodes * size.cores} {bound.what} in "
                 f"{location.name} for seed and teardown, {bound.free} are free",
-                hint=f"ask for {missing} more (a limit of {bound.limit_for(CONTROL_NODES):,}), choose another "
+                hint=f"ask for {missing} more (a limit of {bound.limit_for(nodes):,}), choose another "
                 "compute.control.size, or name a cluster that exists as compute.control.existing",
             )
     if clusters > found.free_clusters:
         raise PlanError(
-            f"no more computes can be made in {location.name}: seed and teardown need a cluster",
+            f"clusters that can be made in {location.name}: {found.free_clusters:,}; seed and teardown need {clusters}",
             hint="delete some: `hyperscale gc` finds what runs left behind; or give compute.control.existing",
         )
-    return Control(location.name, size, clusters)
+    return Control(location.name, size, nodes, clusters)
 
 
 def room_of(found: Candidate, wanted: Wanted) -> Room:

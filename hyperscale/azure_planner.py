@@ -14,6 +14,7 @@ from hyperscale.azure_nodes import (
     control_use,
     mean_price,
     place_nodes,
+    sharing_notes,
 )
 from hyperscale.azure_plan import AzurePlan, LocationUse
 from hyperscale.cost import RowTimes, check_limits, estimate
@@ -21,7 +22,7 @@ from hyperscale.errors import PlanError
 from hyperscale.experiment import Experiment
 from hyperscale.input_facts import InputFacts
 from hyperscale.locations import candidate
-from hyperscale.placement import Cluster, clusters_for
+from hyperscale.placement import Cluster, clusters_for, sharing_note
 from hyperscale.plan import Plan, make_plan
 
 
@@ -51,10 +52,11 @@ def plan_on_azure(
     """
     asked = as_existing(experiment, site)
     draft = make_plan(asked, facts, version=version, templates_hash=templates_hash)
-    control = control_of(asked, draft.control_cluster, site)
+    control = control_of(asked, draft, site)
     clusters, uses = place_nodes(asked, draft.nodes, control, site)
     plan = _named(asked, draft, clusters)
     notes = [*(note for note in draft.notes if note not in _offline_notes(asked, draft)), *more_notes]
+    notes += sharing_notes(asked, draft, site)
     usd = mean_price(uses)
     expected = None
     if times is not None:
@@ -94,7 +96,7 @@ def _named(experiment: Experiment, draft: Plan, clusters: Sequence[Cluster]) -> 
 
 def _offline_notes(experiment: Experiment, draft: Plan) -> list[str]:
     """Return the notes that a plan has on clusters when nobody is asked for quota."""
-    notes: list[str] = []
+    notes: list[str] = [sharing_note(draft.control_cluster)]
     clusters_for(experiment, draft.nodes, draft.render_id, notes)
     return notes
 
@@ -121,7 +123,7 @@ def misfits(experiment: Experiment, plan: Plan, site: Site) -> list[str]:
     """Return what keeps a plan that was made before from being executed now; nothing when it still fits."""
     try:
         asked = as_existing(experiment, site)
-        control = control_of(asked, plan.control_cluster, site)
+        control = control_of(asked, plan, site)
         if experiment.compute.existing:
             place_nodes(asked, plan.nodes, control, site)
             return []

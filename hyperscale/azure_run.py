@@ -17,7 +17,7 @@ TAG_RENDER = "hyperscale_render"
 TAG_EXPERIMENT = "hyperscale_experiment"
 TAG_OWNER = "hyperscale_owner"
 TAG_EXPIRES_AT = "hyperscale_expires_at"
-#: The cluster of seeds and teardowns: shared, and never deleted by a run.
+#: The clusters of seeds, and of teardowns and gates: shared, and never deleted by a run.
 TAG_CONTROL = "hyperscale_control"
 
 #: What the pipeline's inputs `clusters` and `usd_per_node_hour` hold when there is nothing to say: the SDK drops an
@@ -35,8 +35,9 @@ class AzureRun:
         jobs: names of its pipeline jobs; the first one holds seed and teardown.
         clusters: names of the clusters that it made.
         tag, tag_value: what those clusters are tagged with: what lacks it is not the run's, and is never deleted.
-        control_cluster: where seed and teardown run.
+        control_cluster: where teardown runs, and gates.
         usd_per_node_hour: list price of one of its nodes; None when nobody has looked it up.
+        seed_cluster: where seed runs; None in what an earlier version wrote.
     """
 
     subscription_id: str
@@ -48,6 +49,7 @@ class AzureRun:
     tag_value: str
     control_cluster: str
     usd_per_node_hour: float | None
+    seed_cluster: str | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AzureRun:
@@ -84,6 +86,9 @@ def _problem(document: object) -> str:
     for field in ("subscription_id", "resource_group", "workspace_name", "tag", "tag_value", "control_cluster"):
         if not isinstance(document.get(field), str):
             return f"azure.{field}: {_said(document.get(field))} is not text"
+    seed_cluster = document.get("seed_cluster")
+    if seed_cluster is not None and not isinstance(seed_cluster, str):
+        return f"azure.seed_cluster: {_said(seed_cluster)} is not text"
     for field in ("jobs", "clusters"):
         problem = names_problem(document.get(field))
         if problem:

@@ -9,9 +9,6 @@ from hyperscale.node_sizes import NodeSize, find_size, problem_of, retired_on
 from hyperscale.quota import MAX_COMPUTES, Amount, Compute, Quota
 from hyperscale.spreading import Room
 
-#: Seed and teardown run at the same time.
-CONTROL_NODES = 2
-
 
 @dataclass(frozen=True)
 class Location:
@@ -84,16 +81,18 @@ class Bound:
 
 @dataclass(frozen=True)
 class Control:
-    """What seed and teardown need beside the nodes of a run; nothing when their cluster exists.
+    """What seed and teardown need beside the nodes of a run, where their clusters do not exist.
 
     Attributes:
         location: of the workspace.
         size: of their nodes.
-        clusters: 1 when their cluster is yet to be made.
+        nodes: how many, beside those of clusters that are there: seed and teardown run at the same time.
+        clusters: how many of theirs are yet to be made.
     """
 
     location: str
     size: NodeSize
+    nodes: int
     clusters: int
 
 
@@ -165,7 +164,7 @@ def _quotas(
     if tier == "low_priority":
         yield "low-priority cores", quota.low_priority, 0
         return
-    kept = CONTROL_NODES * control.size.cores if control else 0
+    kept = control.nodes * control.size.cores if control else 0
     same_family = control is not None and control.size.family == size.family
     yield f"dedicated cores of {size.family or 'its family'}", quota.family(size.family), kept if same_family else 0
     # Where nobody tells the total, the families' own quotas are what there is.

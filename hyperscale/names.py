@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 from hyperscale.errors import ExperimentError
 
@@ -143,11 +143,16 @@ def cluster_names(experiment: str, render: str, count: int) -> tuple[str, ...]:
     return tuple(COMPUTE.check(f"hs-{short}-{render}-c{number:0{digits}}") for number in range(count))
 
 
-def control_cluster_name(place: Iterable[str | None]) -> str:
-    """Return the name of the cluster that seeds and teardowns of a workspace share.
+def control_cluster_name(of: Literal["control", "seed"], place: Iterable[str | None], settings: Any) -> str:
+    """Return the name of a cluster that the runs of a workspace share.
+
+    Other settings are another cluster: a PUT of a compute that exists overwrites it, so that `az ml compute create` of
+    one clone's file would change the cluster on which the runs of another are at work.
 
     Args:
+        of: which of the two: "seed", for seeds, or "control", for teardowns and gates.
         place: subscription, resource group and workspace.
+        settings: all that its file says of it, as JSON can hold it.
     """
     # The w is the letter that must follow the last hyphen: six hexadecimal digits may hold none.
-    return COMPUTE.check(f"hs-control-w{render_id(*place)}")
+    return COMPUTE.check(f"hs-{of}-w{render_id(*place, settings)}")

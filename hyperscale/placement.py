@@ -1,18 +1,26 @@
-"""Where the consumers of a run work: nodes, the clusters that hold them, and the control cluster."""
+"""Where a run works: its nodes, the clusters that hold them, and the control clusters that runs share."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from hyperscale import names
 from hyperscale.errors import PlanError
-from hyperscale.experiment import Experiment
+from hyperscale.experiment import Compute, Experiment
 
 #: What `compute:` says for a serverless step.
 SERVERLESS = "serverless"
-#: Azure ML takes 30,000 steps in a pipeline (how-to-manage-quotas.md); seed and teardown are two of them.
+#: A guard against a mistyped number: jobs of a run, in all of its pipelines.
 MAX_CONSUMERS = 29_998
+#: Teardowns hold their node for a whole run, seeds for minutes. Idle clusters count with all of their nodes as used
+#: (quota.Amount.used): they are few.
+CONTROL_CLUSTER_NODES = 4
+SEED_CLUSTER_NODES = 2
+#: Of the nodes of these clusters; that of the experiment is for the nodes of its run.
+CONTROL_IDLE_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ def spare_consumers(experiment: Experiment, nodes: int) -> int:
     """Return how many jobs wait in a cluster's queue to take the place of preempted ones: none on dedicated nodes.
 
     Raises:
-        PlanError: when they and those of the `nodes` are more jobs than a pipeline takes.
+        PlanError: when they and those of the `nodes` are more jobs than a run takes.
     """
     compute = experiment.compute
     spare = compute.spare_consumers
@@ -71,8 +79,7 @@ def spare_consumers(experiment: Experiment, nodes: int) -> int:
         spare = 0
     if nodes + spare > MAX_CONSUMERS:
         raise PlanError(
-            f"{nodes:,} nodes and {spare:,} spare consumers are {nodes + spare:,} jobs, "
-            f"a pipeline of Azure ML takes {MAX_CONSUMERS:,} beside seed and teardown",
+            f"{nodes:,} nodes and {spare:,} spare consumers are {nodes + spare:,} jobs, a run takes {MAX_CONSUMERS:,}",
             hint="raise parallelism.workers_per_node, or lower parallelism.workers or compute.spare_consumers",
         )
     return spare
@@ -115,15 +122,72 @@ def clusters_for(experiment: Experiment, nodes: int, render: str, notes: list[st
     )
 
 
-def control_cluster(experiment: Experiment, place: tuple[str | None, ...], notes: list[str]) -> str:
-    """Return where seed and teardown run; `place` is subscription, resource group and workspace."""
+def control_clusters(experiment: Experiment, place: tuple[str | None, ...], notes: list[str]) -> tuple[str, str]:
+    """Return where teardowns (and gates) run, and where seeds do: two clusters that the workspace's runs share.
+
+    They are two because a teardown holds its node for as long as its run lives, and a gate until its run is seeded:
+    as many as their cluster has nodes would leave none for the seeds that they wait for. Seeds end by themselves.
+
+    Args:
+        experiment: may name one compute for all of them.
+        place: subscription, resource group and workspace.
+        notes: takes what should be known.
+    """
     control = experiment.compute.control
     serverless_nodes = control.serverless or experiment.compute.serverless
     if serverless_nodes and experiment.compute.identity:
         notes.append("serverless nodes take the workspace's own identity, not compute.identity")
-    if control.serverless:
-        return SERVERLESS
-    return control.existing or names.control_cluster_name(place)
+    if control.serverless or control.existing:
+        shared = control.existing or SERVERLESS
+        notes.append(sharing_note(shared))
+        return shared, shared
+    settings = control_settings(experiment.compute, CONTROL_CLUSTER_NODES)
+    for_seeds = control_settings(experiment.compute, SEED_CLUSTER_NODES)
+    return (
+        names.control_cluster_name("control", place, settings),
+        names.control_cluster_name("seed", place, for_seeds),
+    )
+
+
+def control_settings(compute: Compute, nodes: int) -> dict[str, Any]:
+    """Return what the file of a control cluster says beside its name and tags.
+
+    Args:
+        compute: of the experiment; what is left out, as its idle_seconds, would only give every experiment clusters of
+            its own, all of whose nodes count as used.
+        nodes: that the cluster may have.
+    """
+    return {
+        "size": compute.control.size,
+        "tier": "dedicated",
+        "nodes": nodes,
+        "idle_seconds": CONTROL_IDLE_SECONDS,
+        "network": dataclasses.asdict(compute.network) if compute.network else None,
+        "enable_node_public_ip": compute.enable_node_public_ip,
+        "identity": compute.identity,
+    }
+
+
+def runs_at_once(nodes: int, pipelines: int) -> int:
+    """Return how many runs can share `nodes` nodes for seeds, gates and teardowns without waiting for each other.
+
+    Args:
+        nodes: that there may be.
+        pipelines: of each run: its teardown holds a node, and each further pipeline's gate holds one until the run is
+            seeded; one node more must be left for the seeds that they wait for.
+    """
+    return max(0, (nodes - 1) // pipelines)
+
+
+def sharing_note(shared: str, runs: int | None = None) -> str:
+    """Return the note on seeds and teardowns that share the compute `shared`; `runs` fit at once, if that is known."""
+    at_once = "as many runs fit at once as it has nodes, less one" if runs is None else f"{_runs(runs)} at once"
+    what = "the quota of serverless nodes" if shared == SERVERLESS else shared
+    return f"seeds and teardowns share {what}: {at_once}"
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'s fit' if count != 1 else ' fits'}"
 
 
 def even_sizes(total: int, count: int) -> list[int]:

@@ -14,7 +14,7 @@ from hyperscale.documents import build
 from hyperscale.errors import PlanError
 from hyperscale.experiment import Experiment
 from hyperscale.input_facts import InputFacts
-from hyperscale.placement import Cluster, clusters_for, control_cluster, node_count, spare_consumers
+from hyperscale.placement import Cluster, clusters_for, control_clusters, node_count, spare_consumers
 
 #: A lost node's rows wait so long; renewals, one each third of it, are what a shorter one costs.
 AZURE_LEASE_SECONDS = 300
@@ -42,7 +42,8 @@ class Plan:
         messages: about how many.
         lease_seconds: a consumer's right to a message.
         render_id: 6 hexadecimal digits, the same for the same experiment, plan, templates and workspace.
-        control_cluster: where seed and teardown run.
+        control_cluster: where teardown runs, and the gates of further pipelines.
+        seed_cluster: where seed runs.
         notes: what was changed or should be known, one sentence each.
         usd_per_node_hour: list price of a node that works; None when nobody has looked it up.
     """
@@ -60,6 +61,7 @@ class Plan:
     lease_seconds: int
     render_id: str
     control_cluster: str
+    seed_cluster: str
     notes: tuple[str, ...]
     usd_per_node_hour: float | None = None
 
@@ -119,20 +121,23 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
         )
     shape = (facts.rows, workers, workers_per_node, nodes, spare, per_message, lease_seconds)
     render = names.render_id(experiment.to_document(), shape, version, templates_hash, place)
+    clusters = clusters_for(experiment, nodes, render, notes)
+    control, seed = control_clusters(experiment, place, notes)
     return Plan(
         rows=facts.rows,
         rows_estimated=facts.estimated,
         workers=workers,
         workers_per_node=workers_per_node,
         nodes=nodes,
-        clusters=clusters_for(experiment, nodes, render, notes),
+        clusters=clusters,
         consumers=nodes + spare,
         spare_consumers=spare,
         rows_per_message=per_message,
         messages=math.ceil(facts.rows / per_message),
         lease_seconds=AZURE_LEASE_SECONDS if lease_seconds == "auto" else lease_seconds,
         render_id=render,
-        control_cluster=control_cluster(experiment, place, notes),
+        control_cluster=control,
+        seed_cluster=seed,
         notes=tuple(notes),
     )
 
@@ -172,6 +177,7 @@ def plan_for_this_machine(
         lease_seconds=LOCAL_LEASE_SECONDS if lease_seconds == "auto" else lease_seconds,
         render_id=names.render_id(experiment.to_document(), THIS_MACHINE, facts.rows, workers, nodes),
         control_cluster=THIS_MACHINE,
+        seed_cluster=THIS_MACHINE,
         notes=tuple(notes),
     )
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import secrets
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
 from hyperscale.commands import add_file, add_json, add_set, print_json, say, say_warnings
 from hyperscale.control.planning import Planned, open_plan
+from hyperscale.control.rendered.az_lines import az_lines
 from hyperscale.control.rendered.data_inputs import places_as_written
 from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
 from hyperscale.control.rendered.rendered_files import check_files, other_pipelines, write_files
 from hyperscale.control.rendered.rendering import azure_inputs, render
 from hyperscale.control.rendered.staging import check_target, stage_code
 from hyperscale.cost import unpriced_notes
+from hyperscale.names import new_run_id
+from hyperscale.pipeline_parts import parts_of, pipeline_count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,30 +37,37 @@ def run(arguments: argparse.Namespace) -> int:
     """Render an experiment or a saved plan."""
     planned = open_plan(arguments.file, arguments.overrides, say=say)
     say_warnings(planned.checked.warnings)
-    experiment, folder = planned.checked.loaded.experiment, planned.checked.loaded.folder
-    say_warnings(unpriced_notes(experiment, planned.plan))
+    experiment, plan, folder = planned.checked.loaded.experiment, planned.plan, planned.checked.loaded.folder
+    say_warnings(unpriced_notes(experiment, plan))
     out = (arguments.out or folder).absolute()
-    inputs = azure_inputs(experiment.azure, places_as_written(planned.checked.loaded.remote))
-    files = render(experiment, planned.plan, folder=folder, out=out, run=inputs)
+    inputs = dataclasses.replace(
+        azure_inputs(experiment.azure, places_as_written(planned.checked.loaded.remote)),
+        parts=parts_of(plan.places, pipeline_count(experiment, plan.consumers)),
+    )
+    files = render(experiment, plan, folder=folder, out=out, run=inputs)
+    run_id = new_run_id(experiment.name, datetime.now(timezone.utc), secrets.token_hex(2))
+    commands = az_lines(files, out, experiment.azure, run_id=run_id, here=Path.cwd())
     if arguments.check:
         check_files(files, out, experiment.name)
-        said = f"{len(files)} rendered files in {out} are current."
+        said = [f"{len(files)} rendered files in {out} are current."]
     else:
         _write(planned, files, out)
-        said = "\n".join(str(out / path) for path in files)
+        said = [*(str(out / path) for path in files), "", *commands]
     if arguments.json:
-        print_json({"folder": str(out), "files": [path.as_posix() for path in files]})
+        print_json({"folder": str(out), "files": [path.as_posix() for path in files], "commands": commands})
     else:
-        print(said)
+        print("\n".join(said))
     return 0
 
 
 def _write(planned: Planned, files: Mapping[PurePosixPath, str], out: Path) -> None:
     """Write the `files` and the staged code into `out`, and check what lies there then."""
-    staged = out / "components" / "code"
+    name, staged = planned.checked.loaded.experiment.name, out / "components" / "code"
     check_target(staged)
-    write_files(files, out, planned.checked.loaded.experiment.name)
+    write_files(files, out, name)
     stage_code(planned.code_folder, staged)
-    load_checked_pipeline(out / "pipelines" / f"{planned.checked.loaded.experiment.name}.yml")
-    for path in other_pipelines(files, out):
+    for path in files:
+        if path.parts[0] == "pipelines":
+            load_checked_pipeline(out / path)
+    for path in other_pipelines(files, out, name):
         say(f"warning: {path} shares components/ with this experiment; render its own again before you submit it")

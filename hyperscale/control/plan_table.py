@@ -13,6 +13,7 @@ from hyperscale.control.trial.figures import trial_times
 from hyperscale.cost import estimate
 from hyperscale.experiment import Limits
 from hyperscale.figures import counted, size_text
+from hyperscale.pipeline_parts import pipeline_count
 from hyperscale.placement import SERVERLESS
 from hyperscale.plan import Plan
 from hyperscale.uris import without_query
@@ -61,9 +62,12 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
         where = f" in {cluster.location}" if cluster.location else ""
         owned = "made and deleted by the run" if cluster.owned else "not touched"
         yield "cluster", f"{cluster.name}: {counted(cluster.nodes, 'node')}{where}, {owned}"
-    yield "jobs", f"{plan.consumers:,} consume ({plan.spare_consumers:,} spare), seed, teardown"
+    pipelines = pipeline_count(experiment, plan.consumers)
+    several = f", in {pipelines:,} pipelines" if pipelines > 1 else ""
+    yield "jobs", f"{plan.consumers:,} consume ({plan.spare_consumers:,} spare), seed, teardown{several}"
     size = f"{compute.control.size}{', shared by the runs of the workspace' * (not compute.control.serverless)}"
-    yield "control", f"{plan.control_cluster}, {'not touched' if compute.control.existing else size}"
+    named = " and ".join(dict.fromkeys((plan.control_cluster, plan.seed_cluster)))
+    yield "control", f"{named}, {'not touched' if compute.control.existing else size}"
     yield from _travelling(planned)
     yield "limits", _limits(experiment.limits)
     known = planned.azure

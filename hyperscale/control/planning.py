@@ -22,7 +22,7 @@ from hyperscale.talk import Say
 
 #: What a saved plan begins with; its value is the version of the format.
 _MARK = "hyperscale_plan"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command line of a node: `python -m hyperscale.node seed|consume|teardown`, as the components call it."""
+"""The command line of a node: `python -m hyperscale.node seed|gate|consume|teardown`, as the components call it."""
 
 import sys
 
@@ -62,6 +62,10 @@ def _step(values: argparse.Namespace, stop: threading.Event) -> int:
         # A seed holds nothing that must be given back: the next one starts again (rule 1).
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return run_seed(values)
+    if values.step == "gate":
+        from hyperscale.node.gate_step import run_gate
+
+        return run_gate(values, stop)
     if values.step == "consume":
         from hyperscale.node.consume_step import run_consume
 
@@ -89,19 +93,22 @@ class _WithoutHeavyModules(MetaPathFinder):
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m hyperscale.node", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
-    for step in ("seed", "consume", "teardown"):
+    for step in ("seed", "gate", "consume", "teardown"):
         command = steps.add_parser(step)
         for name in ("--run-id", "--queue", "--store", "--experiment"):
             command.add_argument(name, required=True)
-        command.add_argument("--lease-seconds", type=float, required=True)
         command.add_argument("--install-at-start", default="", help="requirements, separated by spaces")
+        if step in ("seed", "gate"):
+            command.add_argument("--seeded", required=True, help="output folder that consumers bind to")
+        if step == "gate":
+            continue
+        command.add_argument("--lease-seconds", type=float, required=True)
         command.add_argument("--input", default="", help="file, or folder, that holds the rows")
         if step != "consume":
             command.add_argument("--consumers", type=int, required=True, help="how many are planned")
         if step == "seed":
             command.add_argument("--rows-per-message", type=int, required=True)
             command.add_argument("--workers-per-node", type=int, required=True)
-            command.add_argument("--seeded", required=True, help="output folder that consumers bind to")
         if step == "consume":
             command.add_argument("--workers", type=int, required=True)
             command.add_argument("--mount", action="append", default=[], metavar="NAME=PATH")
@@ -110,7 +117,8 @@ def _parser() -> argparse.ArgumentParser:
         if step != "consume":
             command.add_argument("--clusters", default="none", help="that the run owns, separated by commas")
             command.add_argument("--owner-tag", default="", help="NAME=VALUE that those clusters are tagged with")
-            command.add_argument("--control-cluster", default="", help="where this step runs")
+            command.add_argument("--control-cluster", default="", help="where teardown runs, and gates")
+            command.add_argument("--seed-cluster", default="", help="where seed runs")
             command.add_argument("--usd-per-node-hour", default="unknown", help="list price of a consumer's node")
     return parser
 

@@ -20,7 +20,7 @@ def begin_log(step: str, experiment: str, environ: Mapping[str, str]) -> None:
     """Log from now on.
 
     Args:
-        step: seed, consume or teardown.
+        step: seed, gate, consume or teardown.
         experiment: as the step is given it, JSON; the values of its secrets are hidden.
         environ: of the process.
     """

@@ -15,6 +15,7 @@ from hyperscale.control.rendered.rendered_files import write_files
 from hyperscale.control.rendered.rendering import RunInputs, azure_inputs, render
 from hyperscale.control.rendered.staging import stage_code
 from hyperscale.experiment import Experiment
+from hyperscale.pipeline_parts import consumer_bytes
 from hyperscale.plan import make_plan, plan_for_this_machine
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -93,12 +94,24 @@ def write(experiment: Experiment, folder: Path) -> Path:
     return folder / "pipelines" / f"{experiment.name}.yml"
 
 
+def sent_consumer(job: Any) -> str:
+    """Return what a consumer adds to the body of its job, where all names are as long as they may be."""
+    step = job._to_rest_object().as_dict()["properties"]["jobs"]["consume_0"]
+    group = f"/subscriptions/{CLIENT}/resourceGroups/{'g' * 90}"
+    workspace = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{'w' * 33}"
+    step["componentId"] = f"{workspace}/components/azureml_anonymous/versions/{CLIENT}"
+    step["computeId"] = f"{workspace}/computes/{'c' * 24}"
+    return json.dumps({"consume_12345": {**step, "name": "consume_12345"}})
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_an_experiment_is_taken_by_azure_ml_and_by_our_checks(form: str, folder: Path):
-    pipeline = write(make_experiment(**{"azure": WORKSPACE, **FORMS[form]}), folder)
+    experiment = make_experiment(**{"azure": WORKSPACE, **FORMS[form]})
+    pipeline = write(experiment, folder)
 
-    assert_azure_ml_takes(pipeline)
+    job = assert_azure_ml_takes(pipeline)
     assert check_pipeline(pipeline) == []
+    assert len(sent_consumer(job)) <= consumer_bytes(experiment) <= 1.1 * len(sent_consumer(job))
 
 
 def test_the_files_of_a_local_run_are_taken_by_azure_ml(folder: Path):
@@ -133,6 +146,7 @@ def test_azure_ml_is_sent_every_input_as_it_was_given(folder: Path):
         "clusters",
         "owner_tag",
         "control_cluster",
+        "seed_cluster",
         "usd_per_node_hour",
     }
     assert "$" not in sent["inputs"]["experiment"]["value"]

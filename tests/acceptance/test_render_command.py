@@ -142,7 +142,7 @@ def test_two_users_render_one_clone_for_two_workspaces_of_a_region_into_differen
         hyperscale("render", folder=folder)
         clusters.append({file.stem for file in (folder / "compute").glob("*.yml")})
 
-    assert [len(names) for names in clusters] == [3, 3]
+    assert [len(names) for names in clusters] == [4, 4]
     assert not clusters[0] & clusters[1]
 
 
@@ -235,3 +235,39 @@ def test_a_read_only_checkout_is_rendered_into_another_folder(hyperscale: Comman
     assert (tmp_path / "out" / "components" / "code" / "activity" / "square.py").exists()
     for path in paths:
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_render_ends_with_the_lines_of_az_that_make_the_run(hyperscale: Command, folder: Path):
+    place = "--subscription 11111111-1111-1111-1111-111111111111 -g g -w w"
+
+    rendered = hyperscale("render", folder=folder)
+
+    lines = rendered.stdout.splitlines()
+    files, lines = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    computes = [Path(file).relative_to(folder) for file in files if "/compute/" in file]
+    assert [path.name.partition("-w")[0] for path in computes[:2]] == ["hs-seed", "hs-control"]
+    assert lines == [
+        *(f"az ml compute create {place} -f {path}" for path in computes),
+        f"az ml job create {place} -f pipelines/squares.yml",
+    ]
+
+
+def test_more_consumers_than_a_pipeline_takes_are_several_files_whose_lines_have_one_id(
+    hyperscale: Command, folder: Path, tmp_path: Path
+):
+    few = ("--set", "compute.consumers_per_pipeline=2")
+
+    lines = hyperscale("render", *few, "--out", tmp_path / "out", folder=folder).stdout.splitlines()[-2:]
+    checked = hyperscale("render", *few, "--out", tmp_path / "out", "--check", folder=folder)
+    planned = hyperscale("plan", *few, folder=folder).stdout
+    fewer = hyperscale("render", "--out", tmp_path / "out", folder=folder)
+
+    run = lines[0].rpartition("=")[2]
+    assert run.startswith("squares-")
+    assert [line.partition(" -f ")[2] for line in lines] == [
+        f"{tmp_path}/out/pipelines/squares.yml --name {run} --set inputs.run_id={run}",
+        f"{tmp_path}/out/pipelines/squares_p2.yml --name {run}-p2 --set inputs.run_id={run}",
+    ]
+    assert (checked.returncode, fewer.returncode) == (0, 0), checked.stderr + fewer.stderr
+    line_names(planned, "jobs", "4 consume", "2 pipelines")
+    assert sorted(file.name for file in (tmp_path / "out" / "pipelines").iterdir()) == ["squares.yml"]

@@ -24,6 +24,7 @@ from emulator import (
 from emulator.faults import Faults
 from emulator.principals import Principal
 from emulator.routing import API_HOST, ARM_HOST, Answer, RefusedError, Request, Route, StrictError, host_matches
+from emulator.rules import check_body
 from emulator.storage import Storage
 from emulator.tokens import ARM, OLD_ARM, TokenError, Tokens
 from emulator.world import Execution, World
@@ -198,6 +199,8 @@ class Service:
     def _answer(self, route: Route, request: Request) -> Answer:
         with self.world.lock:
             self.world.settle()
+            if route.host == ARM_HOST:
+                check_body(request.body)
             if route.host == ARM_HOST or "workspace" in request.parts:
                 self._check_place(request)
             return route.handler(self, request)

@@ -77,7 +77,7 @@ def test_dedicated_is_counted_by_family_and_over_all_families(wording: Wording):
 
 
 def test_seed_and_teardown_keep_their_cores_where_they_are_of_the_same_quota(wording: Wording):
-    control = Control(HOME, SIZES[0], 1)
+    control = Control(HOME, SIZES[0], 2, 2)
     location = make_location(families={"standardFSv2Family": 40}, dedicated=300)
     other = make_location("eastus", families={"standardFSv2Family": 40})
 
@@ -216,22 +216,22 @@ def test_seed_and_teardown_need_two_nodes_of_quota(wording: Wording):
     enough = make_location(families={"standardDSv2Family": 4})
     short = make_location(families={"standardDSv2Family": 3})
 
-    assert check_control(enough, "Standard_DS2_v2", 1).clusters == 1
+    assert check_control(enough, "Standard_DS2_v2", nodes=2, clusters=2).clusters == 2
     with pytest.raises(PlanError) as raised:
-        check_control(short, "Standard_DS2_v2", 1)
+        check_control(short, "Standard_DS2_v2", nodes=2, clusters=2)
     names(raised, "4 dedicated cores of standardDSv2Family", "westeurope")
     wording(raised)
     assert raised.value.hint is not None
     names(raised, "1 more", 4)
 
 
-def test_seed_and_teardown_need_a_size_that_is_offered_and_a_cluster(wording: Wording):
+def test_seed_and_teardown_need_a_size_that_is_offered_and_two_clusters(wording: Wording):
     with pytest.raises(PlanError) as refused:
-        check_control(make_location(), "Standard_DS2", 1)
+        check_control(make_location(), "Standard_DS2", nodes=2, clusters=2)
     names(refused, "compute.control.size Standard_DS2")
     wording(refused)
     with pytest.raises(PlanError) as refused:
-        check_control(make_location(clusters=0), "Standard_DS2_v2", 1)
+        check_control(make_location(clusters=1), "Standard_DS2_v2", nodes=2, clusters=2)
     names(refused, "westeurope")
     wording(refused)
-    assert check_control(make_location(clusters=0), "Standard_DS2_v2", 0).clusters == 0
+    assert check_control(make_location(clusters=0), "Standard_DS2_v2", nodes=2, clusters=0).clusters == 0

@@ -16,6 +16,7 @@ from hyperscale.cost import RowTimes
 from hyperscale.errors import PlanError
 from hyperscale.experiment import Experiment
 from hyperscale.plan import Plan, make_plan
+from hyperscale.quota import Compute
 
 FACTS = make_facts(20_000)
 TIMES = RowTimes(60, 90, 0, "a test")
@@ -126,7 +127,7 @@ def test_existing_clusters_that_may_wait_for_quota_are_said():
 def test_serverless_nodes_count_against_quota_and_have_a_price(wording: Wording):
     experiment = make(compute={"serverless": True, "max_nodes_per_cluster": None})
 
-    plan, known = planned(experiment, make_site(make_location(clusters=1)))
+    plan, known = planned(experiment, make_site(make_location(clusters=2)))
 
     assert [(cluster.name, cluster.nodes) for cluster in plan.clusters] == [("serverless", 25)]
     assert plan.usd_per_node_hour == 0.04
@@ -137,18 +138,69 @@ def test_serverless_nodes_count_against_quota_and_have_a_price(wording: Wording)
     wording(refused)
 
 
-def test_a_control_cluster_that_exists_needs_no_more_quota():
+def test_control_clusters_that_exist_need_no_more_quota():
     experiment = make()
-    name = offline(experiment).control_cluster
-    there = make_compute(name, 4, size="Standard_DS2_v2", tier="dedicated")
+    plan = offline(experiment)
+    there = tuple(
+        make_compute(name, nodes, size="Standard_DS2_v2", tier="dedicated")
+        for name, nodes in ((plan.control_cluster, 4), (plan.seed_cluster, 2))
+    )
     families = {"standardDSv2Family": 0}
 
-    _, known = planned(experiment, make_site(make_location(families=families, computes=(there,)), computes=(there,)))
+    def on(*computes: Compute) -> AzurePlan:
+        location = make_location(families=families, computes=computes)
+        return planned(experiment, make_site(location, computes=computes))[1]
 
-    assert known.control is None
+    assert on(*there).control is None
     with pytest.raises(PlanError) as refused:
-        planned(experiment, make_site(make_location(families=families)))
+        on()
     names(refused, "compute.control.size Standard_DS2_v2", "4 dedicated cores")
+    with pytest.raises(PlanError) as refused:
+        on(there[0])
+    names(refused, "compute.control.size Standard_DS2_v2", "2 dedicated cores")
+
+
+def shared(nodes: int, **compute: Any) -> tuple[Experiment, Site]:
+    """Return an experiment whose seed and teardown share a cluster of so many nodes, and its site."""
+    cpu = make_compute("cpu", nodes, size="Standard_DS2_v2", tier="dedicated")
+    return make(compute={"control": {"existing": "cpu"}, **compute}), make_site(computes=(cpu,))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "consumers_per_pipeline", "runs"), [(2, 250, "1 run fits"), (5, 250, "4 runs fit"), (9, 20, "4 runs fit")]
+)
+def test_a_plan_says_how_many_runs_share_a_cluster_for_seeds_and_teardowns(
+    nodes: int, consumers_per_pipeline: int, runs: str
+):
+    experiment, site = shared(nodes, consumers_per_pipeline=consumers_per_pipeline)
+
+    plan, _ = planned(experiment, site)
+
+    assert [note for note in plan.notes if "share" in note] == [f"seeds and teardowns share cpu: {runs} at once"]
+    assert any("as many runs fit at once" in note for note in offline(experiment).notes)
+
+
+@pytest.mark.parametrize(("nodes", "consumers_per_pipeline", "needed"), [(1, 250, "2"), (3, 10, "5")])
+def test_one_run_that_could_keep_its_own_seed_from_a_node_is_refused(
+    nodes: int, consumers_per_pipeline: int, needed: str, wording: Wording
+):
+    experiment, site = shared(nodes, consumers_per_pipeline=consumers_per_pipeline)
+
+    with pytest.raises(PlanError) as refused:
+        planned(experiment, site)
+    names(refused, "compute.control.existing cpu", str(nodes), needed)
+    wording(refused)
+
+
+def test_a_plan_says_how_many_runs_a_small_quota_has_room_for():
+    serverless = make(compute={"control": {"serverless": True}})
+    small, large = (make_site(make_location(dedicated=cores)) for cores in (8, 10))
+
+    notes = [note for each in (serverless, make()) for note in planned(each, small)[0].notes if "share" in note]
+
+    said = "seeds and teardowns share a quota of 4 nodes of Standard_DS2_v2: 3 runs fit at once"
+    assert notes == [said, said]
+    assert not [note for note in planned(make(), large)[0].notes if "share" in note]
 
 
 def test_what_nobody_knows_is_said(wording: Wording):
@@ -189,7 +241,7 @@ CHANGES = [
         ["quota has room for 24 of 25 nodes in westeurope (99 low-priority cores are free)"],
     ),
     (make_site(make_location(sizes=SIZES[1:])), ["Standard_F4s_v2 is not offered in westeurope"]),
-    (make_site(make_location(clusters=3)), ["2 of 3 clusters can be made in westeurope"]),
+    (make_site(make_location(clusters=3)), ["1 of 3 clusters can be made in westeurope"]),
     (
         make_site(make_location(dedicated=3)),
         [

@@ -318,3 +318,10 @@ def test_what_does_not_exist_is_said_to_be_missing(lab: Emulator, ask: Asker, pa
     answer = ask("GET", whole, version=version)
 
     assert (answer.status, answer.code) == (404, code)
+
+
+def test_a_body_that_resource_manager_does_not_read_is_refused(lab: Emulator, ask: Asker):
+    answer = ask.submit("large", environment_variables={"WORDS": "x" * 4 * 1024 * 1024})
+
+    assert (answer.status, answer.code) == (413, "RequestContentTooLarge")
+    assert lab.problems == []

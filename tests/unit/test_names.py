@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,17 +62,25 @@ def test_a_cluster_is_named_after_experiment_render_and_number():
     assert made == ("hs-digits-swe-a1b2c3-c00", "hs-digits-swe-a1b2c3-c01")
 
 
-@given(st.tuples(*[st.none() | st.text()] * 3))
-def test_the_control_cluster_has_a_valid_name_in_every_workspace(place: tuple[str | None, ...]):
-    name = names.control_cluster_name(place)
+@given(st.sampled_from(["control", "seed"]), st.tuples(*[st.none() | st.text()] * 3), st.text())
+def test_control_clusters_have_a_valid_name_in_every_workspace(of: Any, place: tuple[str | None, ...], size: str):
+    name = names.control_cluster_name(of, place, {"size": size})
 
     assert names.COMPUTE.problem(name) is None
 
 
-def test_each_workspace_has_a_control_cluster_of_its_own():
-    made = {names.control_cluster_name(("s", "g", workspace)) for workspace in "abc"}
+def test_each_workspace_and_all_that_a_control_cluster_is_set_to_give_it_a_name_of_its_own():
+    settings = [{"size": "A", "nodes": 4}, {"size": "B", "nodes": 4}, {"size": "A", "nodes": 5}]
+    made = {
+        names.control_cluster_name(of, ("s", "g", workspace), each)
+        for of in ("control", "seed")
+        for workspace in "abc"
+        for each in settings
+    }
 
-    assert len(made) == 3
+    assert len(made) == 18
+    again = names.control_cluster_name("seed", ("s", "g", "a"), {"nodes": 4, "size": "A"})
+    assert again in made
 
 
 @given(experiment_names, st.datetimes(timezones=st.just(timezone.utc), min_value=datetime(2000, 1, 1)), hexadecimal)

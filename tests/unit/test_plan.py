@@ -193,7 +193,7 @@ REFUSED = [
             "parallelism": {"workers": 20_000},
             "compute": {"tier": "low_priority", "max_nodes": 20_000, "max_nodes_per_cluster": 100},
         },
-        "20,000 nodes and 10,000 spare consumers are 30,000 jobs, a pipeline of Azure ML takes 29,998",
+        "20,000 nodes and 10,000 spare consumers are 30,000 jobs, a run takes 29,998",
         "raise parallelism.workers_per_node",
     ),
 ]
@@ -288,7 +288,7 @@ def test_existing_clusters_share_the_nodes_and_are_not_owned():
 
     assert [(cluster.name, cluster.nodes) for cluster in plan.clusters] == [("gpu-a", 3), ("gpu-b", 2)]
     assert plan.owned_clusters == ()
-    assert plan.control_cluster == "cpu"
+    assert (plan.control_cluster, plan.seed_cluster) == ("cpu", "cpu")
 
 
 def test_serverless_owns_no_cluster():
@@ -300,7 +300,7 @@ def test_serverless_owns_no_cluster():
 
     assert set(plan.places) == {"serverless"}
     assert plan.owned_clusters == ()
-    assert plan.control_cluster == "serverless"
+    assert (plan.control_cluster, plan.seed_cluster) == ("serverless", "serverless")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from hyperscale.tempo import at_tempo
 T = TypeVar("T")
 
 #: The components, in the order of their registration. Who finds the last one finds all of them.
-COMPONENTS = ("seed", "teardown", "consume")
+COMPONENTS = ("seed", "gate", "teardown", "consume")
 #: How long the SDK waits between two looks at a cluster that is being made, where Azure does not say.
 POLL_SECONDS = 2
 _MAX_SAID = 600
@@ -60,7 +60,7 @@ class AzureMl:
         self._client.components._client_key = f"workspace/{session.facts.workspace_id}"
 
     def register(self, components: Path, version: str) -> None:
-        """Register the three components in the folder `components` as `version`, with their code and environments.
+        """Register the components in the folder `components` as `version`, with their code and environments.
 
         It is safe to repeat: each request says the same as before. The code goes up once, however many name it; and
         not at all when the workspace has the same code already.
@@ -133,10 +133,10 @@ class AzureMl:
         return self._load_component(components / f"{name}.yml")
 
     def _use_known(self, component: Any, known: dict[str, str]) -> None:
-        """Name what is registered already: the code is that of all, the environment of seed that of teardown."""
+        """Name what is registered: the code is that of all, the environment of seed that of gate and teardown."""
         if "code seed" in known:
             component.code = known["code seed"]
-        if component.name.endswith("teardown"):
+        if component.name.endswith(("gate", "teardown")):
             component.environment = known["environment seed"]
 
     def _ask(self, doing: str, request: Callable[[], T]) -> T:

@@ -122,7 +122,7 @@ def _before_rows(seen: Seen) -> tuple[str, str]:
         return "preparing image", "the first time it takes minutes"
     if any(step.status == "Running" for step in seeds):
         return "seeding", ""
-    return "waiting for a node", f"of {seen.azure.control_cluster}, where its seed runs"
+    return "waiting for a node", f"of {seen.azure.seed_cluster or seen.azure.control_cluster}, where its seed runs"
 
 
 def _working(seen: Seen, look: Look) -> tuple[str, str]:

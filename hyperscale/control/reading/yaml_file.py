@@ -11,8 +11,12 @@ from hyperscale.control.reading.positions import Position, Positions, ValuePath
 from hyperscale.control.reading.yaml_scalars import AmbiguousTextError, plain_value
 from hyperscale.errors import Problem
 
-#: Aliases of aliases can stand for more values than a machine can hold ("billion laughs").
-MAX_ALIASED_VALUES = 100_000
+#: Aliases of aliases can stand for more values than a machine can hold ("billion laughs"). A long file may have more of
+#: them than a short one, as thousands of jobs that are one but for their compute: so many for each value that is
+#: written, but never more than the last number.
+FEW_ALIASED_VALUES = 100_000
+ALIASED_VALUES_PER_WRITTEN = 20
+MOST_ALIASED_VALUES = 1_000_000
 #: libyaml's composer recurses without a bound of its own, and would end the process.
 MAX_DEPTH = 100
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -51,7 +55,8 @@ def parse_yaml(text: str, file: str) -> YamlFile:
     """Return what `text` says; `file` names it in problems."""
     parsed = YamlFile(Positions(file))
     try:
-        if _is_too_deep(text):
+        depth, written = _measured(text)
+        if depth > MAX_DEPTH:
             parsed.problems.append(Problem(file, 0, 0, "", f"is nested more than {MAX_DEPTH} levels deep"))
             return parsed
         node = yaml.compose(text, Loader=_LOADER)
@@ -59,7 +64,7 @@ def parse_yaml(text: str, file: str) -> YamlFile:
         parsed.problems.extend(_syntax_problems(error, text, file))
         return parsed
     try:
-        parsed.document = None if node is None else _Builder(parsed).value(node, ())
+        parsed.document = None if node is None else _Builder(parsed, _most_aliased(written)).value(node, ())
     except _TooManyValuesError as error:
         parsed.document = None
         parsed.problems.append(parsed.positions.problem(error.path, str(error), at_key=True))
@@ -75,11 +80,11 @@ class _TooManyValuesError(Exception):
 class _Builder:
     """Walks the nodes; an alias is the node that it stands for, met once more."""
 
-    def __init__(self, parsed: YamlFile) -> None:
+    def __init__(self, parsed: YamlFile, most_aliased: int) -> None:
         self._parsed = parsed
         self._positions = parsed.positions
         self._met: set[int] = set()
-        self._aliased_values_left = MAX_ALIASED_VALUES
+        self._most_aliased = self._aliased_values_left = most_aliased
 
     def value(self, node: yaml.Node, path: ValuePath) -> Any:
         self._positions.values[path] = self._position(node)
@@ -99,7 +104,7 @@ class _Builder:
             self._aliased_values_left -= 1
         self._met.add(id(node))
         if self._aliased_values_left < 0:
-            raise _TooManyValuesError(path[:1], f"its aliases stand for more than {MAX_ALIASED_VALUES:,} values")
+            raise _TooManyValuesError(path[:1], f"its aliases stand for more than {self._most_aliased:,} values")
 
     def _mapping(self, node: yaml.MappingNode, path: ValuePath) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -171,13 +176,20 @@ def _is_text(text: str) -> bool:
         return False
 
 
-def _is_too_deep(text: str) -> bool:
-    depth = 0
+def _measured(text: str) -> tuple[int, int]:
+    """Return how many levels deep `text` is, as far as that matters, and how many keys and values it writes."""
+    depth = deepest = written = 0
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            return True
-    return False
+        written += isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent))
+        deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
+            break
+    return deepest, written
+
+
+def _most_aliased(written: int) -> int:
+    return min(MOST_ALIASED_VALUES, max(FEW_ALIASED_VALUES, ALIASED_VALUES_PER_WRITTEN * written))
 
 
 def _syntax_problems(error: yaml.YAMLError, text: str, file: str) -> list[Problem]:

@@ -16,7 +16,7 @@ from hyperscale.uris import is_uri
 #: Types of inputs that are data: their values are paths or URIs.
 DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
 #: A submitted run names its components so; they were registered from the files beside its pipeline.
-_REGISTERED = re.compile(r"azureml:hyperscale_(seed|consume|teardown):[A-Za-z0-9._-]+", re.ASCII)
+_REGISTERED = re.compile(r"azureml:hyperscale_(seed|gate|consume|teardown):[A-Za-z0-9._-]+", re.ASCII)
 
 
 @dataclass(frozen=True)

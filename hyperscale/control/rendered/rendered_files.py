@@ -12,6 +12,7 @@ from hyperscale.errors import ExperimentError, RunStateError
 #: Folders that an earlier render may have left files in; whose a compute is, its tags tell.
 _COMPUTE = "compute"
 _ENVIRONMENT = "components/consume_environment"
+_PIPELINES = "pipelines"
 _CONTROL_TAG = '"hyperscale_control": "shared"'
 
 
@@ -56,7 +57,8 @@ def check_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) 
 def stale_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> list[PurePosixPath]:
     """Return the rendered files in `out` that belong to the experiment, but not to this render of it."""
     found = [*_rendered_in(out, _ENVIRONMENT, "*"), *_rendered_in(out, _COMPUTE, "*.yml")]
-    others = "".join((out / path).read_text("utf-8") for path in other_pipelines(files, out))
+    found += _further_pipelines(out, experiment)
+    others = "".join((out / path).read_text("utf-8") for path in other_pipelines(files, out, experiment))
 
     def is_in_use(path: PurePosixPath) -> bool:
         text = (out / path).read_text("utf-8")
@@ -68,9 +70,15 @@ def stale_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) 
     return [path for path in found if path not in files and (path.parts[0] != _COMPUTE or not is_in_use(path))]
 
 
-def other_pipelines(files: Mapping[PurePosixPath, str], out: Path) -> list[PurePosixPath]:
+def other_pipelines(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> list[PurePosixPath]:
     """Return the rendered pipelines of other experiments in `out`; they share the components of this one."""
-    return [path for path in _rendered_in(out, "pipelines", "*.yml") if path not in files]
+    ours = {*files, *_further_pipelines(out, experiment)}
+    return [path for path in _rendered_in(out, _PIPELINES, "*.yml") if path not in ours]
+
+
+def _further_pipelines(out: Path, experiment: str) -> list[PurePosixPath]:
+    """Return the rendered pipelines behind the first of the experiment, of whatever render; see `Part.suffix`."""
+    return _rendered_in(out, _PIPELINES, f"{experiment}_p*.yml")
 
 
 def _rendered_in(out: Path, folder: str, pattern: str) -> list[PurePosixPath]:

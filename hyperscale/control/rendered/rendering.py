@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,34 +17,17 @@ from hyperscale.control.resources import templates_folder
 from hyperscale.control.templates import yaml_templates
 from hyperscale.experiment import Azure, Experiment, NodeExperiment
 from hyperscale.node.storing.places import AUTO, DEFAULT_CONTAINER
-from hyperscale.placement import SERVERLESS, Cluster
-from hyperscale.plan import JOB_LIFE_HOURS, THIS_MACHINE, Plan
+from hyperscale.pipeline_parts import Part
+from hyperscale.placement import CONTROL_CLUSTER_NODES, SEED_CLUSTER_NODES, Cluster, control_settings
+from hyperscale.plan import JOB_LIFE_HOURS, Plan
 
 #: The first line of every rendered file: what lacks it is the user's, and is never overwritten.
 HEADER = '# Rendered by hyperscale from experiment.yaml: edit that file and run "hyperscale render".'
-#: Seed and teardown are small; several runs may share the cluster.
-MOST_CONTROL_NODES = 4
+#: What has a component.
+STEPS = ("seed", "gate", "consume", "teardown")
 #: A run drains at max_hours; its consumers may write what they know after that, and teardown collects after them.
 DRAIN_HOURS = 0.25
 COLLECT_HOURS = 1.0
-
-
-@dataclass(frozen=True)
-class Part:
-    """One pipeline of a run; a run with very many consumers has several.
-
-    Attributes:
-        suffix: of the pipeline file's name; empty for the first.
-        first_number: of its first consumer.
-        places: the compute of each of its consumers.
-        seeded: address of a folder that its consumers get in place of the seed's output; None: seed is in it, and so
-            is teardown.
-    """
-
-    suffix: str
-    first_number: int
-    places: tuple[str, ...]
-    seeded: str | None
 
 
 @dataclass(frozen=True)
@@ -94,11 +77,9 @@ def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: 
     files = {
         **{
             PurePosixPath("pipelines", f"{name}{part.suffix}.yml"): text("pipeline.yml", part=part)
-            for part in run.parts or (Part("", 0, plan.places, None),)
+            for part in run.parts or (Part("", 0, plan.places),)
         },
-        components / "seed.yml": text("seed.yml"),
-        components / "consume.yml": text("consume.yml"),
-        components / "teardown.yml": text("teardown.yml"),
+        **{components / f"{step}.yml": text(f"{step}.yml") for step in STEPS},
         components / "control_environment" / "conda.yml": text("conda.yml", document=CONTROL_CONDA),
     }
     environment, packages = values["environment"], components / "consume_environment"
@@ -108,8 +89,9 @@ def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: 
         files[packages / "Dockerfile"] = text("Dockerfile")
     if environment.folder and environment.requirements is not None:
         files[packages / "requirements.txt"] = f"{HEADER}\n{environment.requirements.rstrip()}\n"
-    for cluster, its_values in _computes(experiment, plan, run):
-        files[PurePosixPath("compute", f"{cluster.name}.yml")] = text("compute.yml", cluster=cluster, **its_values)
+    for cluster, tags, settings in _computes(experiment, plan, run):
+        path = PurePosixPath("compute", f"{cluster.name}.yml")
+        files[path] = text("compute.yml", cluster=cluster, tags=tags, settings=settings)
     return files
 
 
@@ -159,7 +141,7 @@ def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: Ru
         "plan": plan,
         "run": run,
         "tags": _tags(experiment, plan, run),
-        "component": {step: _component(step, run.version) for step in ("seed", "consume", "teardown")},
+        "component": {step: _component(step, run.version) for step in STEPS},
         "clusters": ",".join(owned) or NO_CLUSTERS,
         "owner_tag": run.owner_tag or f"{TAG_RENDER}={plan.render_id}",
         "usd_per_node_hour": UNKNOWN_PRICE if plan.usd_per_node_hour is None else f"{plan.usd_per_node_hour:g}",
@@ -186,14 +168,25 @@ def _tags(experiment: Experiment, plan: Plan, run: RunInputs) -> dict[str, str]:
     return {**experiment.tags, **ours, TAG_EXPERIMENT: experiment.name}
 
 
-def _computes(experiment: Experiment, plan: Plan, run: RunInputs) -> list[tuple[Cluster, dict[str, Any]]]:
-    """Return each compute that has a file, with its size, tier and tags."""
-    compute, control = experiment.compute, experiment.compute.control
-    shared: dict[str, Any] = {"compute": compute}
-    of_run = {"size": compute.size, "tier": compute.tier, "tags": _tags(experiment, plan, run), **shared}
-    computes = [(cluster, of_run) for cluster in plan.owned_clusters]
-    if plan.control_cluster not in (SERVERLESS, THIS_MACHINE, control.existing):
-        # No tag of a render: what has one, a teardown may delete.
-        of_control = {"size": control.size, "tier": "dedicated", "tags": {TAG_CONTROL: "shared"}, **shared}
-        computes.append((Cluster(plan.control_cluster, None, MOST_CONTROL_NODES, owned=False), of_control))
-    return computes
+def _computes(
+    experiment: Experiment, plan: Plan, run: RunInputs
+) -> Iterator[tuple[Cluster, dict[str, str], dict[str, Any]]]:
+    """Yield each compute that has a file, with its tags and its settings; those that runs share come first."""
+    compute = experiment.compute
+    if plan.seed_cluster != plan.control_cluster:  # else both are one that exists, or serverless, or this machine
+        shared = ((plan.seed_cluster, SEED_CLUSTER_NODES), (plan.control_cluster, CONTROL_CLUSTER_NODES))
+        for name, nodes in shared:
+            # No tag of a render: what has one, a teardown may delete.
+            cluster = Cluster(name, None, nodes, owned=False)
+            yield cluster, {TAG_CONTROL: "shared"}, control_settings(compute, nodes)
+    for cluster in plan.owned_clusters:
+        settings = {
+            "size": compute.size,
+            "tier": compute.tier,
+            "nodes": cluster.nodes,
+            "idle_seconds": compute.idle_seconds,
+            "network": compute.network,
+            "enable_node_public_ip": compute.enable_node_public_ip,
+            "identity": compute.identity,
+        }
+        yield cluster, _tags(experiment, plan, run), settings

@@ -14,18 +14,19 @@ from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.azure.session import Session
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.planning import Planned
-from hyperscale.control.rendered.rendering import Part
 from hyperscale.control.run_folder import JOINS, RunFolder
 from hyperscale.control.submit.journal import Journal, Made, made_by
-from hyperscale.control.submit.local_data import local_data
+from hyperscale.control.submit.local_data import local_data, storage_uri
 from hyperscale.control.submit.submission import Submission
 from hyperscale.control.submit.submitted_run import with_own_clusters
 from hyperscale.control.submit.submitting import new_journal
 from hyperscale.control.submit.undo import owned_clusters
-from hyperscale.errors import RunStateError
+from hyperscale.errors import PlanError, RunStateError
+from hyperscale.experiment import Experiment
 from hyperscale.node.control import read_cancel, read_resumes
 from hyperscale.node.ending.joins import Join, note_join, read_joins
 from hyperscale.node.storing.stores import Store
+from hyperscale.pipeline_parts import Part, room_in_a_pipeline
 from hyperscale.talk import Say
 
 
@@ -37,8 +38,9 @@ class JoinSubmission(Submission):
         return tuple(kind for kind in made_by(self.journal.step) if kind != "manifest")
 
     def parts(self) -> tuple[Part, ...]:
-        """Return the one pipeline; its consumers find seed.json in the store."""
-        return (Part("-join", 0, self._plan.places, self.seeded),)
+        """Return the one pipeline; its consumers are bound to the folder of the run in its store."""
+        folder = storage_uri(self.journal.store, f"{self.journal.run_id}/")
+        return (Part("_join", 0, self._plan.places, "nobody", folder),)
 
     def note_run(self, pipeline: Path) -> None:
         """Keep nothing: the run is listed already."""
@@ -85,7 +87,9 @@ def plan_join(found: FoundRun, planned: Planned, session: Session, workers: int)
     parallelism = dataclasses.replace(checked.loaded.experiment.parallelism, workers=workers)
     experiment = dataclasses.replace(checked.loaded.experiment, parallelism=parallelism)
     more = dataclasses.replace(checked, loaded=dataclasses.replace(checked.loaded, experiment=experiment))
-    return plan_for_azure(more, session)
+    joined = plan_for_azure(more, session)
+    _check_one_pipeline(experiment, joined.plan.consumers, workers)
+    return joined
 
 
 def join(found: FoundRun, planned: Planned, session: Session, say: Say) -> Journal:
@@ -122,4 +126,13 @@ def _check_alive(found: FoundRun, session: Session, store: Store) -> None:
         raise RunStateError(
             f"run {found.run_id} is over, or about to be{said}: nobody can join it",
             hint=f"`hyperscale retry {found.run_id}` runs what is missing",
+        )
+
+
+def _check_one_pipeline(experiment: Experiment, consumers: int, workers: int) -> None:
+    room = room_in_a_pipeline(experiment)
+    if consumers > room:
+        raise PlanError(
+            f"{workers:,} more workers are {consumers:,} consume jobs, a pipeline has room for {room:,}",
+            hint="join in several goes: --workers " + str(max(1, workers * room // consumers)),
         )

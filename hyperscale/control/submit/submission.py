@@ -14,7 +14,6 @@ from hyperscale.control.azure.session import Session
 from hyperscale.control.local.launching import manifest_of
 from hyperscale.control.planning import Planned
 from hyperscale.control.rendered.pipeline_checks import load_checked_pipeline
-from hyperscale.control.rendered.rendering import Part
 from hyperscale.control.rendered.staging import stage_code
 from hyperscale.control.run_folder import Launch, RunFolder
 from hyperscale.control.submit.data_upload import Uploads
@@ -22,16 +21,16 @@ from hyperscale.control.submit.journal import DONE, STEPS, UNDO, Journal, Made, 
 from hyperscale.control.submit.local_data import LocalData, data_places
 from hyperscale.control.submit.making_clusters import make_clusters
 from hyperscale.control.submit.submitted_files import content_version, pipeline_files, write_run_files
-from hyperscale.control.submit.submitted_run import parts_of, without_clusters
+from hyperscale.control.submit.submitted_run import without_clusters
 from hyperscale.control.submit.undo import Undo, owned_clusters
 from hyperscale.errors import AzureError, TeardownError
 from hyperscale.experiment import Experiment
 from hyperscale.figures import counted, size_text
 from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.node.control import write_manifest, write_selected_rows
-from hyperscale.node.storing.places import storage_uri
 from hyperscale.node.storing.stores import Store
 from hyperscale.ownership import claim_of
+from hyperscale.pipeline_parts import Part, parts_of
 from hyperscale.plan import Plan
 from hyperscale.talk import Say
 
@@ -113,7 +112,7 @@ class Submission:
 
     def parts(self) -> tuple[Part, ...]:
         """Return the pipelines."""
-        return parts_of(self._plan, len(self.journal.jobs), self.seeded)
+        return parts_of(self._plan.places, len(self.journal.jobs))
 
     def note_run(self, pipeline: Path) -> None:
         """Keep on this machine what is submitted: from now on the run is listed."""
@@ -133,11 +132,6 @@ class Submission:
     def cluster_files(self) -> list[Path]:
         """Return the rendered files of the clusters that must be there."""
         return sorted((self.folder.rendered / "compute").glob("*.yml"))
-
-    @property
-    def seeded(self) -> str:
-        """Return the address of a folder that consumers get where no seed is beside them."""
-        return storage_uri(self.journal.store, f"{self.journal.run_id}/")
 
     def _undo_after(self, error: BaseException) -> None:
         self.say(f"run {self.journal.run_id} is not submitted; what was made for it is taken back")
@@ -236,6 +230,7 @@ class Submission:
             tag_value=self.journal.run_id,
             control_cluster=plan.control_cluster,
             usd_per_node_hour=plan.usd_per_node_hour,
+            seed_cluster=plan.seed_cluster,
         )
 
     def _pipelines(self) -> list[Path]:

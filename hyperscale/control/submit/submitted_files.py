@@ -9,10 +9,11 @@ from pathlib import Path
 from hyperscale.azure_run import TAG_RUN
 from hyperscale.control.planning import Planned
 from hyperscale.control.rendered.data_inputs import DataPlace
-from hyperscale.control.rendered.rendering import Part, RunInputs, render
+from hyperscale.control.rendered.rendering import RunInputs, render
 from hyperscale.control.submit.journal import Journal
 from hyperscale.control.submit.local_data import file_hash
 from hyperscale.control.submit.submitted_run import run_tags
+from hyperscale.pipeline_parts import Part
 from hyperscale.plan import Plan
 
 #: A version is a part of a name: hexadecimal digits, and a letter in front, so that none is taken for a number.

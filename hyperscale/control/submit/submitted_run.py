@@ -1,4 +1,4 @@
-"""What a submitted run is called, how it is tagged, and how its consumers are spread over pipelines: all pure."""
+"""What a submitted run, its clusters and its jobs are called, and how they are tagged: all pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 from hyperscale import names
 from hyperscale.azure_run import TAG_EXPERIMENT, TAG_EXPIRES_AT, TAG_OWNER, TAG_RUN
-from hyperscale.control.rendered.rendering import COLLECT_HOURS, Part
+from hyperscale.control.rendered.rendering import COLLECT_HOURS
 from hyperscale.control.submit.journal import Journal
 from hyperscale.experiment import Experiment
 from hyperscale.plan import Plan
@@ -44,28 +44,9 @@ def without_clusters(plan: Plan, lost: Collection[str]) -> Plan:
     )
 
 
-def job_names(run_id: str, consumers: int, consumers_per_pipeline: int) -> tuple[str, ...]:
-    """Return the names of the pipeline jobs; the first one holds seed and teardown."""
-    count = math.ceil(consumers / consumers_per_pipeline)
+def job_names(run_id: str, count: int) -> tuple[str, ...]:
+    """Return the names of `count` pipeline jobs; the first one holds seed and teardown."""
     return (run_id,) if count == 1 else tuple(f"{run_id}-p{number}" for number in range(1, count + 1))
-
-
-def parts_of(plan: Plan, count: int, seeded: str) -> tuple[Part, ...]:
-    """Return the pipelines of a plan, at most `count`, as even as can be; none but the first is without consumers.
-
-    Args:
-        plan: of the run.
-        count: of its pipelines.
-        seeded: address of a folder that consumers get where there is no seed in their pipeline.
-    """
-    places, parts, first = plan.places, [], 0
-    for number in range(count):
-        size = len(places) // count + (number < len(places) % count)
-        suffix = f"-p{number + 1}" if number else ""
-        if size or not number:
-            parts.append(Part(suffix, first, places[first : first + size], seeded if number else None))
-        first += size
-    return tuple(parts)
 
 
 def expiry(experiment: Experiment, started_at: float) -> float:

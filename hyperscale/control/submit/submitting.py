@@ -34,6 +34,7 @@ from hyperscale.errors import RunStateError
 from hyperscale.names import new_run_id
 from hyperscale.node.azure.workspace import Workspace
 from hyperscale.node.azure.workspace_facts import ComputeFacts
+from hyperscale.pipeline_parts import pipeline_count
 from hyperscale.plan import Plan
 from hyperscale.talk import Ask, Say
 
@@ -117,7 +118,7 @@ def submit(planned: Planned, session: Session, *, say: Say, computes: Sequence[C
     planned = replace(planned, plan=with_own_clusters(planned.plan, experiment.name, run_id))
     data = local_data(loaded)
     folder = RunFolder.under(runs_of(loaded.file), run_id, queue=session.queue_url, store=session.store_url)
-    jobs = job_names(run_id, planned.plan.consumers, experiment.compute.consumers_per_pipeline)
+    jobs = job_names(run_id, pipeline_count(experiment, planned.plan.consumers))
     journal = new_journal(planned, session, data, run_id, jobs)
     with _opened(planned, data, session, folder, journal, say, computes) as submission:
         return submission.carry_out()

@@ -39,14 +39,17 @@ def step_name(environ: Mapping[str, str]) -> str:
     return environ.get(STEP_VARIABLE, "")
 
 
-def run_of(job: AzureJob, *, clusters: str, owner_tag: str, control_cluster: str, usd_per_node_hour: str) -> AzureRun:
+def run_of(
+    job: AzureJob, *, clusters: str, owner_tag: str, control_cluster: str, seed_cluster: str, usd_per_node_hour: str
+) -> AzureRun:
     """Return what the run of `job` owns, by the inputs of its pipeline.
 
     Args:
         job: that seed or teardown is part of.
         clusters: names, separated by commas; `none` when the run made none.
         owner_tag: NAME=VALUE, which its clusters are tagged with.
-        control_cluster: where seed and teardown run.
+        control_cluster: where teardown runs, and gates.
+        seed_cluster: where seed runs.
         usd_per_node_hour: a number, or `unknown`.
     """
     tag, _, value = owner_tag.partition("=")
@@ -60,6 +63,7 @@ def run_of(job: AzureJob, *, clusters: str, owner_tag: str, control_cluster: str
         tag_value=value,
         control_cluster=control_cluster,
         usd_per_node_hour=None if usd_per_node_hour == UNKNOWN_PRICE else float(usd_per_node_hour),
+        seed_cluster=seed_cluster,
     )
 
 
@@ -70,4 +74,5 @@ def named_clusters(clusters: str) -> tuple[str, ...]:
 
 def inputs_of(values: argparse.Namespace) -> dict[str, str]:
     """Return what `run_of` takes, from the words of the command line of seed or teardown."""
-    return {name: getattr(values, name) for name in ("clusters", "owner_tag", "control_cluster", "usd_per_node_hour")}
+    names = ("clusters", "owner_tag", "control_cluster", "seed_cluster", "usd_per_node_hour")
+    return {name: getattr(values, name) for name in names}

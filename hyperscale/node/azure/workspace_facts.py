@@ -130,7 +130,7 @@ class StepFacts:
 
     Attributes:
         run_id: the job's own name.
-        name: of the pipeline's job, or of its component: seed, consume_3, consume, teardown.
+        name: of the pipeline's job, or of its component: seed, gate, consume_3, consume, teardown.
         status: NotStarted, Queued, Preparing, Provisioning, Starting, Running, Finalizing, or a final one.
         error: why it failed; empty when it did not, or nobody knows.
         cancel_url: where run history has it cancelled; empty when that is not told.
@@ -144,8 +144,8 @@ class StepFacts:
 
     @property
     def role(self) -> str:
-        """Return seed, consume or teardown: run history may name the step, or its component."""
-        return next((role for role in ("seed", "teardown") if self.name.startswith(role)), "consume")
+        """Return seed, gate, consume or teardown: run history may name the step, or its component."""
+        return next((role for role in ("seed", "gate", "teardown") if self.name.startswith(role)), "consume")
 
     @property
     def is_over(self) -> bool:

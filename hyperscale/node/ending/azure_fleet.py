@@ -201,8 +201,10 @@ class AzureFleet:
         """Return whether Azure ML has not made each planned consume step yet, although the seed allows it."""
         steps = self.steps()
         seeds = [step.status for step in steps if step.role == "seed"]
+        # Behind a gate that came too late, no consumer does.
+        is_one_shut = any(step.role == "gate" and step.is_over and step.status != "Completed" for step in steps)
         consumes = sum(step.role == "consume" for step in steps)
-        return seeds == ["Completed"] and consumes < self._consumers
+        return seeds == ["Completed"] and consumes < self._consumers and not is_one_shut
 
     def _settle(self, wait: Callable[[float], None]) -> None:
         """Let consumers end in good order, for a while; then cancel what is left of them, and wait for that too.

@@ -71,7 +71,7 @@ def large_run(tmp_path: Path, azure: Emulator) -> Iterator[LargeRun]:
     with azure.in_this_process():
         run = AzureRun(
             azure.subscription_id, azure.resource_group, azure.workspace_name,
-            (RUN,), (CLUSTER,), TAG_RUN, RUN, "hs-control", 0.5,
+            (RUN,), (CLUSTER,), TAG_RUN, RUN, "hs-control", 0.5, "hs-seed",
         )  # fmt: skip
         url = f"https://{azure.storage_account}.blob.core.windows.net/{DEFAULT_CONTAINER}"
         with closing(open_store(url, RUN)) as store:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from azure_site import AzureSite
 from emulator import Emulator
-from test_the_az_way import az_ml
+from test_the_az_way import az_lines, az_ml
 from wordings import line_names
 
 ONE_NODE = "workers: 1, workers_per_node: 1, lease_seconds: 15"
@@ -22,12 +22,12 @@ def test_auto_is_the_container_of_the_workspace_and_only_what_has_the_runs_tag_i
     azure.container = "mine"
     site = AzureSite(tmp_path / "clone", azure, rows=6, parallelism=ONE_NODE, compute=SPARE)
     site.file.write_text(site.file.read_text().replace("azure:\n", "azure:\n  container: mine\n"))
-    site.run("render")
+    lines = az_lines(site)
     (pipeline,) = (site.folder / "pipelines").glob("*.yml")
     text = pipeline.read_text()
     pipeline.write_text(text.replace('clusters: "hs-', 'clusters: "hs-foreign-c00,hs-', 1))
 
-    job = az_ml(site)
+    (job,) = az_ml(site, lines)
     azure.wait_for_job(job, "Completed")
 
     store = azure.storage.container("mine")
@@ -38,7 +38,7 @@ def test_auto_is_the_container_of_the_workspace_and_only_what_has_the_runs_tag_i
     assert (manifest["workspace_name"], manifest["jobs"]) == (azure.workspace_name, [job])
     assert manifest["clusters"] == clusters
     assert f"{manifest['tag']}={manifest['tag_value']}" == inputs["owner_tag"]
-    assert azure.cluster_names() == sorted({"hs-foreign-c00", manifest["control_cluster"]})
+    assert azure.cluster_names() == sorted({"hs-foreign-c00", manifest["control_cluster"], manifest["seed_cluster"]})
     assert "cluster hs-foreign-c00 stays" in azure.step_log(job, "teardown")
     tags = azure.job(job).tags
     assert (tags["succeeded"], tags["failed"], tags["missing"]) == ("6", "0", "0")
@@ -50,9 +50,9 @@ def test_an_identity_that_may_not_see_the_workspace_says_what_to_do(tmp_path: Pa
         azure.world.directory.run_identity, "AzureML Data Scientist", "AzureML Compute Operator"
     )
     site = AzureSite(tmp_path, azure, rows=6, parallelism=ONE_NODE, compute="max_nodes_per_cluster: 1")
-    site.run("render")
+    lines = az_lines(site)
 
-    job = az_ml(site)
+    (job,) = az_ml(site, lines)
     azure.wait_for_job(job, "Failed")
 
     said = azure.step_log(job, "seed")

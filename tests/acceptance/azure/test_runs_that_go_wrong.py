@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from azure_site import AzureSite, counts, shown
+from azure_site import TWO_NODES, AzureSite, counts, shown
 from emulator import Emulator
 from profiles import size
 
@@ -46,16 +46,26 @@ def test_a_seed_that_meets_a_bad_row_ends_the_run_with_its_words(tmp_path: Path,
     assert azure.cluster_names(run) == []
 
 
-def test_a_seed_that_is_killed_ends_the_run(tmp_path: Path, azure: Emulator) -> None:
-    site = AzureSite(tmp_path, azure)
+def test_a_seed_that_is_killed_ends_the_run_and_no_consumer_of_any_pipeline_begins(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    compute = "max_nodes_per_cluster: 1, consumers_per_pipeline: 1"
+    site = AzureSite(tmp_path, azure, parallelism=TWO_NODES, compute=compute)
     azure.kill_step("seed", when="started")
 
-    run = site.submit()
+    submitted = site.document("submit", "--yes")
+    run = submitted["run_id"]
     watched = site.run("watch", run, code=None)
 
     assert watched.returncode not in (0, 130), shown(watched)
     assert "seed" in watched.stdout + watched.stderr
     assert azure.cluster_names(run) == []
+    for job in submitted["jobs"]:
+        azure.wait_for_job(job, "Failed")
+    assert [[step.name for step in azure.job(job).steps] for job in submitted["jobs"]] == [
+        ["seed", "teardown"],
+        ["gate"],
+    ]
 
 
 def test_a_consumer_job_that_fails_is_worked_around(tmp_path: Path, azure: Emulator) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from azure_site import TWO_NODES, AzureSite, shown
+from azure_site import TWO_NODES, AzureSite, gated, shown
 from emulator import Emulator
 from emulator.service import Recorded
 from profiles import size
@@ -39,7 +39,7 @@ def asked(azure: Emulator, since: int, method: str, pattern: str) -> list[str]:
 
 
 def own_clusters(azure: Emulator) -> list[str]:
-    return [name for name in azure.cluster_names() if not name.startswith("hs-control-")]
+    return [name for name in azure.cluster_names() if not name.startswith(("hs-control-", "hs-seed-"))]
 
 
 def runs_in(site: AzureSite) -> list[str]:
@@ -95,18 +95,20 @@ def test_200_consumers_take_few_requests_and_what_azure_has_is_not_sent_again(tm
 def test_more_consumers_than_a_pipeline_takes_are_several_pipelines_on_one_queue(
     tmp_path: Path, azure: Emulator
 ) -> None:
-    compute = "max_nodes_per_cluster: 1, consumers_per_pipeline: 1"
-    site = AzureSite(tmp_path, azure, parallelism=TWO_NODES, compute=compute)
+    compute, gate = "max_nodes_per_cluster: 1, consumers_per_pipeline: 1", tmp_path / "open"
+    site = AzureSite(tmp_path / "home", azure, code=gated(gate), parallelism=TWO_NODES, compute=compute)
 
     submitted = site.document("submit", "--yes")
     run = submitted["run_id"]
+    azure.wait_for_rows(submitted["jobs"][1], at_least_running=1)
+    gate.touch()
     for job in submitted["jobs"]:
         azure.wait_for_job(job, "Completed")
 
     assert submitted["jobs"] == [f"{run}-p1", f"{run}-p2"]
     assert [sorted(azure.world.jobs[job].properties["jobs"]) for job in submitted["jobs"]] == [
         ["consume_0", "seed", "teardown"],
-        ["consume_1"],
+        ["consume_1", "gate"],
     ]
     assert site.document("results", run)["rows"]["succeeded"] == 12
     assert own_clusters(azure) == []

@@ -1,4 +1,4 @@
-"""The rendered files alone are enough: clusters and pipeline are made as `az ml ... -f` makes them."""
+"""The rendered files alone are enough: clusters and pipelines are made by the lines of az that `render` prints."""
 
 from __future__ import annotations
 
@@ -6,33 +6,37 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow.parquet
-from azure_site import AzureSite
+from azure_site import TWO_NODES, AzureSite, gated
 from emulator import Emulator
+from wordings import names
 
 PROGRAM = Path(__file__).resolve().parents[2] / "az_ml.py"
 FOREIGN = ("gpu-a", "hs-other-abcdef-c00")
 
 
-def az_ml(site: AzureSite) -> str:
-    """Make the clusters of `compute/`, submit the pipeline, and return the name of its job."""
-    azure, folder = site.azure, site.folder
-    (pipeline,) = (folder / "pipelines").glob("*.yml")
-    place = (azure.subscription_id, azure.resource_group, azure.workspace_name)
+def az_lines(site: AzureSite) -> list[str]:
+    """Render the experiment, and return the lines of az that make a run of the files."""
+    return [line for line in site.run("render").stdout.splitlines() if line.startswith("az ")]
+
+
+def az_ml(site: AzureSite, lines: Iterable[str]) -> list[str]:
+    """Do what the lines of az say, and return the names of the jobs."""
     done = subprocess.run(
-        [sys.executable, PROGRAM, *place, pipeline, *sorted((folder / "compute").glob("*.yml"))],
-        cwd=folder,
+        [sys.executable, PROGRAM],
+        cwd=site.folder,
         env=site.environment(),
-        stdin=subprocess.DEVNULL,
+        input="\n".join(lines),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()[-1]
+    return done.stdout.split()
 
 
 def test_two_runs_of_the_rendered_files_are_proved_and_torn_down(tmp_path: Path, azure: Emulator) -> None:
@@ -45,10 +49,10 @@ def test_two_runs_of_the_rendered_files_are_proved_and_torn_down(tmp_path: Path,
         parallelism="workers: 2, workers_per_node: 1, lease_seconds: 15",
         compute="max_nodes_per_cluster: 1",
     )
-    site.run("render")
+    lines = az_lines(site)
 
     for _ in range(2):
-        job = az_ml(site)
+        (job,) = az_ml(site, lines)
         azure.wait_for_job(job, "Completed")
 
         run = job.lower().replace("_", "-")
@@ -72,8 +76,34 @@ def test_two_runs_of_the_rendered_files_are_proved_and_torn_down(tmp_path: Path,
         kept = f"ExperimentRun/dcid.{azure.step(job, 'teardown').run_id}/outputs/report.html"
         assert copied["report.html"] == blob(azure, kept, container="azureml")
         left = azure.cluster_names()
-        assert [name for name in left if not name.startswith("hs-control-")] == sorted(FOREIGN)
+        assert [name for name in left if not name.startswith(("hs-control-", "hs-seed-"))] == sorted(FOREIGN)
     assert len(azure.world.jobs) == 2
+
+
+def test_pipelines_behind_the_first_belong_to_its_run_by_their_lines_and_are_refused_without_an_id(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    gate = tmp_path / "open"
+    compute = "max_nodes_per_cluster: 2, consumers_per_pipeline: 1"
+    site = AzureSite(tmp_path / "home", azure, code=gated(gate), parallelism=TWO_NODES, compute=compute)
+    lines = az_lines(site)
+    first, second = az_ml(site, lines)
+    azure.wait_for_rows(second, at_least_running=1)
+
+    again = az_ml(site, lines)  # all of it is there: nothing changes
+    (stray,) = az_ml(site, [lines[-1].partition(" --name ")[0]])
+    azure.wait_for_job(stray, "Failed")
+    gate.touch()
+    for job in (first, second):
+        azure.wait_for_job(job, "Completed")
+
+    assert (again, second) == ([first, second], f"{first}-p2")
+    assert sorted(azure.world.jobs) == sorted([first, second, stray])
+    assert sorted(step.name for step in azure.job(second).steps) == ["consume_1", "gate"]
+    assert [step.name for step in azure.job(stray).steps] == ["gate"]
+    names(azure.step_log(stray, "gate"), "run_id", "auto", "--set inputs.run_id=ID")
+    assert json.loads(blob(azure, f"{first}/run_results.json"))["rows"]["succeeded"] == 12
+    assert not [name for name in azure.cluster_names() if "-c0" in name]
 
 
 def files_at(azure: Emulator, uri: str) -> dict[str, bytes]:

@@ -49,7 +49,7 @@ def test_doctor_plan_submit_watch_and_results_of_a_whole_run(fleet: AzureSite, a
     assert table.column("square").to_pylist() == [number**2 for number in range(ROWS)]
     left = set(azure.cluster_names()) - set(FOREIGN)
     assert set(FOREIGN) <= set(azure.cluster_names())
-    assert {name.rpartition("-w")[0] for name in left} == {"hs-control"}
+    assert {name.rpartition("-w")[0] for name in left} == {"hs-control", "hs-seed"}
     assert azure.wait_for_job(run) == "Completed"
 
 

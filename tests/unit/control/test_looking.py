@@ -18,7 +18,7 @@ from hyperscale.node.control import Cancel
 
 RUN = "digits-20261122-190000-ab12"
 NOW = 1_800_000_000.0
-AZURE = AzureRun("s", "g", "w", (RUN,), ("hs-digits-a-c00",), TAG_RUN, RUN, "hs-control-wabc", 0.5)
+AZURE = AzureRun("s", "g", "w", (RUN,), ("hs-digits-a-c00",), TAG_RUN, RUN, "hs-control-wabc", 0.5, "hs-seed-wabc")
 RESULTS = {
     "outcome": "succeeded",
     "reason": "",
@@ -81,8 +81,8 @@ STEPS_WAIT = (step("seed", "Completed"), step("consume_0", "Queued"), step("tear
             "submitting",
             "clusters",
         ),
-        (seen(steps=(step("seed", "NotStarted"),)), "waiting for a node", "hs-control-wabc"),
-        (seen(steps=(step("seed", "Queued"),)), "waiting for a node", "hs-control-wabc"),
+        (seen(steps=(step("seed", "NotStarted"),)), "waiting for a node", "hs-seed-wabc"),
+        (seen(steps=(step("seed", "Queued"),)), "waiting for a node", "hs-seed-wabc"),
         (seen(steps=(step("seed", "Preparing"),)), "preparing image", ""),
         (seen(steps=(step("seed", "Running"),)), "seeding", ""),
         (seen(beats=(beat("seed", rows_seeded=5),)), "seeding", ""),

@@ -110,4 +110,25 @@ def test_pipelines_of_other_experiments_are_known_as_they_share_the_components(t
     write_files(control("hs-control-w1", "other"), tmp_path, "other")
     (tmp_path / "pipelines" / "mine.yml").write_text("# mine\n")
 
-    assert other_pipelines(control("hs-control-w1", "digits"), tmp_path) == [PurePosixPath("pipelines/other.yml")]
+    assert other_pipelines(control("hs-control-w1", "digits"), tmp_path, "digits") == [
+        PurePosixPath("pipelines/other.yml")
+    ]
+
+
+def test_pipelines_behind_the_first_go_when_a_render_has_fewer_and_those_of_others_stay(tmp_path: Path):
+    def pipelines(*names: str) -> dict[PurePosixPath, str]:
+        return {PurePosixPath("pipelines", f"{name}.yml"): text_of("") for name in names}
+
+    write_files(pipelines("digits-p2", "digits-p2_p2"), tmp_path, "digits-p2")
+    write_files(pipelines("digits", "digits_p2", "digits_p3"), tmp_path, "digits")
+    (tmp_path / "pipelines" / "digits_p9.yml").write_text("# mine\n")
+    fewer = pipelines("digits", "digits_p2")
+
+    with pytest.raises(RunStateError) as refused:
+        check_files(fewer, tmp_path, "digits")
+    write_files(fewer, tmp_path, "digits")
+
+    names(refused, "digits_p3.yml")
+    left = sorted(path.stem for path in (tmp_path / "pipelines").iterdir())
+    assert left == ["digits", "digits-p2", "digits-p2_p2", "digits_p2", "digits_p9"]
+    assert [path.stem for path in other_pipelines(fewer, tmp_path, "digits")] == ["digits-p2", "digits-p2_p2"]

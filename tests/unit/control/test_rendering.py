@@ -48,7 +48,7 @@ def test_the_same_experiment_and_plan_give_the_same_bytes():
 def test_every_file_says_where_it_comes_from_and_ends_with_one_line_break():
     files = rendered(make_experiment(azure=WORKSPACE))
 
-    assert len(files) == 8
+    assert len(files) == 10
     assert not [path for path, text in files.items() if not text.startswith(f"{HEADER}\n")]
     assert not [path for path, text in files.items() if not text.endswith("\n") or text.endswith("\n\n")]
 
@@ -88,7 +88,7 @@ def test_what_is_deleted_at_the_end_has_the_tag_of_the_files_and_its_price_is_to
     inputs = yaml.safe_load(files[PIPELINE])["inputs"]
 
     assert inputs["owner_tag"] == f"hyperscale_render={plan.render_id}"
-    assert inputs["control_cluster"] == plan.control_cluster
+    assert (inputs["control_cluster"], inputs["seed_cluster"]) == (plan.control_cluster, plan.seed_cluster)
     assert inputs["usd_per_node_hour"] == "0.192"
     assert pipeline_of(experiment)["inputs"]["usd_per_node_hour"] == "unknown"
 
@@ -144,13 +144,15 @@ def test_command_lines_are_those_of_the_design():
     )
     owned = (
         "--clusters '${{inputs.clusters}}' --owner-tag '${{inputs.owner_tag}}' "
-        "--control-cluster '${{inputs.control_cluster}}' --usd-per-node-hour '${{inputs.usd_per_node_hour}}'"
+        "--control-cluster '${{inputs.control_cluster}}' --seed-cluster '${{inputs.seed_cluster}}' "
+        "--usd-per-node-hour '${{inputs.usd_per_node_hour}}'"
     )
     assert commands == {
         "seed": f"python -m hyperscale.node seed {common} --input '${{{{inputs.input}}}}' "
         "--rows-per-message '${{inputs.rows_per_message}}' --workers-per-node '${{inputs.workers_per_node}}' "
         "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' "
         f"{owned} --seeded '${{{{outputs.seeded}}}}'",
+        "gate": f"python -m hyperscale.node gate {common} --seeded '${{{{outputs.seeded}}}}'",
         "consume": f"python -m hyperscale.node consume {common} --workers '${{{{inputs.workers_per_node}}}}' "
         "--lease-seconds '${{inputs.lease_seconds}}' --input '${{inputs.input}}' "
         "--mount 'model=${{inputs.mount_model}}'",
@@ -261,7 +263,7 @@ def test_a_cluster_file_says_all_that_was_asked_for():
         azure=WORKSPACE,
     )
 
-    cluster, control = computes_of(experiment)
+    seeds, control, cluster = computes_of(experiment)
 
     assert cluster == {
         "$schema": "https://azuremlschemas.azureedge.net/latest/amlCompute.schema.json",
@@ -285,15 +287,43 @@ def test_a_cluster_file_says_all_that_was_asked_for():
             "hyperscale_experiment": "digits",
         },
     }
-    assert (control["tier"], control["max_instances"], control["size"]) == ("dedicated", 4, "Standard_DS2_v2")
-    assert "location" not in control
+    assert [(each["tier"], each["max_instances"], each["size"]) for each in (seeds, control)] == [
+        ("dedicated", 2, "Standard_DS2_v2"),
+        ("dedicated", 4, "Standard_DS2_v2"),
+    ]
+    for each in (seeds, control):
+        assert "location" not in each
+        assert (each["min_instances"], each["network_settings"]) == (0, cluster["network_settings"])
 
 
-def test_the_shared_control_cluster_carries_no_tag_that_a_teardown_deletes_by():
-    control = computes_of(make_experiment(azure=WORKSPACE))[-1]
+def test_the_shared_control_clusters_carry_no_tag_that_a_teardown_deletes_by():
+    seeds, control, _ = computes_of(make_experiment(azure=WORKSPACE))
 
+    assert seeds["name"].startswith("hs-seed-")
     assert control["name"].startswith("hs-control-")
-    assert control["tags"] == {"hyperscale_control": "shared"}
+    assert seeds["tags"] == control["tags"] == {"hyperscale_control": "shared"}
+
+
+@pytest.mark.parametrize(
+    ("compute", "is_another"),
+    [
+        ({"control": {"size": "Standard_D4s_v5"}}, True),
+        ({"network": {"vnet_name": "v", "subnet": "s"}}, True),
+        ({"enable_node_public_ip": False}, True),
+        ({"identity": "/subscriptions/s/userAssignedIdentities/other"}, True),
+        ({"idle_seconds": 7}, False),
+        ({"size": "Standard_F2s_v2", "tier": "low_priority", "max_nodes_per_cluster": 3}, False),
+    ],
+)
+def test_a_file_of_a_control_cluster_never_changes_one_that_other_settings_made(
+    compute: dict[str, Any], is_another: bool
+):
+    usual, changed = (
+        {each["name"]: each for each in computes_of(make_experiment(compute=given, azure=WORKSPACE))[:2]}
+        for given in ({}, compute)
+    )
+
+    assert not (usual.keys() & changed.keys()) if is_another else usual == changed
 
 
 def test_existing_and_serverless_computes_have_no_files():
@@ -345,7 +375,13 @@ def test_steps_are_never_taken_from_an_earlier_run():
 
     components = [yaml.safe_load(text) for path, text in files.items() if path.parent.name == "components"]
 
-    assert [component["is_deterministic"] for component in components] == [False, False, False]
+    assert [component["is_deterministic"] for component in components] == [False] * 4
+
+
+def test_consumers_of_a_failed_seed_never_begin_as_what_they_are_bound_to_is_a_required_input():
+    seeded = yaml.safe_load(rendered(make_experiment())[CONSUME])["inputs"]["seeded"]
+
+    assert seeded == {"type": "uri_folder"}
 
 
 def test_a_local_run_has_the_same_components_as_a_submitted_one():

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from experiments import WORKSPACE, make_experiment, make_facts
 
-from hyperscale.control.submit.submitted_run import job_names, parts_of, with_own_clusters, without_clusters
+from hyperscale.control.submit.submitted_run import job_names, with_own_clusters, without_clusters
+from hyperscale.pipeline_parts import parts_of
 from hyperscale.plan import Plan, make_plan
 
 RUN = "digits-20261122-190000-abcd"
@@ -42,9 +43,9 @@ def test_lost_clusters_take_their_nodes_and_their_share_of_spare_jobs_along():
     assert lost not in left.places
 
 
-@pytest.mark.parametrize(("consumers", "count"), [(1, 1), (250, 1), (251, 2), (1_000, 4)])
-def test_consumers_are_spread_over_as_few_pipelines_as_will_do(consumers: int, count: int):
-    names = job_names(RUN, consumers, 250)
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_the_jobs_of_a_run_are_called_like_it(count: int):
+    names = job_names(RUN, count)
 
     assert len(names) == count
     assert names == (RUN,) if count == 1 else names[0] == f"{RUN}-p1"
@@ -53,13 +54,13 @@ def test_consumers_are_spread_over_as_few_pipelines_as_will_do(consumers: int, c
 def test_every_consumer_is_in_one_pipeline_and_only_the_first_seeds():
     plan = plan_of(7, max_nodes_per_cluster=3)
 
-    parts = parts_of(plan, 3, "wasbs://c@a/run/")
+    parts = parts_of(plan.places, 3)
 
     assert [place for part in parts for place in part.places] == list(plan.places)
     assert [part.first_number for part in parts] == [0, 3, 5]
-    assert [part.seeded for part in parts] == [None, "wasbs://c@a/run/", "wasbs://c@a/run/"]
-    assert [part.suffix for part in parts] == ["", "-p2", "-p3"]
+    assert [part.begins_with for part in parts] == ["seed", "gate", "gate"]
+    assert [part.suffix for part in parts] == ["", "_p2", "_p3"]
 
 
 def test_a_pipeline_that_would_have_no_consumer_left_is_left_out():
-    assert len(parts_of(plan_of(1), 3, "wasbs://c@a/run/")) == 1
+    assert len(parts_of(plan_of(1).places, 3)) == 1

@@ -95,3 +95,24 @@ def test_a_long_file_without_aliases_is_no_bomb():
     parsed = parse_yaml(text, "pipeline.yml")
 
     assert (len(parsed.document["values"]), parsed.problems) == (60_000, [])
+
+
+def test_thousands_of_jobs_that_are_one_but_for_their_compute_are_read():
+    inputs = ", ".join(f"i{number}: v" for number in range(20))
+    jobs = "".join(f"  consume_{number}: {{<<: *consume, compute: c}}\n" for number in range(1, 6_000))
+
+    parsed = parse_yaml(f"jobs:\n  consume_0: &consume {{compute: b, inputs: {{{inputs}}}}}\n{jobs}", "pipeline.yml")
+
+    assert parsed.problems == []
+    assert len(parsed.document["jobs"]) == 6_000
+    assert parsed.document["jobs"]["consume_5999"]["inputs"]["i19"] == "v"
+
+
+def test_aliases_in_a_long_file_have_an_end_too():
+    large = "[" + "v, " * 2_000 + "]"
+    text = f"large: &large {large}\nmany:\n" + "- [*large, written, beside, it]\n" * 1_000
+
+    parsed = parse_yaml(text, "pipeline.yml")
+
+    assert parsed.document is None
+    assert "more than 120,100 values" in str(parsed.problems[0])

@@ -28,7 +28,7 @@ class Step:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.input = write_input(folder, ROWS)
-        self.store = FolderStore(folder / "r")
+        self.store = FolderStore(folder / "run")
         self._folder, self._kept = folder, []
         for step in (seed_step, consume_step, teardown_step):
             monkeypatch.setattr(step, "open_queue", self._open_queue)
@@ -39,11 +39,11 @@ class Step:
 
     def values(self) -> argparse.Namespace:
         return argparse.Namespace(
-            run_id="r", queue=str(self._folder), store=str(self._folder), input=str(self.input),
+            run_id="run", queue=str(self._folder), store=str(self._folder), input=str(self.input),
             experiment=json.dumps(experiment(formats=["csv"]).to_document()),
             rows_per_message=2, workers_per_node=1, consumers=1, lease_seconds=60.0, workers=1, mount=[],
             seeded=str(self._folder / "seeded"), clusters="none", owner_tag="", control_cluster="",
-            usd_per_node_hour="unknown",
+            seed_cluster="", usd_per_node_hour="unknown",
         )  # fmt: skip
 
     def left_open(self, run: Callable[[argparse.Namespace], Any]) -> list[str]:
