@@ -8,7 +8,7 @@ import pytest
 from experiments import make_experiment
 from hypothesis import given
 from hypothesis import strategies as st
-from wordings import Wording, names
+from wordings import names
 
 from hyperscale.errors import PlanError
 from hyperscale.pipeline_parts import MAX_BODY_BYTES, consumers_that_fit, parts_of, pipeline_count, room_in_a_pipeline
@@ -45,7 +45,7 @@ def test_long_files_have_room_for_fewer_consumers():
     assert consumers_that_fit(make_experiment(mounts=mounts)) == min(250, room_in_a_pipeline(mounted))
 
 
-def test_an_experiment_that_leaves_no_room_is_refused_and_says_what_to_do(wording: Wording):
+def test_an_experiment_that_leaves_no_room_is_refused_and_says_what_to_do():
     arguments: dict[str, Any] = {"words": "x" * MAX_BODY_BYTES}
 
     with pytest.raises(PlanError) as refused:
@@ -53,4 +53,3 @@ def test_an_experiment_that_leaves_no_room_is_refused_and_says_what_to_do(wordin
     names(refused, "bytes", "3,000,000")
     assert refused.value.hint is not None
     names(refused.value.hint, "activity.arguments", "file")
-    wording(refused)

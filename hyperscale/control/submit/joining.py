@@ -16,7 +16,7 @@ from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.planning import Planned
 from hyperscale.control.run_folder import JOINS, RunFolder
 from hyperscale.control.submit.journal import Journal, Made, made_by
-from hyperscale.control.submit.local_data import local_data, storage_uri
+from hyperscale.control.submit.local_data import local_data
 from hyperscale.control.submit.submission import Submission
 from hyperscale.control.submit.submitted_run import with_own_clusters
 from hyperscale.control.submit.submitting import new_journal
@@ -25,6 +25,7 @@ from hyperscale.errors import PlanError, RunStateError
 from hyperscale.experiment import Experiment
 from hyperscale.node.control import read_cancel, read_resumes
 from hyperscale.node.ending.joins import Join, note_join, read_joins
+from hyperscale.node.storing.places import storage_uri
 from hyperscale.node.storing.stores import Store
 from hyperscale.pipeline_parts import Part, room_in_a_pipeline
 from hyperscale.talk import Say

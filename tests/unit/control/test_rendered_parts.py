@@ -67,6 +67,7 @@ def test_further_pipelines_begin_with_a_gate_on_the_cluster_of_teardowns_and_bin
     assert further["jobs"]["gate"]["compute"] == computes["teardown"] != computes["seed"]
     assert further["jobs"]["gate"]["limits"] == first["jobs"]["seed"]["limits"]
     assert further["inputs"]["run_id"] == first["inputs"]["run_id"]
+    assert (list(first.get("outputs", ())), list(further.get("outputs", ()))) == (["results"], [])
     assert further["inputs"]["experiment"] == first["inputs"]["experiment"]
     assert "input" not in further["inputs"]
 
