@@ -15,6 +15,8 @@ from hyperscale.errors import EXIT_SUCCESS, AzureError, ExperimentError, Hypersc
 from hyperscale.figures import counted, last_line, retried_lines
 
 MAX_MESSAGE = 160
+#: Why a run ended is said once, and holds what to do.
+MAX_REASON = 400
 
 Results = Mapping[str, Any]
 
@@ -59,7 +61,7 @@ def missing_lines(results: Results) -> list[str]:
     if not missing:
         return []
     reason = results.get("reason") or results["outcome"]
-    return [f"{counted(missing, 'row')} missing: {in_one_line(str(reason), MAX_MESSAGE)}"]
+    return [f"{counted(missing, 'row')} missing: {in_one_line(str(reason), MAX_REASON)}"]
 
 
 def summary_lines(results: Results) -> list[str]:

@@ -76,6 +76,7 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
             open_run=lambda name: _store(store_url, name, patience, counts, scratch),
             scratch=scratch,
             fleet=fleet,
+            is_resumable=find_job(os.environ) is None,
             observe=Metrics(mlflow_log(os.environ) or fleet.log, clock=time.monotonic).observe,
             copy_results=_copy_results(values, store, store_url, experiment, fleet),
         ).run()

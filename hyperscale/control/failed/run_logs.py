@@ -72,6 +72,7 @@ def run_log_lines(logs: RunLogs, failures: FailuresOfRun, run: str, program: str
         lines.append(f"steps: {logs.studio_url}")
     lines.append(f"rows: kept is what was printed by {_KEPT[logs.kept]}; {counted(logs.parts, 'file')} in {blobs.LOGS}")
     groups = failures.groups.groups[:SHOWN_ROWS]
+    lines += [failures.missing] if failures.missing else []
     if not groups:
         return [*lines, f"no row has failed; any row: {program} logs {run} --row N"]
     lines.append(f"the first row of each of the {counted(len(groups), 'largest failure group')}:")

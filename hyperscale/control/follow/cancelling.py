@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from hyperscale.control.follow.finding import FoundRun
@@ -39,6 +40,10 @@ def cancel(found: FoundRun, follower: Follower, *, now: bool) -> dict[str, Any] 
     if found.azure is not None and (results is None or look.left):
         tear_down_here(found, say=follower.say)
         results = _results(found)
+    elif found.azure is not None and look.is_over:
+        # It cannot be resumed: what its messages hold is of no use, and `gc` would find its queue.
+        with closing(found.folder.queue()) as queue:
+            queue.remove()
     return results
 
 

@@ -15,7 +15,8 @@ SHOWN_CLUSTERS = 8
 
 def shown_progress(look: Look) -> Progress:
     """Return the progress of `look` as a display takes it: its phase with the bottleneck, figures and lines."""
-    phase = f"{look.phase}: {look.bottleneck}" if look.bottleneck else look.phase
+    # Of a run that is over, the summary or the error below says why it ended so.
+    phase = f"{look.phase}: {look.bottleneck}" if look.bottleneck and not look.is_over else look.phase
     if look.progress.phase == look.phase and look.nodes is not None:
         phase = look.phase  # the figures below say how many nodes are up
     return replace(look.progress, phase=phase, figures=tuple(_figures(look)), details=tuple(detail_lines(look)))

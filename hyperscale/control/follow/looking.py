@@ -7,12 +7,16 @@ from dataclasses import replace
 
 from hyperscale.control.follow.look import ClusterLook, Look, Seen
 from hyperscale.control.progress import Progress, read_progress
+from hyperscale.figures import counted
 from hyperscale.node.azure.workspace_facts import ComputeFacts, StepFacts
 from hyperscale.node.ending.limits import cost_usd
+from hyperscale.node.ending.step_states import has_own_words, reason_of
 
 #: A node in one of these is paid for and can work; the others come or go.
 _UP = ("idle", "running", "leaving")
 _COMING = ("preparing", "starting")
+#: What ended a run none of whose consumers could start, and its phase then.
+BROKEN = "broken"
 #: What is shown of steps that failed; there may be a thousand.
 SHOWN_STEPS = 5
 SHOWN_GROUPS = 3
@@ -48,7 +52,8 @@ def look_at(seen: Seen) -> Look:
         outcome=str(seen.results["outcome"]) if seen.results else None,
     )
     phase, bottleneck = _ended(seen) if seen.is_over else _alive(seen, look)
-    return replace(look, phase=phase, bottleneck=bottleneck, warnings=tuple(_warnings(seen, look)))
+    look = replace(look, phase=phase, bottleneck=bottleneck)
+    return replace(look, warnings=tuple(_warnings(seen, look)))
 
 
 def _progress(seen: Seen) -> Progress:
@@ -80,9 +85,11 @@ def _mean_rate(seen: Seen, done: int) -> float | None:
 def _ended(seen: Seen) -> tuple[str, str]:
     """Return phase and reason of a run that is over."""
     if seen.results:
-        reason = str(seen.results.get("reason") or "")
-        outcome = "done" if not seen.results["rows"]["missing"] else str(seen.results["outcome"])
-        return outcome, reason
+        reason = _one_line(str(seen.results.get("reason") or ""))
+        if not seen.results["rows"]["missing"]:
+            return "done", reason
+        # `cancelled` is what the user did; a run whose consumers could not start has the same outcome.
+        return BROKEN if seen.results.get("cause") == BROKEN else str(seen.results["outcome"]), reason
     if seen.azure is None and seen.unfinished:
         return "submitting", f"its submission has not come further than {seen.unfinished}"
     if seen.azure is None:
@@ -107,7 +114,7 @@ def _alive(seen: Seen, look: Look) -> tuple[str, str]:
     if state in ("left", "broken"):
         return "ending", "its results are written" if state == "left" else "its teardown has failed"
     if seen.cancel is not None:
-        return "stopping", seen.cancel.message
+        return "stopping", _one_line(seen.cancel.message)
     return _working(seen, look) if seen.seeded else _before_rows(seen)
 
 
@@ -132,12 +139,13 @@ def _working(seen: Seen, look: Look) -> tuple[str, str]:
     if progress.phase not in _WITHOUT_WORKERS:
         is_short = look.nodes is not None and look.nodes[0] < look.nodes[1]
         return progress.phase, nodes if is_short and progress.phase in _AT_WORK else ""
-    waiting = [step for step in seen.steps if step.role == "consume" and not step.is_over]
+    consumes = [step for step in seen.steps if step.role == "consume"]
+    waiting = [step for step in consumes if not step.is_over]
     if any(step.status == "Running" for step in waiting) or seen.azure is None:
         return progress.phase, ""
     if any(step.status == "Preparing" for step in waiting):
         return "preparing image", "the first time it takes minutes"
-    if not waiting and seen.steps:
+    if consumes and not waiting:
         return "waiting for workers", "each of its consumers has ended"
     errors = [cluster.error for cluster in look.clusters if _QUOTA.search(cluster.error)]
     if errors:
@@ -184,19 +192,41 @@ def _warnings(seen: Seen, look: Look) -> list[str]:
             found.append(f"cluster {cluster.name} could not be made: {cluster.error or 'Azure does not say why'}")
         elif cluster.error:
             found.append(f"cluster {cluster.name}: {cluster.error}")
-    if look.progress.broken:
-        found.append(f"a consumer cannot work: {look.progress.broken}")
+    broken = _one_line(look.progress.broken)
+    if broken and broken not in look.bottleneck:
+        found.append(f"a consumer cannot work: {broken}")
     if _is_deserted(seen, look):
         found.append(f"no consumer is at work: `hyperscale submit --join {seen.run_id} --workers N` adds some")
-    failed = _failed_steps(seen)
-    found += [f"step {step.name} failed: {_said(step)}" for step in failed[:SHOWN_STEPS]]
-    if len(failed) > SHOWN_STEPS:
-        found.append(f"and {len(failed) - SHOWN_STEPS} more steps failed")
+    found += _failure_lines(seen, f"{look.bottleneck}\n{broken}")
     if seen.image_log:
         found.append("\n  ".join(["the last lines of its image build:", *seen.image_log]))
     if look.left:
         found.append(f"the run is over, and still holds quota: {', '.join(look.left)}")
     return found
+
+
+def _failure_lines(seen: Seen, said: str) -> list[str]:
+    """Return a sentence for each reason why steps failed, but for those that `said` tells already."""
+    reasons: dict[str, list[StepFacts]] = {}
+    for step in _failed_steps(seen):
+        # A teardown is red when rows are missing: the results tell of those.
+        if step.role == "teardown" and seen.results and not has_own_words(step):
+            continue
+        reasons.setdefault(_said(step), []).append(step)
+    told = [(reason, steps) for reason, steps in reasons.items() if reason.partition(" (hint: ")[0] not in said]
+    # While steps go on failing, the sentence stays the same: whoever watches is told once.
+    lines = [
+        f"step {steps[0].name}{_and_others(len(steps), is_final=seen.is_over)} failed: {reason}"
+        for reason, steps in told[:SHOWN_STEPS]
+    ]
+    rest = sum(len(steps) for _, steps in told[SHOWN_STEPS:])
+    return [*lines, *([f"and {counted(rest, 'more step')} failed"] if rest else [])]
+
+
+def _and_others(steps: int, *, is_final: bool) -> str:
+    if steps == 1:
+        return ""
+    return f" and {counted(steps - 1, 'other step')}" if is_final else " and others"
 
 
 def _is_deserted(seen: Seen, look: Look) -> bool:
@@ -210,4 +240,8 @@ def _is_deserted(seen: Seen, look: Look) -> bool:
 
 
 def _said(step: StepFacts) -> str:
-    return step.error or "Azure ML does not say why"
+    return reason_of(step) or "Azure ML does not say why"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -66,6 +66,13 @@ def _lost(found: FoundRun, look: Look, program: str) -> RunStateError:
 def next_lines(found: FoundRun, results: Mapping[str, Any], program: str) -> list[str]:
     """Return the commands that get the rows done which a run has not; none when every row succeeded."""
     run, rows, lines = name_in_commands(found), results["rows"], []
+    if results.get("cause") == "broken" and not rows["succeeded"]:
+        # The same again would fail in the same way.
+        if not found.azure:
+            return ["correct the code and start a new run: a resume executes the copy of it that this run has"]
+        return [
+            f"continue: correct the cause; then {program} retry {run} runs all rows, and trial --azure a few of them"
+        ]
     if rows["missing"] and not found.azure:
         lines.append(f"continue: {resume_command(run, program)}")
     if rows["failed"]:

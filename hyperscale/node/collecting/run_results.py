@@ -15,6 +15,8 @@ from hyperscale.node.control import price_of
 from hyperscale.node.ending.limits import cost_usd, passes_max_failed
 
 Outcome = Literal["succeeded", "incomplete", "cancelled", "limit"]
+#: What ends a run before its end: the reasons of cancel markers.
+CAUSES = ("user", "limit", "stall", "broken", "seed_failed", "steps_over")
 #: What the storage was asked for, by purpose.
 REQUEST_KINDS = ("seed", "consume", "ledger", "logs", "heartbeat")
 _REQUESTS = "requests."
@@ -54,6 +56,8 @@ class RunResults:
         workers: that were planned.
         storage_requests: by purpose, as far as heartbeats told.
         cost_usd: list price of the nodes while consumers were heard of; None where nobody knows one.
+        cause: what ended the run before all rows had an outcome: user, limit, stall, broken (no consumer could start),
+            seed_failed or steps_over; empty when nothing did.
         reason: why rows are missing, for people; empty when none is.
         failure_groups: the largest groups of failed rows.
         seal: number of the seal that these figures are by; 0 where nothing was seeded.
@@ -71,6 +75,7 @@ class RunResults:
     workers: int
     storage_requests: Mapping[str, int]
     cost_usd: float | None
+    cause: str
     reason: str
     failure_groups: tuple[FailureGroup, ...]
     seal: int
@@ -79,7 +84,9 @@ class RunResults:
 
     @property
     def exit_code(self) -> int:
-        """Return what teardown ends with: red only when rows are missing or a limit was passed."""
+        """Return what teardown ends with: red only when rows are missing that nobody gave up, or a limit was passed."""
+        if self.cause == "user":
+            return EXIT_SUCCESS
         return IncompleteRunError.exit_code if self.reason or self.outcome == "limit" else EXIT_SUCCESS
 
     def to_document(self) -> dict[str, Any]:
@@ -141,7 +148,8 @@ def results_of(
         ancestors: ids of the runs that this one is a retry of, oldest first.
     """
     seal = seals[-1]
-    reason = seal.reason.partition(": ")[2] or seal.reason
+    cause, _, message = seal.reason.partition(": ")
+    reason = message or seal.reason
     if rows.missing and not reason:
         reason = NOT_RETRIED if ancestors else UNREADABLE
     plan, told = manifest.get("plan") or {}, list(beats)
@@ -156,6 +164,7 @@ def results_of(
         workers=int(plan.get("consumers") or 0) * int(plan.get("workers_per_node") or 0),
         storage_requests=_requests(told),
         cost_usd=cost_usd(told, price_of(manifest)),
+        cause=cause if cause in CAUSES else "",
         reason=reason,
         failure_groups=groups,
         seal=seal.number,

@@ -181,16 +181,33 @@ def _limit(view: View) -> Cancel | None:
 
 def _broken(view: View) -> Cancel | None:
     """Return the end of a run whose activity, or image, cannot be started; no row is charged for that."""
+    reasons = _failed_starts(view)
+    if not reasons or any(beat.succeeded for beat in view.consume_beats):
+        return None
+    if len(reasons) < min(BROKEN_CONSUMERS, view.consumers):
+        return None
+    return Cancel("broken", failed_starts_text(view))
+
+
+def failed_starts_text(view: View) -> str:
+    """Return how many consume jobs could not start and why, in one line; empty when each that was seen could."""
+    reasons = _failed_starts(view)
+    if not reasons:
+        return ""
+    reason = " ".join(next(filter(None, reasons), "the activity cannot be started").split())
+    if view.consumers == 1:
+        return reason
+    return f"{len(reasons):,} of {max(view.consumers, len(reasons)):,} consume jobs could not start: {reason}"
+
+
+def _failed_starts(view: View) -> list[str]:
+    """Return why consumers could not start, one reason for each of them."""
     beats = view.consume_beats
     reasons = [beat.message for beat in beats if beat.state == "broken"]
     if len(reasons) == len(beats):
         # An image that does not start never sends a heartbeat; while one consumer works, it is not the image.
         reasons += never_started(view.steps, {beat.step for beat in beats})
-    if not reasons or any(beat.succeeded for beat in beats):
-        return None
-    if len(reasons) < min(BROKEN_CONSUMERS, view.consumers):
-        return None
-    return Cancel("broken", reasons[0] or "the activity cannot be started")
+    return reasons
 
 
 def _seeding(view: View) -> Cancel | Wait | None:

@@ -11,6 +11,46 @@ COMPLETED, CANCELLED = "Completed", "Canceled"
 #: Failures of nodes and clusters, not of the image: a spare consumer, or another cluster, may do better. Azure has no
 #: list of these words; what is not among them counts as the image's, and one that is costs a wait, no rows.
 _OF_THE_NODE = re.compile(r"pre-?empt|evict|quota|allocat|provision|capacity|cluster|compute|unusable", re.IGNORECASE)
+#: Azure ML repeats the end of a step's log behind these words: its process had started, and ended by itself.
+_OF_THE_PROCESS = re.compile(r"exited with status code (-?\d+).*?(?:\bError: |\Z)", re.DOTALL)
+#: A process that is killed (128 + SIGKILL, SIGTERM) may be so because its node goes.
+_KILLED = ("137", "143", "-9", "-15")
+#: What each of our steps prints when it fails, perhaps over several lines, with what to do behind it.
+_OURS = re.compile(
+    r"(?:^|(?<=\bError: ))error: (.+(?:\n(?![ \t]*hint: )[ \t]+\S.*)*)(?:\n[ \t]*hint: (.*))?", re.MULTILINE
+)
+_LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\S+ +[A-Z]+ ")
+_LONGEST_REASON = 300
+
+
+def reason_of(step: StepFacts) -> str:
+    """Return in one line why a step failed, with what to do: what it said itself, else what Azure ML says.
+
+    Returns:
+        At most 300 characters of it; empty when nobody says why.
+    """
+    ours = [*_OURS.finditer(step.error)]
+    if ours:
+        said, hint = ours[-1].groups()
+        return _one_line(f"{said} (hint: {hint})" if hint else said)
+    process = _OF_THE_PROCESS.search(step.error)
+    log = step.error[process.end() :].splitlines() if process else []
+    last = next((line for line in reversed(log) if line.strip()), "")
+    if last and not _LOG_LINE.match(last):
+        return _one_line(last)
+    return _one_line(step.error[: process.end()] if process else step.error)
+
+
+def has_own_words(step: StepFacts) -> bool:
+    """Return whether a step that failed has said itself why."""
+    return _OURS.search(step.error) is not None
+
+
+def is_of_the_node(step: StepFacts) -> bool:
+    """Return whether a step failed for the fault of its node or cluster: another one may do better."""
+    process = _OF_THE_PROCESS.search(step.error)
+    has_ended_itself = process is not None and process[1] not in _KILLED
+    return bool(_OF_THE_NODE.search(step.error)) and not _OURS.search(step.error) and not has_ended_itself
 
 
 def has_ended(role: str, step: str, steps: Sequence[StepFacts]) -> bool:
@@ -34,7 +74,7 @@ def seed_failure(steps: Sequence[StepFacts]) -> str | None:
         return None
     newest = seeds[-1]
     if newest.error:
-        return newest.error
+        return reason_of(newest)
     return "the step seed was cancelled" if newest.status == CANCELLED else "the step seed failed; see its logs"
 
 
@@ -49,9 +89,9 @@ def never_started(steps: Sequence[StepFacts], heard: Collection[str]) -> list[st
         return []
     failed = [step for step in _consumes(steps) if step.is_over and step.status not in (COMPLETED, CANCELLED)]
     return [
-        step.error or f"the step {step.name} failed before its first heartbeat; see its logs"
+        reason_of(step) or f"the step {step.name} failed before its first heartbeat; see its logs"
         for step in failed
-        if step.run_id not in heard and not _OF_THE_NODE.search(step.error)
+        if step.run_id not in heard and not is_of_the_node(step)
     ]
 
 
@@ -65,7 +105,7 @@ def all_over(steps: Sequence[StepFacts], consumers: int) -> str | None:
     consumes = _consumes(steps)
     if len(consumes) < consumers or not all(step.is_over for step in consumes):
         return None
-    errors = [step.error for step in consumes if step.error]
+    errors = [reason_of(step) for step in consumes if step.error]
     why = f", {len(errors):,} of them with an error such as: {errors[0]}" if errors else ""
     return f"all {len(consumes):,} consume steps are over{why}"
 
@@ -73,6 +113,11 @@ def all_over(steps: Sequence[StepFacts], consumers: int) -> str | None:
 def may_come(steps: Sequence[StepFacts]) -> bool:
     """Return whether a consume step is seen that is not over."""
     return any(not step.is_over for step in _consumes(steps))
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 3]}..."
 
 
 def _consumes(steps: Sequence[StepFacts]) -> list[StepFacts]:

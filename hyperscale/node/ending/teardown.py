@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from hyperscale import blobs
@@ -20,7 +20,7 @@ from hyperscale.log_lines import fields
 from hyperscale.node.collecting.lineage import OpenRun
 from hyperscale.node.collecting.publishing import seal_and_publish, work_folder
 from hyperscale.node.collecting.run_results import RunResults
-from hyperscale.node.control import write_cancel
+from hyperscale.node.control import Cancel, write_cancel
 from hyperscale.node.ending import drain
 from hyperscale.node.ending.clusters import check_deleted
 from hyperscale.node.ending.fleet import Fleet, NoFleet
@@ -51,6 +51,7 @@ class Teardown:
         open_run: opens the store of another run: of those that this one is a retry of.
         scratch: folder for what is only needed on the way; None: the system's for temporary files.
         fleet: the machines of the run.
+        is_resumable: whether `run --resume` may go on with it, so that messages in the queue are worth keeping.
         observe: is told what is seen at each look.
         copy_results: is given the folder of what was published, at the very end; it raises nothing.
     """
@@ -69,14 +70,15 @@ class Teardown:
     open_run: OpenRun
     scratch: Path | None = None
     fleet: Fleet = field(default_factory=NoFleet)
+    is_resumable: bool = True
     observe: Callable[[drain.View], None] = lambda _: None
     copy_results: Callable[[Path, RunResults], None] = lambda *_: None
 
     def run(self) -> RunResults:
         """Wait for the end of the run, seal its ledger, write its results, delete its clusters; return its figures.
 
-        The queue is removed when every row has its outcome, and kept otherwise (rule 29); the clusters go in any
-        case.
+        The queue is removed when every row has its outcome, or when the user has ended a run that cannot be resumed,
+        and kept otherwise (rule 29); the clusters go in any case.
 
         Raises:
             DamagedPartError: when the ledger cannot be counted.
@@ -98,24 +100,33 @@ class Teardown:
         return results
 
     def _publish(self, watch: Watch, folder: Path) -> RunResults:
+        cancel = self._final_cancel(watch)
         results = seal_and_publish(
             run_id=self.run_id,
             store=self.store,
             experiment=self.experiment,
             input_path=self.input_path,
-            cancel=watch.cancel,
+            cancel=cancel,
             sealed_at=self.clock(),
             open_run=self.open_run,
             seed=watch.seed,
             ledger=watch.chain,
             folder=folder,
         )
-        if watch.chain and watch.chain.is_complete:
+        is_complete = watch.chain is not None and watch.chain.is_complete
+        if is_complete or (not self.is_resumable and cancel is not None and cancel.reason == "user"):
             self.queue.remove()
         logger.info(
             "the results are written: %s", results.outcome, extra=fields("published", rows=asdict(results.rows))
         )
         return results
+
+    def _final_cancel(self, watch: Watch) -> Cancel | None:
+        """Return why this life ended; of one that could not start with all consumers that have ended so by now."""
+        cancel = watch.cancel
+        if cancel is None or cancel.reason != "broken":
+            return cancel
+        return replace(cancel, message=drain.failed_starts_text(watch.view()) or cancel.message)
 
     def _watch(self) -> Watch:
         return Watch(

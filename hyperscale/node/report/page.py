@@ -111,8 +111,10 @@ def headline(facts: RunFacts) -> dict[str, Any]:
     rows, seals = facts.results["rows"], facts.seals
     said = [f"Sealed {time_text(seals[-1].sealed_at)}: every row is counted once, by the ledger."] if seals else []
     if rows["missing"]:
-        said.append(f"{counted(rows['missing'], 'row')} missing: {facts.results.get('reason') or UNKNOWN}")
-        said.append(f"Get them done: hyperscale retry {facts.run_id}")
+        reason = " ".join(str(facts.results.get("reason") or UNKNOWN).split())
+        said.append(f"{counted(rows['missing'], 'row')} missing: {reason}")
+        first = "Correct the cause, then get" if facts.results.get("cause") == "broken" else "Get"
+        said.append(f"{first} them done: hyperscale retry {facts.run_id}")
     if rows["duplicate_outcomes"]:
         lines = counted(rows["duplicate_outcomes"], "outcome")
         said.append(f"{lines} came a second time, after a lost lease, and count for nothing.")

@@ -8,6 +8,7 @@ import pytest
 from azure_site import TWO_NODES, AzureSite, counts, shown
 from emulator import Emulator
 from profiles import size
+from wordings import names
 
 SLOW = "import time\n\ndef run(row):\n    time.sleep(0.3)\n    return {'square': int(row['number']) ** 2}\n"
 FAILING = "import time\n\ndef run(row):\n    time.sleep(0.2)\n    raise ValueError(row['number'])\n"
@@ -127,9 +128,13 @@ def test_a_teardown_whose_node_is_lost_is_made_up_for_by_hand(tmp_path: Path, az
     azure.kill_step("teardown", job=run)
     watched = site.run("watch", run, code=None)
     held = azure.cluster_names(run)
-    site.run("teardown", run, "--yes")
+    refused = AzureSite(tmp_path / "elsewhere", azure).run("teardown", run, code=2)
+    kept = azure.cluster_names(run)
+    site.run("teardown", run)
 
     assert held, "a teardown that is dead cannot have deleted them"
+    names(refused.stderr, *held, "--yes", "run.json")
+    assert kept == held, "a machine that did not submit the run asks first"
     assert all(name in watched.stdout + watched.stderr for name in held), shown(watched)
     assert counts(site.document("results", run)) == (12, 0, 0)
     assert azure.cluster_names(run) == []
@@ -170,11 +175,17 @@ def test_a_run_that_is_cancelled_drains_and_leaves_nothing(tmp_path: Path, azure
 
     run = site.submit()
     azure.wait_for_rows(run, at_least_running=2)
-    site.run("cancel", run)
+    cancelled = site.run("cancel", run)
     results = site.document("results", run)
+    left = site.document("gc")
+    looked = site.run("status", run)
 
     succeeded, failed, missing = counts(results)
-    assert results["outcome"] == "cancelled"
+    assert (results["outcome"], results["cause"]) == ("cancelled", "user")
+    assert {step.status for step in azure.execution.steps(run).values()} <= {"Completed", "Canceled"}
+    assert azure.wait_for_job(run) in ("Completed", "Canceled")
+    assert "failed:" not in cancelled.stderr + looked.stdout
+    assert left == [], "neither a cluster nor a queue is left for gc"
     assert succeeded + failed + missing == MANY
     assert missing > 0
     assert azure.cluster_names(run) == []
@@ -252,8 +263,13 @@ def test_an_activity_that_cannot_be_imported_ends_the_run_before_it_burns_rows(t
 
     run = site.submit()
     watched = site.run("watch", run, code=6)
+    looked, logs = site.run("status", run), site.run("logs", run)
 
-    assert "nothing" in watched.stdout + watched.stderr
+    reason = "No module named 'nothing'"
+    for said in (watched.stdout, watched.stderr, looked.stdout, logs.stdout):
+        assert said.count(reason) == 1, shown(watched)
+    (proceed,) = [line for line in watched.stderr.splitlines() if line.startswith("continue:")]
+    names(proceed, "correct", f"retry {run}", "trial --azure")
     assert counts(site.document("results", run)) == (0, 0, 12)
     assert azure.cluster_names(run) == []
 

@@ -223,8 +223,50 @@ def test_a_thousand_failed_steps_are_few_lines_and_seed_and_teardown_come_first(
     warnings = look_at(seen(steps=(*steps, step("teardown", "Failed", "lost")))).warnings
 
     names(warnings[0], "teardown", "lost")
+    assert len(warnings) == 2
+    names(warnings[1], "consume_0", "others", "x")
+
+
+def test_steps_that_fail_for_many_reasons_are_told_of_by_a_few_of_them() -> None:
+    steps = tuple(step(f"consume_{number}", "Failed", f"reason {number}") for number in range(1_000))
+
+    warnings = look_at(seen(steps=steps)).warnings
+
     assert len(warnings) == SHOWN_STEPS + 1
-    names(warnings[-1], 996)
+    names(warnings[-1], f"{1_000 - SHOWN_STEPS}")
+
+
+LOG = (
+    "UserError: Execution failed. User process 'bash' exited with status code 1. Please check log file "
+    "'user_logs/std_log.txt' for error details. Error: 2026-11-30T09:38:00.143Z INFO    consume    consume begins  {}\n"
+    "2026-11-30T09:38:04.472Z ERROR   consume    no module sweep  {}\n"
+    "error: activity.entry sweep:fit: activity cannot be imported\n    No module named 'sweep'\n  hint: add it\n"
+)
+
+
+def test_why_no_consumer_could_start_is_told_once_however_many_there_are() -> None:
+    said = "activity.entry sweep:fit: activity cannot be imported No module named 'sweep'"
+    results = {
+        "outcome": "cancelled",
+        "cause": "broken",
+        "rows": {"succeeded": 0, "failed": 0, "missing": 9, "total": 9},
+        "reason": f"8 of 8 consume jobs could not start: {said}",
+    }
+    steps = [step(f"consume_{number}", "Failed", LOG) for number in range(8)]
+
+    look = look_at(seen("Failed", results=results, steps=(*steps, step("teardown", "Failed", "UserError"))))
+
+    assert look.phase == "broken"
+    names(look.bottleneck, "8 of 8", "No module named 'sweep'")
+    assert not look.warnings
+
+
+def test_what_a_step_said_itself_is_told_of_it_with_what_to_do_and_not_its_log() -> None:
+    (warning,) = look_at(seen(steps=(step("consume_3", "Failed", LOG),))).warnings
+
+    names(warning, "consume_3", "No module named 'sweep'", "add it")
+    assert "INFO" not in warning
+    assert "\n" not in warning
 
 
 def test_clusters_that_cannot_be_made_are_told(wording: Wording) -> None:

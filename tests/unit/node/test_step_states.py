@@ -9,6 +9,7 @@ from hyperscale.node.azure.workspace_facts import StepFacts
 from hyperscale.node.ending.step_states import all_over, has_ended, may_come, never_started, seed_failure
 
 IMAGE = "ImageBuildFailure: the image build failed"
+PROCESS = "UserError: Execution failed. User process 'bash' exited with status code 1. See the log. Error: "
 
 
 def step(name: str, status: str, error: str = "") -> StepFacts:
@@ -62,6 +63,9 @@ def test_a_process_has_ended(role: str, name: str, steps: tuple[StepFacts, ...],
         ((step("consume_0", "Failed", "PreemptionError: Nodes of this job got pre-empted."),), set(), []),
         ((step("consume_0", "Failed", "AllocationFailed: There is not enough capacity in the region."),), set(), []),
         ((step("consume_0", "Failed", "ClusterNotFound: gone"),), set(), []),
+        ((step("consume_0", "Failed", f"{PROCESS}error: no identity\n  hint: compute.identity"),), set(), ["identity"]),
+        ((step("consume_0", "Failed", f"{PROCESS}computing\nKeyError: 'cluster'\n"),), set(), ["KeyError"]),
+        ((step("consume_0", "Failed", "UserError: the node is unusable; exited with status code 137"),), set(), []),
     ],
 )
 def test_consumers_that_never_started(

@@ -233,9 +233,10 @@ def test_an_activity_that_cannot_be_started_cancels_the_run(world: World) -> Non
 
     results = world.tear_down(consumers=8)
 
-    assert (results.outcome, results.reason) == ("cancelled", "no module sweep")
+    assert (results.outcome, results.cause) == ("cancelled", "broken")
+    assert results.reason == "3 of 8 consume jobs could not start: no module sweep"
     assert counts(results) == (0, 0, 2)
-    assert read_seals(world.store)[-1].reason == "broken: no module sweep"
+    assert read_seals(world.store)[-1].reason == f"broken: {results.reason}"
 
 
 def test_passing_max_failed_stops_the_run(world: World) -> None:
