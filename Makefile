@@ -25,7 +25,7 @@ help:
 	@echo 'make azure-emulator  an Azure on this machine, to try everything against'
 	@echo 'make azure-smoke  one small run in a workspace of yours: HYPERSCALE_SMOKE_FILE names the experiment'
 	@echo 'make recordings RECORDINGS=FOLDER  compare tests/contract/recorded.yaml with recorded answers of Azure'
-	@echo 'make reference  write docs/experiment-file.md from schema.json, docs/commands.md from the commands'
+	@echo 'make reference  write docs/experiment-file.md from schema.json, docs/commands.md from the commands, tables of docs/on-azure.md'
 	@echo 'make docs       build the site of docs/ in build/docs; a warning is an error'
 	@echo 'make docs-links  ask every address that the pages link to; needs a network'
 	@echo 'make pictures   record the terminal and the report of README.md anew; needs Chromium'
@@ -57,6 +57,7 @@ render: $(VENV)/.has-examples
 reference: $(VENV)/.has-examples
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_commands.py
+	$(BIN)/python docs/make_assumptions.py
 
 docs: $(VENV)/.has-docs
 	$(BIN)/python $(SITE) . build/docs

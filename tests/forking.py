@@ -104,8 +104,8 @@ def programs() -> Path:
 
 
 def forking_python() -> Path:
-    """Return the program `python`."""
-    return programs() / "python"
+    """Return the program `python`: Python itself where no servers run, as under `make azure-emulator`."""
+    return programs() / "python" if VARIABLE in os.environ else Path(sys.executable)
 
 
 def run_command(

@@ -43,6 +43,14 @@ def run(experiment: Path, *words: str) -> str:
     return done.stdout
 
 
+def show_answers(experiment: Path, run_id: str) -> None:
+    """Print what was assumed about Azure, and what this run saw: docs/on-azure.md has the questions."""
+    words = [sys.executable, str(Path(__file__).with_name("open_questions.py")), experiment.name, run_id]
+    done = subprocess.run(words, cwd=experiment.parent, stdout=subprocess.PIPE, text=True, check=False)
+    sys.stdout.write(done.stdout)
+    assert done.returncode == 0, "the open questions could not be asked"
+
+
 def test_a_run_of_a_few_rows_ends_whole_and_leaves_nothing(experiment: Path):
     run(experiment, "doctor", experiment.name)
 
@@ -50,6 +58,7 @@ def test_a_run_of_a_few_rows_ends_whole_and_leaves_nothing(experiment: Path):
     run_id = submitted["run_id"]
     run(experiment, "watch", run_id)
     results = json.loads(run(experiment, "results", run_id, "--json"))
+    show_answers(experiment, run_id)
     run(experiment, "teardown", run_id)
     left = json.loads(run(experiment, "gc", "--file", experiment.name, "--json"))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forking
 import pytest
 
 SKIPPING_TEST = """
@@ -51,3 +52,9 @@ def test_a_skipped_test_fails_in_ci_alone(repository: Path, tmp_path: Path, ci: 
     )
 
     assert finished.returncode == exit_code, finished.stdout
+
+
+def test_without_the_servers_of_a_test_run_emulated_nodes_have_python_itself(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(forking.VARIABLE, raising=False)
+
+    assert forking.forking_python() == Path(sys.executable)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from pages import PAGES, TEMPLATES, blocks
+from recordings import load_table
 
 from hyperscale.commands import COMMANDS, load_command
 
@@ -55,6 +56,19 @@ def test_the_reference_of_the_commands_is_current(repository: Path):
 
     assert (repository / "docs" / "commands.md").read_text("utf-8") == made, "make reference"
     assert [name for name in COMMANDS if f"\n## {name}\n" not in made] == []
+
+
+def test_the_tables_of_what_is_assumed_are_current_and_name_recordings_that_there_are(repository: Path):
+    script = runpy.run_path(str(repository / "docs" / "make_assumptions.py"))
+    assumptions = script["load"]()
+    page = (repository / "docs" / "on-azure.md").read_text("utf-8")
+
+    assert script["with_tables"](page, script["tables"](assumptions)) == page, "make reference"
+    sources = [each["source"] for each in (*assumptions["seen"], *assumptions["refuted"])]
+    assert [source for source in sources if source[:2].isdigit() and source not in load_table()] == []
+    questions = [each["smoke"] for each in assumptions["open"] if "smoke" in each]
+    smoke = ast.parse((repository / "tests" / "smoke" / "open_questions.py").read_text("utf-8"))
+    assert set(questions) <= {found.name for found in smoke.body if isinstance(found, ast.FunctionDef)}
 
 
 @pytest.mark.parametrize("page", [*PAGES, *TEMPLATES])
