@@ -136,6 +136,9 @@ def _working(seen: Seen, look: Look) -> tuple[str, str]:
     """Return phase and bottleneck of a run whose rows are in the queue."""
     progress = look.progress
     nodes = _nodes_text(look)
+    teardowns = [step.status for step in seen.steps if step.role == "teardown"]
+    if progress.total is not None and progress.done >= progress.total and teardowns == ["Queued"] and seen.azure:
+        return "waiting for a node", f"of {seen.azure.control_cluster}, where its teardown runs"
     if progress.phase not in _WITHOUT_WORKERS:
         is_short = look.nodes is not None and look.nodes[0] < look.nodes[1]
         return progress.phase, nodes if is_short and progress.phase in _AT_WORK else ""

@@ -70,6 +70,9 @@ def seen(status: str = "Running", **parts: Any) -> Seen:
 WORKING = beat(workers=2, rows_done=4, rows_held=2, started_at=NOW - 100, seconds=100)
 ENDED = step("consume_0", "Failed", "x")
 STEPS_WAIT = (step("seed", "Completed"), step("consume_0", "Queued"), step("teardown", "Running"))
+#: A run whose rows are done, while the teardowns of others have all nodes of the control cluster.
+ALL_DONE = beat(state="left", rows_done=10)
+LAST_IN_LINE = (step("seed", "Completed"), step("consume_0", "Completed"), step("teardown", "Queued"))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +122,7 @@ STEPS_WAIT = (step("seed", "Completed"), step("consume_0", "Queued"), step("tear
         (seen(seeded=True, beats=(beat(workers=2, rows_done=8, rows_held=2),)), "last rows in flight", ""),
         (seen(seeded=True, beats=(beat(state="left", rows_done=10),)), "proving the count", ""),
         (seen(seeded=True, beats=(WORKING,), cancel=Cancel("limit", "too dear", NOW)), "stopping", "too dear"),
+        (seen(seeded=True, beats=(ALL_DONE,), steps=LAST_IN_LINE), "waiting for a node", "hs-control-wabc"),
         (seen(seeded=True, beats=(beat("teardown", "collecting"),)), "collecting", ""),
         (seen(seeded=True, beats=(beat("teardown", "deleting"),)), "deleting", "clusters"),
         (seen(seeded=True, beats=(beat("teardown", "left"),)), "ending", "results"),
