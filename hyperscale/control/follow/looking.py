@@ -127,7 +127,7 @@ def _before_rows(seen: Seen) -> tuple[str, str]:
         return "seeding", ""
     if any(step.status == "Preparing" for step in seeds):
         return "preparing image", "the first time it takes minutes"
-    if any(step.status == "Running" for step in seeds):
+    if any(step.is_at_work for step in seeds):
         return "seeding", ""
     return "waiting for a node", f"of {seen.azure.seed_cluster or seen.azure.control_cluster}, where its seed runs"
 
@@ -144,7 +144,7 @@ def _working(seen: Seen, look: Look) -> tuple[str, str]:
         return progress.phase, nodes if is_short and progress.phase in _AT_WORK else ""
     consumes = [step for step in seen.steps if step.role == "consume"]
     waiting = [step for step in consumes if not step.is_over]
-    if any(step.status == "Running" for step in waiting) or seen.azure is None:
+    if any(step.is_at_work for step in waiting) or seen.azure is None:
         return progress.phase, ""
     if any(step.status == "Preparing" for step in waiting):
         return "preparing image", "the first time it takes minutes"
@@ -212,8 +212,9 @@ def _failure_lines(seen: Seen, said: str) -> list[str]:
     """Return a sentence for each reason why steps failed, but for those that `said` tells already."""
     reasons: dict[str, list[StepFacts]] = {}
     for step in _failed_steps(seen):
-        # A teardown is red when rows are missing: the results tell of those.
-        if step.role == "teardown" and seen.results and not has_own_words(step):
+        # A teardown is red when rows are missing: the results tell of those. A gate is when its run has ended before.
+        is_told = step.role == "teardown" and seen.results and not has_own_words(step)
+        if is_told or (step.role == "gate" and (seen.results or seen.cancel)):
             continue
         reasons.setdefault(_said(step), []).append(step)
     told = [(reason, steps) for reason, steps in reasons.items() if reason.partition(" (hint: ")[0] not in said]
@@ -236,10 +237,10 @@ def _is_deserted(seen: Seen, look: Look) -> bool:
     """Return whether rows wait, consumers have been there, and none is there any more that could take them."""
     if seen.azure is None or seen.is_over or not seen.seeded or seen.cancel is not None:
         return False
-    consumers = [step.status for step in seen.steps if step.role == "consume"]
+    consumers = [step for step in seen.steps if step.role == "consume"]
     has_worked = any(fields.get("role") == "consume" for _, _, fields in seen.beats)
     is_done = look.progress.total is not None and look.progress.done >= look.progress.total
-    return has_worked and not is_done and bool(consumers) and "Running" not in consumers
+    return has_worked and not is_done and bool(consumers) and not any(step.is_at_work for step in consumers)
 
 
 def _said(step: StepFacts) -> str:

@@ -131,7 +131,8 @@ class StepFacts:
     Attributes:
         run_id: the job's own name.
         name: of the pipeline's job, or of its component: seed, gate, consume_3, consume, teardown.
-        status: NotStarted, Queued, Preparing, Provisioning, Starting, Running, Finalizing, or a final one.
+        status: NotStarted, Queued, Preparing, Provisioning, Starting, Running, NotResponding, Finalizing, or a final
+            one.
         error: why it failed; empty when it did not, or nobody knows.
         cancel_url: where run history has it cancelled; empty when that is not told.
     """
@@ -146,6 +147,11 @@ class StepFacts:
     def role(self) -> str:
         """Return seed, gate, consume or teardown: run history may name the step, or its component."""
         return next((role for role in ("seed", "gate", "teardown") if self.name.startswith(role)), "consume")
+
+    @property
+    def is_at_work(self) -> bool:
+        """Return whether its process runs, as far as is known: one that does not respond may be heard of again."""
+        return self.status in ("Running", "NotResponding")
 
     @property
     def is_over(self) -> bool:

@@ -350,3 +350,10 @@ def test_a_yaml_bomb_takes_two_seconds_and_200_megabytes_at_most(name: str):
 
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout == "refused\n"
+
+
+@pytest.mark.parametrize("tag", ["hyperscale_run", "hyperscale_control", "hyperscale_anything"])
+def test_tags_that_say_whose_a_cluster_is_are_not_the_users_to_give(file: Path, tag: str):
+    (problem,) = problems(file, f"{SHORTEST}tags: {{{tag}: other, team: vision}}\n")
+
+    names(problem, f"tags.{tag}", "hyperscale_", "whose a cluster is")

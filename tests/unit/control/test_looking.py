@@ -213,12 +213,21 @@ PREEMPTED = step("consume_0", "Failed", "PreemptionError: pre-empted")
         (seen(seeded=True, beats=(), steps=(step("consume_0", "Queued"),)), False),
         (seen(seeded=True, beats=(beat(rows_done=10),), steps=(step("consume_0", "Completed"),)), False),
         (seen("Failed", seeded=True, beats=(WORKING,), steps=(PREEMPTED,)), False),
+        (seen("NotResponding", seeded=True, beats=(WORKING,), steps=(step("consume_1", "NotResponding"),)), False),
     ],
 )
 def test_a_run_that_no_consumer_works_on_any_more_names_the_command_that_adds_some(found: Seen, is_told: bool) -> None:
     command = f"hyperscale submit --join {RUN} --workers N"
 
     assert any(command in warning for warning in look_at(found).warnings) == is_told
+
+
+def test_a_run_whose_nodes_do_not_respond_goes_on() -> None:
+    seeding = look_at(seen("NotResponding", steps=(step("seed", "NotResponding"),)))
+    working = look_at(seen("NotResponding", seeded=True, beats=(WORKING,), steps=(step("teardown", "NotResponding"),)))
+
+    assert (seeding.phase, seeding.is_over, seeding.left) == ("seeding", False, ())
+    assert (working.phase, working.is_over, working.is_torn_down) == ("running", False, False)
 
 
 def test_a_thousand_failed_steps_are_few_lines_and_seed_and_teardown_come_first() -> None:

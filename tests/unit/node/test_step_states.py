@@ -26,6 +26,8 @@ def step(name: str, status: str, error: str = "") -> StepFacts:
         ((step("seed", "Failed", IMAGE),), IMAGE),
         ((step("seed", "Failed"),), "step seed"),
         ((step("seed", "Canceled"),), "step seed"),
+        ((step("seed", "NotResponding"),), None),
+        ((step("seed", "Failed", IMAGE), step("seed", "NotResponding")), None),
     ],
 )
 def test_why_a_seed_failed(steps: tuple[StepFacts, ...], part: str | None, wording: Wording) -> None:
@@ -46,6 +48,8 @@ def test_why_a_seed_failed(steps: tuple[StepFacts, ...], part: str | None, wordi
         ("consume", "run-consume_1", (step("consume_1", "Failed"), step("consume_0", "Running")), True),
         ("consume", "run-consume_0", (step("consume_1", "Failed"), step("consume_0", "Running")), False),
         ("consume", "", (step("consume_1", "Failed"),), False),
+        ("seed", "", (step("seed", "NotResponding"),), False),
+        ("consume", "run-consume_1", (step("consume_1", "NotResponding"),), False),
     ],
 )
 def test_a_process_has_ended(role: str, name: str, steps: tuple[StepFacts, ...], ended: bool) -> None:
@@ -89,4 +93,6 @@ def test_all_consumers_are_over_only_when_all_of_them_are_seen(wording: Wording)
 
 def test_a_consumer_may_come_while_its_step_is_not_over() -> None:
     assert may_come((step("consume_0", "Failed"), step("consume_1", "Queued")))
+    assert may_come((step("consume_0", "NotResponding"),))
+    assert all_over((step("consume_0", "NotResponding"), step("consume_1", "Failed")), 2) is None
     assert not may_come((step("consume_0", "Failed"), step("teardown", "Running")))
