@@ -94,6 +94,9 @@ class Service:
             def do_PATCH(self) -> None:
                 self.do_GET()
 
+            def do_PUT(self) -> None:
+                self.do_GET()
+
             def log_message(self, *_: Any) -> None:
                 pass
 

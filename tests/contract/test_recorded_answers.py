@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pytest
 import recordings
 from answer_shapes import differences, key_paths
+from azure.core.credentials import AccessToken
 from azure_asker import Answered, Asker, cluster
 from emulator import Emulator, StorageService
 from emulator.principals import Principal
@@ -25,6 +26,9 @@ from emulator.resources import Step
 from emulator.routes_workspace import OURS
 from emulator.tokens import AML
 from recordings import Recorded, address_template, load_table, route_lines, routes_text
+
+from hyperscale.node.azure.resource_manager import ResourceManager
+from hyperscale.node.azure.workspace import Workspace, WorkspaceName
 
 pytestmark = pytest.mark.tools
 
@@ -142,6 +146,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, storage_service: StorageServic
         running.execution.submit = lambda job: None  # type: ignore[method-assign]
         running.execution.cancel = lambda name: None  # type: ignore[method-assign]
         running.world.add_compute("there", max_nodes=1)
+        running.storage.start()  # not within the first request that needs it
         yield Lab(running, Asker(running))
 
 
@@ -701,3 +706,61 @@ def test_what_a_workspace_may_use_of_a_family_has_a_row_of_its_own(lab: Lab):
     assert (row["name"]["value"], row["limit"]) == ("standardDSv3Family", 4)
     assert "/workspaces/" in row["id"]
     assert refused.code == "ClusterCoreQuotaReached"
+
+
+# --- our own client, asking it
+
+
+@dataclass
+class Login:
+    """A credential of the person."""
+
+    azure: Emulator
+
+    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        token = self.azure.tokens.make(self.azure.world.directory.person, scopes[0])
+        return AccessToken(token.text, token.expires_at)
+
+
+@pytest.fixture
+def workspace_client(lab: Lab) -> Iterator[Workspace]:
+    name = WorkspaceName(lab.azure.subscription_id, lab.azure.resource_group, lab.azure.workspace_name)
+    with lab.azure.in_this_process(), contextlib.closing(ResourceManager(Login(lab.azure), who="you")) as azure:
+        yield Workspace(azure, name)
+
+
+def asked(lab: Lab, since: int) -> list[tuple[int, str]]:
+    return [(each.status, each.path.rpartition("/")[2]) for each in lab.azure.requests[since:] if each.method == "POST"]
+
+
+@pytest.mark.parametrize("by_resource_manager", [True, False])
+def test_our_client_cancels_jobs_and_steps_whichever_service_does_it(
+    lab: Lab, workspace_client: Workspace, by_resource_manager: bool
+):
+    number = 50 + by_resource_manager
+    lab.job(f"ends-{number}")
+    lab.step(f"ends-{number}", number).status = "Running"
+    (step,) = workspace_client.steps(f"ends-{number}")
+    lab.azure.world.cancels_steps, since = by_resource_manager, len(lab.azure.requests)
+
+    workspace_client.cancel_step(step)
+    workspace_client.cancel_job(f"ends-{number}")
+    lab.azure.world.cancels_steps = True
+
+    of_step = [(202, "cancel")] if by_resource_manager else [(400, "cancel"), (200, "Cancel")]
+    assert asked(lab, since) == [*of_step, (202, "cancel")]
+
+
+def test_our_client_sees_all_steps_and_that_a_silent_job_is_not_over(lab: Lab, workspace_client: Workspace):
+    lab.job("many")
+    for number in range(3_000, 3_250):
+        lab.step("many", number)
+    lab.azure.lose_contact("many")
+    job = workspace_client.job("many")
+    lab.azure.regain_contact("many")
+
+    assert len({step.run_id for step in workspace_client.steps("many")}) == 250
+    assert job is not None
+    assert (job.status, job.is_over) == ("NotResponding", False)
+    assert workspace_client.job("nobody") is None
+    assert workspace_client.compute("nobody") is None

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answer_shapes import invented
+from answering_service import Service
+from azure.core import PipelineClient
+from azure.core.exceptions import HttpResponseError
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest
 from experiments import WORKSPACE, make_experiment, make_facts
+from recordings import Recorded, load_table
 
-from hyperscale.control.azure.azure_ml import _one_schema, without_secrets
+from hyperscale.control.azure.azure_ml import _one_schema, _translated, without_secrets
 from hyperscale.control.rendered.rendering import RunInputs, render
+from hyperscale.node.azure.refusals import RefusedError
 from hyperscale.plan import make_plan
+
+REFUSALS = {name: each for name, each in load_table().items() if each.status >= 400}
 
 
 def test_what_the_sdk_says_loses_signatures_and_tokens():
@@ -46,3 +58,31 @@ def test_steps_that_share_a_schema_are_sent_as_those_that_have_one_each(tmp_path
         shared = sent()
 
     assert shared == each
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    running = Service(tmp_path)
+    yield running
+    running.close()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("recorded", REFUSALS.values(), ids=REFUSALS)
+def test_each_recorded_refusal_that_the_sdk_raises_keeps_its_status_and_code(service: Service, recorded: Recorded):
+    """A cluster that is not there has no body at all; a conflict of components is a 400 with the code UserError."""
+    body = (recorded.exactly or "").encode() if recorded.body is None else json.dumps(invented(recorded.body)).encode()
+    service.answer(recorded.status, body, Content_Type=recorded.headers.get("content-type", "text/plain"))
+    transport = RequestsTransport(connection_verify=str(service.authority), use_env_settings=False)
+    with PipelineClient(service.url(""), policies=[], transport=transport) as client:
+        response = client.send_request(HttpRequest("PUT", service.url("/thing")))
+
+    def refuse() -> None:
+        raise HttpResponseError(response=response)
+
+    with pytest.raises(RefusedError) as raised:
+        _translated("register the component", refuse)
+
+    code = recorded.body["error"]["code"].removeprefix("=") if recorded.body else ""
+    assert (raised.value.status, raised.value.code) == (recorded.status, code)
+    assert "register the component" in str(raised.value)
