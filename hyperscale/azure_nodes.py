@@ -13,7 +13,7 @@ from hyperscale.errors import PlanError
 from hyperscale.existing_clusters import find_clusters, share_existing
 from hyperscale.experiment import Experiment
 from hyperscale.locations import Control, Location, Wanted, control_bounds
-from hyperscale.node_sizes import find_size
+from hyperscale.node_sizes import Capacity, find_size
 from hyperscale.pipeline_parts import pipeline_count
 from hyperscale.placement import CONTROL_CLUSTER_NODES, SERVERLESS, Cluster, even_sizes, runs_at_once, sharing_note
 from hyperscale.plan import Plan
@@ -73,34 +73,49 @@ def as_existing(experiment: Experiment, site: Site) -> Experiment:
     return dataclasses.replace(experiment, compute=dataclasses.replace(compute, tier=tier, size=sizes))
 
 
+def capacity_of(experiment: Experiment, site: Site) -> Capacity | None:
+    """Return what a node has to work with, the smallest one where they differ; None when Azure does not say.
+
+    Raises:
+        PlanError: when a cluster of compute.existing is not there.
+    """
+    compute = experiment.compute
+    asked = [(name, compute.size) for name in locations_of(experiment, site.location, site.computes)]
+    if compute.existing:
+        clusters = find_clusters(compute.existing, site.computes, "compute.existing")
+        asked = [(cluster.location, cluster.size) for cluster in clusters]
+    found = [find_size(site.locations[place].sizes, size) for place, size in asked if place in site.locations]
+    return min((size.capacity for size in found if size), key=lambda each: each.busy_workers, default=None)
+
+
 def place_nodes(
-    experiment: Experiment, nodes: int, control: Control | None, site: Site
+    experiment: Experiment, plan: Plan, control: Control | None, site: Site
 ) -> tuple[list[Cluster], tuple[LocationUse, ...]]:
-    """Return the clusters of `nodes` nodes, and what each location was used for; clusters to be made have no names.
+    """Return the clusters of the nodes of `plan`, and what each location was used for; those to be made have no names.
 
     Raises:
         PlanError: when they find no room.
     """
     compute = experiment.compute
     if compute.existing:
-        return _existing(experiment, nodes, site)
-    uses = _chosen(experiment, nodes, control, site)
+        return _existing(experiment, plan, site)
+    uses = _chosen(experiment, plan, control, site)
     if compute.serverless:
-        return [Cluster(SERVERLESS, None, nodes, owned=False)], uses
+        return [Cluster(SERVERLESS, None, plan.nodes, owned=False)], uses
     # Without compute.locations, files need not say the workspace's own.
     sizes = [(use.location, size) for use in uses if use.nodes for size in even_sizes(use.nodes, use.clusters)]
     return [Cluster("", place if compute.locations else None, size, owned=True) for place, size in sizes], uses
 
 
-def wanted_nodes(experiment: Experiment, nodes: int) -> Wanted:
-    """Return what `nodes` nodes of the experiment ask of a location."""
+def wanted_nodes(experiment: Experiment, plan: Plan) -> Wanted:
+    """Return what the nodes of `plan` ask of a location."""
     compute = experiment.compute
     return Wanted(
         compute.size,
         compute.tier,
-        nodes,
-        max(1, nodes) if compute.serverless else compute.max_nodes_per_cluster,
-        experiment.parallelism.workers_per_node,
+        plan.nodes,
+        max(1, plan.nodes) if compute.serverless else compute.max_nodes_per_cluster,
+        plan.workers_per_node,
         needs_clusters=not compute.serverless,
     )
 
@@ -189,9 +204,9 @@ def control_price(experiment: Experiment, name: str, site: Site) -> float | None
     return size.usd_per_hour.get("dedicated") if size else None
 
 
-def _existing(experiment: Experiment, nodes: int, site: Site) -> tuple[list[Cluster], tuple[LocationUse, ...]]:
+def _existing(experiment: Experiment, plan: Plan, site: Site) -> tuple[list[Cluster], tuple[LocationUse, ...]]:
     found = find_clusters(experiment.compute.existing, site.computes, "compute.existing")
-    shared = share_existing(found, nodes, experiment.parallelism.workers_per_node)
+    shared = share_existing(found, plan.nodes, plan.workers_per_node)
     by_name = {cluster.name: cluster.nodes for cluster in shared}
     uses = tuple(
         LocationUse(
@@ -208,8 +223,8 @@ def _existing(experiment: Experiment, nodes: int, site: Site) -> tuple[list[Clus
     return list(shared), uses
 
 
-def _chosen(experiment: Experiment, nodes: int, control: Control | None, site: Site) -> tuple[LocationUse, ...]:
-    wanted = wanted_nodes(experiment, nodes)
+def _chosen(experiment: Experiment, plan: Plan, control: Control | None, site: Site) -> tuple[LocationUse, ...]:
+    wanted = wanted_nodes(experiment, plan)
     locations = [site.locations[name] for name in locations_of(experiment, site.location, site.computes)]
     choices = choose(wanted, locations, control)
     return tuple(_use(choice, wanted) for choice in sorted(choices, key=lambda choice: choice.nodes == 0))

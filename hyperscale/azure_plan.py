@@ -10,6 +10,7 @@ from typing import Any
 from hyperscale.cost import Estimate
 from hyperscale.documents import build
 from hyperscale.locations import Bound
+from hyperscale.node_sizes import Capacity
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class AzurePlan:
         locations: that were looked at, the chosen ones first.
         control: the nodes of seed and teardown; None when they have a cluster that exists.
         estimate: None when nobody knows how long rows take.
+        capacity: of a node; None when Azure does not say.
     """
 
     subscription_id: str
@@ -90,6 +92,7 @@ class AzurePlan:
     locations: tuple[LocationUse, ...]
     control: LocationUse | None
     estimate: Estimate | None
+    capacity: Capacity | None = None
 
     def to_document(self) -> dict[str, Any]:
         """Return what `from_document` takes, ready for JSON."""

@@ -9,6 +9,7 @@ from hyperscale import names
 from hyperscale.azure_nodes import (
     Site,
     as_existing,
+    capacity_of,
     control_of,
     control_price,
     control_use,
@@ -51,18 +52,20 @@ def plan_on_azure(
         PlanError: when it does not fit, or costs or takes more than its limits.
     """
     asked = as_existing(experiment, site)
-    draft = make_plan(asked, facts, version=version, templates_hash=templates_hash)
+    capacity = capacity_of(asked, site)
+    draft = make_plan(asked, facts, version=version, templates_hash=templates_hash, capacity=capacity)
     control = control_of(asked, draft, site)
-    clusters, uses = place_nodes(asked, draft.nodes, control, site)
-    plan = _named(asked, draft, clusters)
+    clusters, uses = place_nodes(asked, draft, control, site)
+    usd = mean_price(uses)
+    plan = dataclasses.replace(
+        _named(asked, draft, clusters),
+        usd_per_node_hour=usd,
+        usd_per_control_hour=control_price(asked, draft.control_cluster, site),
+    )
     notes = [*(note for note in draft.notes if note not in _offline_notes(asked, draft)), *more_notes]
     notes += sharing_notes(asked, draft, site)
-    usd = mean_price(uses)
-    expected = None
-    if times is not None:
-        control_usd = control_price(asked, draft.control_cluster, site)
-        expected = estimate(asked, plan, times, usd_per_node_hour=usd, control_usd_per_hour=control_usd)
-    else:
+    expected = None if times is None else estimate(asked, plan, times)
+    if expected is None:
         notes.append("time and cost are unknown: `hyperscale trial` measures how long rows take, or --seconds-per-row")
     notes += [*_quota_notes(uses, site, asked), *check_limits(asked, plan, expected, usd is not None)]
     known = AzurePlan(
@@ -76,8 +79,9 @@ def plan_on_azure(
         uses,
         control_use(control, site),
         expected,
+        capacity,
     )
-    return dataclasses.replace(plan, usd_per_node_hour=usd, notes=tuple(notes)), known
+    return dataclasses.replace(plan, notes=tuple(notes)), known
 
 
 def _named(experiment: Experiment, draft: Plan, clusters: Sequence[Cluster]) -> Plan:
@@ -125,7 +129,7 @@ def misfits(experiment: Experiment, plan: Plan, site: Site) -> list[str]:
         asked = as_existing(experiment, site)
         control = control_of(asked, plan, site)
         if experiment.compute.existing:
-            place_nodes(asked, plan.nodes, control, site)
+            place_nodes(asked, plan, control, site)
             return []
     except PlanError as error:
         return [str(error)]

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hyperscale.cost import CONTROL_IDLE_SECONDS, Rates
 from hyperscale.documents import build
 from hyperscale.errors import RunStateError
+from hyperscale.names import is_control_cluster
 
 #: Tags of jobs and clusters. A run owns the clusters whose tag is its id (submit) or the render id of its files (az).
 TAG_RUN = "hyperscale_run"
@@ -20,8 +22,8 @@ TAG_EXPIRES_AT = "hyperscale_expires_at"
 #: The clusters of seeds, and of teardowns and gates: shared, and never deleted by a run.
 TAG_CONTROL = "hyperscale_control"
 
-#: What the pipeline's inputs `clusters` and `usd_per_node_hour` hold when there is nothing to say: the SDK drops an
-#: empty text.
+#: What the pipeline's inputs `clusters`, `usd_per_node_hour` and `usd_per_control_hour` hold when there is nothing to
+#: say: the SDK drops an empty text.
 NO_CLUSTERS = "none"
 UNKNOWN_PRICE = "unknown"
 
@@ -38,6 +40,7 @@ class AzureRun:
         control_cluster: where teardown runs, and gates.
         usd_per_node_hour: list price of one of its nodes; None when nobody has looked it up.
         seed_cluster: where seed runs; None in what an earlier version wrote.
+        usd_per_control_hour: list price of a node of seed or teardown; None when nobody has looked it up.
     """
 
     subscription_id: str
@@ -50,6 +53,7 @@ class AzureRun:
     control_cluster: str
     usd_per_node_hour: float | None
     seed_cluster: str | None = None
+    usd_per_control_hour: float | None = None
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> AzureRun:
@@ -69,6 +73,31 @@ class AzureRun:
     def to_document(self) -> dict[str, Any]:
         """Return what `from_document` takes, ready for JSON."""
         return dataclasses.asdict(self)
+
+    def rates(self, idle_seconds: float) -> Rates:
+        """Return what its nodes cost; `idle_seconds` as for `rates_from`."""
+        return rates_from(self.to_document(), idle_seconds)
+
+
+def rates_from(document: Mapping[str, Any], idle_seconds: float) -> Rates:
+    """Return what the nodes of a run cost by its record, which may be damaged: what is not a price is an unknown one.
+
+    Args:
+        document: an `AzureRun`, as `to_document` returns it.
+        idle_seconds: `compute.idle_seconds`: how long nodes of the run's own clusters stay without work. Nobody knows
+            that of other clusters, except of control clusters that hyperscale made.
+    """
+    control = document.get("control_cluster")
+    return Rates(
+        _price(document.get("usd_per_node_hour")),
+        _price(document.get("usd_per_control_hour")),
+        idle_seconds if document.get("clusters") else 0.0,
+        CONTROL_IDLE_SECONDS if isinstance(control, str) and is_control_cluster(control) else 0.0,
+    )
+
+
+def _price(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def names_problem(names: object) -> str:
@@ -95,9 +124,10 @@ def _problem(document: object) -> str:
             return f"azure.{field}: {problem}"
     if not document["jobs"]:
         return "azure.jobs: it names no job"
-    price = document.get("usd_per_node_hour")
-    if price is not None and (isinstance(price, bool) or not isinstance(price, (int, float))):
-        return f"azure.usd_per_node_hour: {_said(price)} is not a number"
+    for field in ("usd_per_node_hour", "usd_per_control_hour"):
+        price = document.get(field)
+        if price is not None and _price(price) is None:
+            return f"azure.{field}: {_said(price)} is not a number"
     return ""
 
 

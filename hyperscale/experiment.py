@@ -84,7 +84,7 @@ class Parallelism:
     """How many rows are worked on at the same time, and how they travel."""
 
     workers: int
-    workers_per_node: int
+    workers_per_node: int | Auto
     rows_per_message: int | Auto
     lease_seconds: int | Auto
 

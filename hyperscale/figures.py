@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -80,3 +81,26 @@ def retried_lines(results: Mapping[str, Any]) -> list[str]:
         return []
     counts = " ".join(f"{name}={retried[name]:,}" for name in ("succeeded", "failed", "missing"))
     return [f"{counted(retried['total'], 'row')} of run {results['lineage'][-2]} retried: {counts}; all rows together:"]
+
+
+def usd(amount: float) -> str:
+    """Return an amount of money; of less than a cent the first two digits that are not 0."""
+    if amount >= 0.00995 or amount <= 0:
+        return f"${amount:,.2f}"
+    if amount < 0.0001:
+        return "<$0.0001"
+    return f"${float(f'{amount:.2g}'):.{1 - math.floor(math.log10(float(f'{amount:.2g}')))}f}"
+
+
+def usd_per_rows(rows: int, low: float, high: float | None = None) -> str:
+    """Return what rows cost, such as `$0.27 per 1,000 rows`: of as many as cost a cent or more, if that many can.
+
+    Args:
+        rows: at least 1.
+        low: what all of them cost.
+        high: the other end, of what is not known yet.
+    """
+    named = {1: "row", 1_000: "1,000 rows", 1_000_000: "1,000,000 rows"}
+    count = next((count for count in named if low * count >= 0.01 * rows), max(named))
+    ends = dict.fromkeys(usd(cost * count / rows) for cost in (low, low if high is None else high))
+    return f"{' to '.join(ends)} per {named[count]}"

@@ -19,6 +19,9 @@ MAX_CLUSTERS = 1_000
 RENDER_ID_LENGTH = 6
 _CLUSTER_NAME_LENGTH = 24
 _EXPERIMENT_IN_CLUSTER_LENGTH = 10
+#: Names of control clusters begin so; the last hyphen must be followed by a letter, and six hexadecimal digits may
+#: hold none.
+_CONTROL = ("hs-control-w", "hs-seed-w")
 
 
 @dataclass(frozen=True)
@@ -154,5 +157,9 @@ def control_cluster_name(of: Literal["control", "seed"], place: Iterable[str | N
         place: subscription, resource group and workspace.
         settings: all that its file says of it, as JSON can hold it.
     """
-    # The w is the letter that must follow the last hyphen: six hexadecimal digits may hold none.
     return COMPUTE.check(f"hs-{of}-w{render_id(*place, settings)}")
+
+
+def is_control_cluster(name: str) -> bool:
+    """Return whether `name` is that of a control cluster that hyperscale has made."""
+    return name.startswith(_CONTROL)

@@ -24,6 +24,25 @@ _NEAREST = 3
 
 
 @dataclass(frozen=True)
+class Capacity:
+    """What a node has to work with; `memory_gb` is 0 where Azure does not say."""
+
+    cores: int
+    gpus: int
+    memory_gb: float
+
+    @property
+    def busy_workers(self) -> int:
+        """Return how many workers keep a node busy: one for each GPU, or for each core of a node without any."""
+        return self.gpus or self.cores
+
+    @property
+    def unit(self) -> str:
+        """Return what `busy_workers` counts, for people."""
+        return "GPU" if self.gpus else "core"
+
+
+@dataclass(frozen=True)
 class NodeSize:
     """A size of nodes that a location offers.
 
@@ -44,6 +63,11 @@ class NodeSize:
     takes_low_priority: bool
     makes_clusters: bool
     usd_per_hour: Mapping[str, float]
+
+    @property
+    def capacity(self) -> Capacity:
+        """Return what a node has to work with."""
+        return Capacity(self.cores, self.gpus, self.memory_gb)
 
     def describe(self, tier: str) -> str:
         """Return name, cores, GPUs, memory and price for people."""

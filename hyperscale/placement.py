@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from hyperscale import names
+from hyperscale.cost import CONTROL_IDLE_SECONDS
 from hyperscale.errors import PlanError
 from hyperscale.experiment import Compute, Experiment
+from hyperscale.node_sizes import Capacity
 
 #: What `compute:` says for a serverless step.
 SERVERLESS = "serverless"
@@ -19,8 +23,14 @@ MAX_CONSUMERS = 29_998
 #: (quota.Amount.used): they are few.
 CONTROL_CLUSTER_NODES = 4
 SEED_CLUSTER_NODES = 2
-#: Of the nodes of these clusters; that of the experiment is for the nodes of its run.
-CONTROL_IDLE_SECONDS = 120
+#: How people say parts of a whole.
+_PARTS = {
+    Fraction(1, 4): "a quarter",
+    Fraction(1, 3): "a third",
+    Fraction(1, 2): "half",
+    Fraction(2, 3): "two thirds",
+    Fraction(3, 4): "three quarters",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,60 @@ class Cluster:
     location: str | None
     nodes: int
     owned: bool
+
+
+def workers_on_node(experiment: Experiment, capacity: Capacity | None, notes: list[str]) -> int:
+    """Return how many workers share a node: as the file says, or one for each core (or GPU) of its size.
+
+    On existing clusters auto is 1, because other jobs may use their nodes; so it is on serverless nodes.
+
+    Args:
+        experiment: says how many, or "auto".
+        capacity: of a node; None when it is not known.
+        notes: takes what should be known.
+    """
+    asked, compute = experiment.parallelism.workers_per_node, experiment.compute
+    if asked != "auto":
+        return asked
+    where = "existing clusters" if compute.existing else "serverless nodes" if compute.serverless else ""
+    if capacity and not where:
+        return capacity.busy_workers
+    number = (
+        f"{capacity.busy_workers:,}, the {capacity.unit}s of {compute.size}," if capacity else "the cores of a node"
+    )
+    if where:
+        notes.append(f"parallelism.workers_per_node: auto is 1 on {where}; set it to {number} to use whole nodes")
+    else:
+        why = f"the cores of {compute.size} are not known without --azure"
+        notes.append(f"parallelism.workers_per_node: auto is 1, as {why}; set it to use whole nodes")
+    return 1
+
+
+def idle_capacity(
+    experiment: Experiment, capacity: Capacity | None, nodes: int, workers: int, rows: int
+) -> Iterator[str]:
+    """Yield which part of the nodes' cores (or GPUs) is idle, or shared; nothing when each has one worker.
+
+    Args:
+        experiment: says how many workers share a node.
+        capacity: of a node; None when it is not known.
+        nodes: of the run.
+        workers: on each node.
+        rows: of the run: where each row has a worker, more workers would do nothing.
+    """
+    asked, compute = experiment.parallelism.workers_per_node, experiment.compute
+    if capacity is None or (asked == "auto" and (compute.existing or compute.serverless)):
+        return
+    count, kind = capacity.busy_workers, capacity.unit
+    what = f"{count:,} {kind}{'s' * (count > 1)}"
+    shape = f"{nodes:,} node{'s' * (nodes > 1)} x {what}, {workers:,} worker{'s' * (workers > 1)} each"
+    if workers > count:
+        yield f"{shape}: {workers:,} workers share {what}"
+    elif workers < count and nodes * workers < rows:
+        idle = Fraction(count - workers, count)
+        part = f"{_PARTS[idle]} of the" if idle in _PARTS else f"{count - workers:,} of {count:,}"
+        key, value = ("workers_per_node", count) if asked == workers else ("workers", nodes * count)
+        yield f"{shape}: {part} {kind}s idle; set parallelism.{key}: {value}"
 
 
 def node_count(experiment: Experiment, workers: int, workers_per_node: int, notes: list[str]) -> int:

@@ -14,7 +14,16 @@ from hyperscale.documents import build
 from hyperscale.errors import PlanError
 from hyperscale.experiment import Experiment
 from hyperscale.input_facts import InputFacts
-from hyperscale.placement import Cluster, clusters_for, control_clusters, node_count, spare_consumers
+from hyperscale.node_sizes import Capacity
+from hyperscale.placement import (
+    Cluster,
+    clusters_for,
+    control_clusters,
+    idle_capacity,
+    node_count,
+    spare_consumers,
+    workers_on_node,
+)
 
 #: A lost node's rows wait so long; renewals, one each third of it, are what a shorter one costs.
 AZURE_LEASE_SECONDS = 300
@@ -46,6 +55,7 @@ class Plan:
         seed_cluster: where seed runs.
         notes: what was changed or should be known, one sentence each.
         usd_per_node_hour: list price of a node that works; None when nobody has looked it up.
+        usd_per_control_hour: list price of a node of seed or teardown; None when nobody has looked it up.
     """
 
     rows: int
@@ -64,6 +74,7 @@ class Plan:
     seed_cluster: str
     notes: tuple[str, ...]
     usd_per_node_hour: float | None = None
+    usd_per_control_hour: float | None = None
 
     @property
     def owned_clusters(self) -> tuple[Cluster, ...]:
@@ -93,7 +104,14 @@ class Plan:
         return dataclasses.replace(build(cls, document), clusters=clusters)
 
 
-def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templates_hash: str) -> Plan:
+def make_plan(
+    experiment: Experiment,
+    facts: InputFacts,
+    *,
+    version: str,
+    templates_hash: str,
+    capacity: Capacity | None = None,
+) -> Plan:
     """Return the plan of `experiment` on Azure ML; the same arguments give the same plan.
 
     Args:
@@ -101,6 +119,7 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
         facts: of its input.
         version: of hyperscale; a part of the render id, as nodes run its code.
         templates_hash: of the templates that will be rendered.
+        capacity: of a node of compute.size; None when it is not known.
 
     Raises:
         PlanError: when the experiment cannot be placed.
@@ -108,8 +127,9 @@ def make_plan(experiment: Experiment, facts: InputFacts, *, version: str, templa
     notes: list[str] = []
     _check_hours(experiment)
     workers = _workers(experiment.parallelism.workers, facts, notes)
-    workers_per_node = min(experiment.parallelism.workers_per_node, workers)
+    workers_per_node = min(workers_on_node(experiment, capacity, notes if workers > 1 else []), workers)
     nodes = node_count(experiment, workers, workers_per_node, notes)
+    notes.extend(idle_capacity(experiment, capacity, nodes, workers_per_node, facts.rows))
     spare = spare_consumers(experiment, nodes)
     per_message = rows_per_message(experiment, facts, workers, notes)
     lease_seconds = experiment.parallelism.lease_seconds

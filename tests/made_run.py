@@ -116,7 +116,9 @@ def _write_run(
     write_seed(store, SeedRecord("s", total, -(-total // 10), ("number",), {"number": "integer"}, None, "ab" * 32, 0.1))
     azure = None
     if price is not None:
-        azure = AzureRun("s", "g", "w", (run_id,), (), TAG_RUN, run_id, "control", price).to_document()
+        azure = AzureRun(
+            "s", "g", "w", (run_id,), (), TAG_RUN, run_id, "control", price, usd_per_control_hour=0.5
+        ).to_document()
     plan = {"rows": total, "rows_per_message": 10, "lease_seconds": 30, "workers_per_node": 1, "consumers": len(lives)}
     write_manifest(
         store,

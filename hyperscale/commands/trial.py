@@ -76,7 +76,12 @@ def _on_azure(arguments: argparse.Namespace, full: Planned) -> int:
     # Half a second to import, and more that comes with it: for runs on Azure ML alone.
     from hyperscale.control.submit.agreed_runs import submit_selected
 
-    one_node = [f"parallelism.workers={full.plan.workers_per_node}", "compute.spare_consumers=0"]
+    workers = full.plan.workers_per_node
+    one_node = [
+        f"parallelism.workers={workers}",
+        f"parallelism.workers_per_node={workers}",
+        "compute.spare_consumers=0",
+    ]
     checked = with_trial_rows(_checked(arguments, one_node, "rows"), arguments.rows, arguments.seed)
     journal = submit_selected(checked, ask=asker(yes=arguments.yes))
     say(f"run {journal.run_id} tries {counted(checked.facts.rows, 'row')} of {full.plan.rows_text} on one node")

@@ -72,7 +72,7 @@ def _pairs(planned: Planned) -> Iterator[tuple[str, str]]:
     yield "limits", _limits(experiment.limits)
     known = planned.azure
     if known is not None:
-        yield from azure_pairs(known)
+        yield from azure_pairs(known, plan.rows)
     else:
         yield from place_pairs(experiment.azure, loaded.azure_sources)
         yield from _tried(planned)
@@ -94,8 +94,7 @@ def _tried(planned: Planned) -> Iterator[tuple[str, str]]:
     plan, experiment = planned.plan, planned.checked.loaded.experiment
     times, note = trial_times(planned.checked)
     if times is not None:
-        price = plan.usd_per_node_hour
-        yield from expected_pairs(estimate(experiment, plan, times, usd_per_node_hour=price, control_usd_per_hour=None))
+        yield from expected_pairs(estimate(experiment, plan, times), plan.rows)
     if note is not None:
         yield "note", note
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import hyperscale
 from hyperscale.azure_plan import AzurePlan
+from hyperscale.control.known_sizes import known_capacity
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.rendered.rendering import templates_hash
 from hyperscale.control.rendered.staging import code_hash
@@ -73,7 +74,14 @@ def plan_offline(checked: CheckedExperiment) -> Planned:
         PlanError: when it cannot be placed.
     """
     experiment = checked.loaded.experiment
-    plan = make_plan(experiment, checked.facts, version=hyperscale.__version__, templates_hash=templates_hash())
+    compute = experiment.compute
+    plan = make_plan(
+        experiment,
+        checked.facts,
+        version=hyperscale.__version__,
+        templates_hash=templates_hash(),
+        capacity=None if compute.existing else known_capacity(compute.size),
+    )
     notes = (*plan.notes, *unpriced_notes(experiment, plan))
     return Planned(checked, dataclasses.replace(plan, notes=notes))
 

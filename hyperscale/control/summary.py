@@ -11,8 +11,9 @@ from hyperscale.control.local.deciding import SEED, TEARDOWN
 from hyperscale.control.local.local_run import Ending
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.terminal_text import in_one_line
+from hyperscale.cost import NOT_IN_COST
 from hyperscale.errors import EXIT_SUCCESS, AzureError, ExperimentError, HyperscaleError, IncompleteRunError
-from hyperscale.figures import counted, last_line, retried_lines
+from hyperscale.figures import counted, last_line, retried_lines, usd, usd_per_rows
 
 MAX_MESSAGE = 160
 #: Why a run ended is said once, and holds what to do.
@@ -66,7 +67,22 @@ def missing_lines(results: Results) -> list[str]:
 
 def summary_lines(results: Results) -> list[str]:
     """Return the summary of a run; its last line is the countable one."""
-    return [*failure_lines(results), *missing_lines(results), *retried_lines(results), last_line(results)]
+    return [
+        *failure_lines(results),
+        *missing_lines(results),
+        *cost_lines(results),
+        *retried_lines(results),
+        last_line(results),
+    ]
+
+
+def cost_lines(results: Results) -> list[str]:
+    """Return what a run on Azure ML cost, and so many of its rows that people can compare it; else an empty list."""
+    cost, rows = results.get("cost_usd"), results.get("retried") or results["rows"]
+    done = rows["succeeded"] + rows["failed"]
+    if cost is None or not done:
+        return []
+    return [f"cost: {usd(cost)}, {usd_per_rows(done, cost)} (list price of all nodes; {NOT_IN_COST})"]
 
 
 def next_commands(ending: Ending, results: Results | None, run: str, program: str) -> list[str]:

@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--control-cluster", default="", help="where teardown runs, and gates")
             command.add_argument("--seed-cluster", default="", help="where seed runs")
             command.add_argument("--usd-per-node-hour", default="unknown", help="list price of a consumer's node")
+            command.add_argument("--usd-per-control-hour", default="unknown", help="list price of a node of this step")
     return parser
 
 

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from hyperscale import blobs
-from hyperscale.azure_run import AzureRun
+from hyperscale.azure_run import AzureRun, rates_from
+from hyperscale.cost import Rates
 from hyperscale.documents import build
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.node.storing.stores import MissingBlobError, Store
@@ -130,11 +131,14 @@ def azure_run_of(manifest: Mapping[str, Any] | None) -> AzureRun | None:
     return AzureRun.from_document(document) if document else None
 
 
-def price_of(manifest: Mapping[str, Any] | None) -> float | None:
-    """Return the list price in USD of a node of the run for an hour; None when nobody knows it."""
+def rates_of(manifest: Mapping[str, Any] | None) -> Rates | None:
+    """Return what the nodes of the run of `manifest` cost; None when it is not on Azure ML: it costs nothing.
+
+    A record that is damaged is no reason to end: what of it is not a price is an unknown one.
+    """
     azure = (manifest or {}).get("azure")
-    price = azure.get("usd_per_node_hour") if isinstance(azure, Mapping) else None
-    return float(price) if isinstance(price, (int, float)) and not isinstance(price, bool) else None
+    idle_seconds = ((manifest or {}).get("node_experiment") or {}).get("idle_seconds")
+    return rates_from(azure, float(idle_seconds or 0)) if isinstance(azure, Mapping) else None
 
 
 def selection_of(manifest: dict[str, Any] | None) -> Selection | None:

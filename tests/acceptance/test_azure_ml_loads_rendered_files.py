@@ -148,6 +148,7 @@ def test_azure_ml_is_sent_every_input_as_it_was_given(folder: Path):
         "control_cluster",
         "seed_cluster",
         "usd_per_node_hour",
+        "usd_per_control_hour",
     }
     assert "$" not in sent["inputs"]["experiment"]["value"]
     assert sent["description"] == ODD

@@ -54,7 +54,8 @@ def test_the_plan_shows_where_quota_is_and_what_the_run_takes_and_costs(site: Az
     line_names(screen, "2 nodes", "Standard_DS2_v2")
     # 1,000 rows of 36 s on 200 workers are 3 minutes.
     names(line_of(screen, "time"), "6 to 19 minutes", "36 s")
-    names(line_of(screen, "cost"), "node-hours")
+    names(line_of(screen, "cost"), "per 1,000 rows", "storage and egress not included")
+    line_names(screen, "node-hours", "seed and teardown")
     assert screen.splitlines()[-1] == "Plan: 3 clusters (100 nodes), 1,000 rows in 1,000 messages, 200 workers."
     assert max(map(len, screen.splitlines())) <= 110
     assert sorted(asked(azure)) == [("GET", "computes"), ("GET", "lab"), ("GET", "usages"), ("GET", "vmSizes")]
@@ -129,7 +130,7 @@ def test_a_run_above_its_limits_is_refused_and_one_without_a_price_is_told_so(si
     sizes["Standard_F4s_v2"] = free
     unknown = site.run("plan", "--azure", "--set", "parallelism.workers=20", "--set", "limits.max_cost_usd=5")
 
-    line_names(dear.stderr, "$38.86", "7200 s", "limits.max_cost_usd is 5")
+    line_names(dear.stderr, "$40.23", "7200 s", "limits.max_cost_usd is 5")
     line_names(long.stderr, "10.1 hours", "7200 s", "limits.max_hours is 2")
     assert "price unknown" in line_of(unknown.stdout, "chosen")
     line_names(unknown.stdout, "limits.max_cost_usd")

@@ -77,7 +77,7 @@ def test_a_trial_tells_what_was_measured_and_what_the_full_run_will_be_like(hype
     assert {0, LONGEST, ROWS - 1} <= set(rows)
     line_names(done.stdout, "8 rows of 300")
     assert "succeeded   8 of 8" in done.stdout
-    line_names(done.stdout, "300 rows", "30 workers", "30 nodes of Standard_F2s_v2")
+    line_names(done.stdout, "300 rows", "30 workers", "15 nodes of Standard_F2s_v2")
     for word in ("a row", "a worker", "a result", "measured", "message", "lease", "time-out", "time", "tail", "cost"):
         assert f"\n{word} " in done.stdout, word
     assert "are others on Standard_F2s_v2" in done.stdout

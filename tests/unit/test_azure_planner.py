@@ -15,6 +15,7 @@ from hyperscale.azure_planner import misfits, plan_on_azure
 from hyperscale.cost import RowTimes
 from hyperscale.errors import PlanError
 from hyperscale.experiment import Experiment
+from hyperscale.node_sizes import Capacity
 from hyperscale.plan import Plan, make_plan
 from hyperscale.quota import Compute
 
@@ -49,10 +50,10 @@ def test_where_one_location_has_room_the_plan_is_the_one_that_nobody_was_asked_f
 
     plan, known = planned(experiment, make_site())
 
-    assert dataclasses.replace(plan, usd_per_node_hour=None, notes=()) == dataclasses.replace(
-        offline(experiment), notes=()
-    )
-    assert plan.usd_per_node_hour == 0.04
+    assert dataclasses.replace(
+        plan, usd_per_node_hour=None, usd_per_control_hour=None, notes=()
+    ) == dataclasses.replace(offline(experiment), notes=())
+    assert (plan.usd_per_node_hour, plan.usd_per_control_hour) == (0.04, 0.1)
     assert [(use.location, use.nodes, use.clusters) for use in known.locations] == [(HOME, 25, 3)]
 
 
@@ -73,7 +74,8 @@ def test_nodes_that_one_location_cannot_take_are_spread_and_named_anew():
     assert plan.usd_per_node_hour == pytest.approx(0.05)
     assert known.estimate is not None
     assert known.estimate.usd is not None
-    assert known.estimate.usd.low == pytest.approx(known.estimate.node_hours.low * 0.05)
+    control_usd = known.estimate.control_hours.low * 0.1
+    assert known.estimate.usd.low == pytest.approx(known.estimate.node_hours.low * 0.05 + control_usd, abs=1e-4)
 
 
 def test_a_note_on_locations_that_is_true_of_another_placement_is_not_repeated():
@@ -268,3 +270,28 @@ def test_a_plan_of_existing_clusters_fits_as_long_as_they_are_there(wording: Wor
     assert misfits(experiment, plan, make_site(computes=(make_compute("gpu-a", 25),))) == []
     names(misfits(experiment, plan, make_site(computes=(make_compute("gpu-a", 24),)))[0], 24)
     wording(misfits(experiment, plan, make_site())[0])
+
+
+def test_auto_workers_are_the_cores_that_azure_tells_and_1_on_clusters_that_exist():
+    ten_cores = make_location(sizes=(make_size("Standard_F4s_v2", 10), *SIZES[1:]))
+    auto = {"parallelism": {"workers": 40}}
+    computes = (make_compute("gpu-a", 50), make_compute("gpu-b", 50, size="Standard_F8s_v2"))
+
+    own, known = planned(make(**auto), make_site(ten_cores))
+    existing, _ = planned(
+        make(compute={"existing": ["gpu-a", "gpu-b"], **EXISTING}, **auto), make_site(computes=computes)
+    )
+
+    assert (own.nodes, own.workers_per_node) == (4, 10)
+    assert known.capacity == Capacity(10, 0, 20)
+    assert (existing.nodes, existing.workers_per_node) == (40, 1)
+    names(
+        existing.notes, "workers_per_node", "existing clusters", "4, the cores of Standard_F4s_v2 and Standard_F8s_v2"
+    )
+
+
+def test_the_hint_of_a_plan_that_does_not_fit_counts_with_the_workers_of_auto():
+    with pytest.raises(PlanError) as refused:
+        planned(make(parallelism={"workers": 400}, compute={"tier": "dedicated"}), make_site())
+
+    names(refused, "--set parallelism.workers=200")  # 50 nodes of 4 cores

@@ -16,12 +16,15 @@ from hyperscale.body import MAX_BODY_BYTES, Body
 from hyperscale.errors import PlanError
 from hyperscale.experiment import Experiment
 from hyperscale.input_facts import InputFacts
+from hyperscale.node_sizes import Capacity
 from hyperscale.placement import even_sizes
 from hyperscale.plan import Plan, make_plan, plan_for_this_machine
 
+ONE_CORE = Capacity(1, 0, 2)
 
-def plan_of(experiment: Experiment, facts: InputFacts) -> Plan:
-    return make_plan(experiment, facts, version="1", templates_hash="t")
+
+def plan_of(experiment: Experiment, facts: InputFacts, capacity: Capacity | None = ONE_CORE) -> Plan:
+    return make_plan(experiment, facts, version="1", templates_hash="t", capacity=capacity)
 
 
 @st.composite
@@ -380,3 +383,89 @@ def test_every_name_in_a_plan_keeps_the_rules_of_azure():
 
     assert len(plan.clusters) == 1_000
     assert not [cluster for cluster in plan.clusters if names.COMPUTE.problem(cluster.name)]
+
+
+# ---- how many workers a node has
+
+
+def shape_of(plan: Plan) -> tuple[int, int]:
+    return plan.nodes, plan.workers_per_node
+
+
+@pytest.mark.parametrize(
+    ("capacity", "workers", "shape"),
+    [(Capacity(8, 0, 16), 48, (6, 8)), (Capacity(64, 4, 440), 48, (12, 4)), (Capacity(8, 0, 16), 5, (1, 5))],
+    ids=["cores", "gpus", "few"],
+)
+def test_a_node_has_a_worker_for_each_of_its_cores_or_gpus(capacity: Capacity, workers: int, shape: tuple[int, int]):
+    plan = plan_of(make_experiment(parallelism={"workers": workers}), make_facts(), capacity)
+
+    assert shape_of(plan) == shape
+
+
+def test_the_number_that_a_file_gives_stands():
+    experiment = make_experiment(parallelism={"workers": 6, "workers_per_node": 3})
+
+    assert shape_of(plan_of(experiment, make_facts(), Capacity(16, 0, 32))) == (2, 3)
+
+
+ONE_EACH = [
+    ({"size": "Standard_M416_v9"}, None, ["Standard_M416_v9", "--azure"]),
+    ({"existing": ["cpu-a"]}, None, ["existing clusters"]),
+    ({"existing": ["cpu-a"], "size": None}, Capacity(16, 0, 32), ["existing clusters", "16"]),
+    ({"serverless": True, "size": "Standard_NC48ads_A100_v4"}, Capacity(48, 2, 440), ["serverless", "2", "GPUs"]),
+]
+
+
+@pytest.mark.parametrize(("compute", "capacity", "named"), ONE_EACH, ids=["unknown", "existing", "asked", "serverless"])
+def test_where_cores_are_unknown_or_not_the_runs_own_a_node_has_one_worker_and_that_is_said(
+    compute: dict[str, Any], capacity: Capacity | None, named: list[str]
+):
+    given = {key: value for key, value in compute.items() if value is not None}
+
+    plan = plan_of(make_experiment(parallelism={"workers": 7}, compute=given, azure=WORKSPACE), make_facts(), capacity)
+
+    assert shape_of(plan) == (7, 1)
+    message_names(plan.notes, "workers_per_node", "auto", *named)
+
+
+UNUSED = [
+    (4, 1, Capacity(2, 0, 4), "4 nodes x 2 cores, 1 worker each: half of the cores idle"),
+    (12, 3, Capacity(4, 0, 8), "4 nodes x 4 cores, 3 workers each: a quarter of the cores idle"),
+    (10, 1, Capacity(16, 0, 32), "10 nodes x 16 cores, 1 worker each: 15 of 16 cores idle"),
+    (6, 2, Capacity(96, 8, 900), "3 nodes x 8 GPUs, 2 workers each: three quarters of the GPUs idle"),
+    (2, "auto", Capacity(4, 0, 8), "1 node x 4 cores, 2 workers each: half of the cores idle"),
+    (16, 8, Capacity(2, 0, 4), "2 nodes x 2 cores, 8 workers each: 8 workers share 2 cores"),
+]
+
+
+@pytest.mark.parametrize(("workers", "per_node", "capacity", "said"), UNUSED)
+def test_cores_that_a_file_leaves_unused_or_shared_are_said(
+    workers: int, per_node: int | str, capacity: Capacity, said: str
+):
+    experiment = make_experiment(parallelism={"workers": workers, "workers_per_node": per_node})
+
+    plan = plan_of(experiment, make_facts(), capacity)
+
+    assert any(note.startswith(said) for note in plan.notes), plan.notes
+
+
+@pytest.mark.parametrize(
+    ("workers", "per_node", "rows"), [(8, 4, 1_000), (8, "auto", 1_000), (8, "auto", 3)], ids=["file", "auto", "rows"]
+)
+def test_nothing_is_said_of_cores_that_are_all_used_or_for_which_there_are_no_rows(
+    workers: int, per_node: int | str, rows: int
+):
+    experiment = make_experiment(parallelism={"workers": workers, "workers_per_node": per_node})
+
+    assert not [note for note in plan_of(experiment, make_facts(rows), Capacity(4, 0, 8)).notes if "cores" in note]
+
+
+def test_the_advice_on_idle_cores_uses_them_all():
+    experiment = make_experiment(parallelism={"workers": 4, "workers_per_node": 1})
+
+    note = next(note for note in plan_of(experiment, make_facts(), Capacity(2, 0, 4)).notes if "idle" in note)
+    better = make_experiment(parallelism={"workers": 4, "workers_per_node": 2})
+
+    message_names(note, "parallelism.workers_per_node: 2")
+    assert not [note for note in plan_of(better, make_facts(), Capacity(2, 0, 4)).notes if "idle" in note]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hyperscale.azure_plan import AzurePlan, LocationUse
-from hyperscale.cost import Estimate, Range
+from hyperscale.cost import NOT_IN_COST, Estimate, Range
 from hyperscale.experiment import Azure
-from hyperscale.figures import counted
+from hyperscale.figures import counted, usd, usd_per_rows
 
 #: Hours below this are said in minutes.
 _FEW_HOURS = 2
@@ -28,8 +28,8 @@ def place_pairs(azure: Azure, sources: Mapping[str, str]) -> Iterator[tuple[str,
     yield from _sources(sources)
 
 
-def azure_pairs(known: AzurePlan) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a plan's table that Azure was asked for, each with its name."""
+def azure_pairs(known: AzurePlan, rows: int) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a plan's table that Azure was asked for, each with its name; `rows` are those of the run."""
     group = f"resource group {known.resource_group}, subscription {known.subscription_id}"
     yield "workspace", f"{known.workspace_name} in {known.location}"
     yield "", group
@@ -45,7 +45,7 @@ def azure_pairs(known: AzurePlan) -> Iterator[tuple[str, str]]:
         for line in _quotas(known.control):
             yield "", line
     if known.estimate is not None:
-        yield from expected_pairs(known.estimate)
+        yield from expected_pairs(known.estimate, rows)
 
 
 def _sources(sources: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -60,7 +60,7 @@ def _chosen(use: LocationUse) -> str:
 
 
 def _prices(use: LocationUse) -> str:
-    return ", ".join(f"{tier} ${usd:.4g}" for tier, usd in sorted(use.usd_by_tier.items()))
+    return ", ".join(f"{tier} ${price:.4g}" for tier, price in sorted(use.usd_by_tier.items()))
 
 
 def _quotas(use: LocationUse) -> Iterator[str]:
@@ -74,20 +74,27 @@ def _quotas(use: LocationUse) -> Iterator[str]:
         yield f"{quota.what}: {quota.needed:,} needed, {quota.free:,} of {quota.limit:,} free{why}"
 
 
-def expected_pairs(expected: Estimate) -> Iterator[tuple[str, str]]:
-    """Yield the lines of a table that say how long a run takes and what it costs, and by what figures."""
+def expected_pairs(expected: Estimate, rows: int) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a table that say how long a run of `rows` rows takes, what it costs, and by what figures."""
     yield "time", f"{_hours(expected.hours)} ({expected.source})"
     nodes = f"{expected.node_hours.low:,.1f} to {expected.node_hours.high:,.1f} node-hours"
-    yield "cost", f"{_usd(expected.usd)} ({nodes}, list price)"
-    if expected.control_usd is not None:
-        yield "", f"{_usd(expected.control_usd)} for the node of teardown"
+    if expected.usd is None:
+        yield "cost", f"unknown ({nodes}, and those of seed and teardown)"
+        return
+    yield "cost", f"{cost_text(expected.usd, rows)} (list price; {NOT_IN_COST})"
+    control = expected.control_usd
+    if control is None:
+        yield "", f"{nodes}; the nodes of seed and teardown are not included: their price is unknown"
+    else:
+        yield "", f"{nodes}; {usd(control.low)} to {usd(control.high)} of it for the nodes of seed and teardown"
+
+
+def cost_text(cost: Range, rows: int) -> str:
+    """Return what a run of `rows` rows costs, and what so many rows of it do that people can compare it."""
+    return f"{usd(cost.low)} to {usd(cost.high)}, {usd_per_rows(rows, cost.low, cost.high)}"
 
 
 def _hours(hours: Range) -> str:
     if hours.high < _FEW_HOURS:
         return f"{60 * hours.low:,.0f} to {60 * hours.high:,.0f} minutes"
     return f"{hours.low:,.1f} to {hours.high:,.1f} hours"
-
-
-def _usd(usd: Range | None) -> str:
-    return "unknown" if usd is None else f"${usd.low:,.2f} to ${usd.high:,.2f}"

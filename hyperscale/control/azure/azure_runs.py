@@ -9,7 +9,7 @@ from typing import Any
 
 from hyperscale.azure_run import TAG_EXPERIMENT, TAG_OWNER
 from hyperscale.control.azure.session import Session
-from hyperscale.control.azure.times import unix_seconds
+from hyperscale.node.azure.azure_times import unix_seconds
 from hyperscale.node.azure.workspace_facts import JobFacts
 
 #: So many of the newest jobs are looked at: a workspace keeps millions.

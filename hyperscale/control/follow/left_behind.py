@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from hyperscale.azure_run import TAG_EXPERIMENT, TAG_EXPIRES_AT, TAG_OWNER, TAG_RUN
 from hyperscale.control.azure.session import Session
-from hyperscale.control.azure.times import shown_time, unix_seconds
 from hyperscale.control.follow.claims import ServiceJobs
+from hyperscale.node.azure.azure_times import shown_time, unix_seconds
 from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts
 from hyperscale.ownership import Owner, owner_of
 

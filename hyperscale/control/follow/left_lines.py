@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hyperscale.control.azure.times import shown_time
 from hyperscale.control.follow.left_behind import LeftBehind
 from hyperscale.control.text_table import LONGEST_NAME, text_table
+from hyperscale.node.azure.azure_times import shown_time
 
 HEADER = ("what", "name", "run", "age", "cores", "owner", "expires", "why")
 

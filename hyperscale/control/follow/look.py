@@ -41,6 +41,7 @@ class Seen:
         done_before, failed_before: rows that had an outcome when this life began.
         unfinished: the step in which its submission from this folder is, or was left; empty when that is done.
         refused: what its records name that is not the run's, a sentence each.
+        idle_seconds: for so long nodes of its clusters stay without work.
     """
 
     run_id: str
@@ -63,6 +64,7 @@ class Seen:
     failed_before: int = 0
     unfinished: str = ""
     refused: tuple[str, ...] = ()
+    idle_seconds: float = 0.0
 
     @property
     def known_jobs(self) -> tuple[JobFacts, ...]:
@@ -126,7 +128,7 @@ class Look:
         progress: rows, as heartbeats tell.
         clusters: of its own; those that are gone are not among them.
         preempted: consumers whose node was taken away.
-        cost_usd: list price of its nodes so far; None when nobody knows one.
+        cost_usd: list price of all its nodes so far, without storage; None when nobody knows one.
         groups: the largest failure groups that were read so far.
         warnings: what should be known, one sentence each.
         left: names of clusters that still hold quota although the run is over.

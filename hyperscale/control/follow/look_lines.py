@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from hyperscale.control.follow.look import ClusterLook, Look
 from hyperscale.control.progress import Progress
 from hyperscale.control.summary import group_text
-from hyperscale.figures import counted, rate_text
+from hyperscale.figures import counted, rate_text, usd
 
 #: More clusters than this are counted, not listed, below a bar.
 SHOWN_CLUSTERS = 8
@@ -60,7 +60,7 @@ def _figures(look: Look) -> list[str]:
     if look.preempted:
         parts.append(f"{look.preempted:,} preempted")
     if look.cost_usd is not None:
-        parts.append(f"${look.cost_usd:,.2f} so far")
+        parts.append(usd(look.cost_usd) if look.is_over else f"{usd(look.cost_usd)} so far")
     return parts
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from hyperscale.control.follow.look import ClusterLook, Look, Seen
 from hyperscale.control.progress import Progress, read_progress
+from hyperscale.cost import spent_usd
 from hyperscale.figures import counted
 from hyperscale.node.azure.workspace_facts import ComputeFacts, StepFacts
-from hyperscale.node.ending.limits import cost_usd
 from hyperscale.node.ending.step_states import has_own_words, reason_of
 
 #: A node in one of these is paid for and can work; the others come or go.
@@ -42,9 +42,7 @@ def look_at(seen: Seen) -> Look:
         progress=progress,
         clusters=clusters,
         preempted=_preempted(seen),
-        cost_usd=cost_usd(
-            (fields for _, _, fields in seen.beats), seen.azure.usd_per_node_hour if seen.azure else None
-        ),
+        cost_usd=_cost_usd(seen),
         groups=seen.groups[:SHOWN_GROUPS],
         left=tuple(cluster.name for cluster in clusters if seen.is_over and cluster.state != "Deleting"),
         jobs={name: job.status if job else None for name, job in seen.jobs.items()} if seen.jobs is not None else None,
@@ -54,6 +52,15 @@ def look_at(seen: Seen) -> Look:
     phase, bottleneck = _ended(seen) if seen.is_over else _alive(seen, look)
     look = replace(look, phase=phase, bottleneck=bottleneck)
     return replace(look, warnings=tuple(_warnings(seen, look)))
+
+
+def _cost_usd(seen: Seen) -> float | None:
+    """Return what the run has cost: what its results say, once they are there."""
+    if seen.results:
+        cost: float | None = seen.results.get("cost_usd")
+        return cost
+    rates = seen.azure.rates(seen.idle_seconds) if seen.azure else None
+    return spent_usd((fields for _, _, fields in seen.beats), rates, None if seen.is_over else seen.now)
 
 
 def _progress(seen: Seen) -> Progress:

@@ -62,6 +62,7 @@ class Observer:
             done_before=done,
             failed_before=failed,
             unfinished=unfinished_step(found.folder.path),
+            idle_seconds=float(((found.manifest or {}).get("node_experiment") or {}).get("idle_seconds") or 0),
         )
         self._looks = 0
         self._has_image_log = False

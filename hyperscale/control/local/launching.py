@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import quote
 
 import hyperscale
-from hyperscale.control.cores import cores
 from hyperscale.control.planning import Planned
 from hyperscale.control.reading.checking import CheckedExperiment, check_experiment
 from hyperscale.control.reading.secret_variables import check_secrets
@@ -24,6 +23,7 @@ from hyperscale.control.rendered.pipeline_files import Pipeline
 from hyperscale.control.rendered.rendering import RunInputs, render
 from hyperscale.control.rendered.staging import stage_code
 from hyperscale.control.run_folder import Launch, RunFolder
+from hyperscale.cores import cores
 from hyperscale.errors import RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.figures import counted

@@ -10,7 +10,9 @@ from hyperscale.control.local.steps import StepCommand, step_environment
 from hyperscale.control.rendered.bindings import check_order, command_arguments, fill, parents_of
 from hyperscale.control.rendered.pipeline_files import DATA_TYPES, Component, Job, Pipeline, is_remote
 from hyperscale.control.run_folder import RunFolder
+from hyperscale.cores import cores
 from hyperscale.errors import ExperimentError
+from hyperscale.node.consuming.threads import CORES
 from hyperscale.node.step_log import RUN_LOG, STEP
 from hyperscale.node.storing.places import is_auto
 
@@ -97,12 +99,23 @@ def _command(
         folder=component.code,
         environment=step_environment(
             environment,
-            {"HYPERSCALE_SCRATCH": str(run.scratch), RUN_LOG: str(run.log), STEP: job.name},
+            {
+                "HYPERSCALE_SCRATCH": str(run.scratch),
+                RUN_LOG: str(run.log),
+                STEP: job.name,
+                CORES: _share_of_cores(pipeline),
+            },
             job.environment_variables,
         ),
         log=run.step_log(job.name),
         outputs=tuple(outputs.values()),
     )
+
+
+def _share_of_cores(pipeline: Pipeline) -> str:
+    """Return of how many cores each consumer is to make use: they share this machine."""
+    consumers = sum(name.startswith("consume") for name in pipeline.jobs)
+    return str(max(1, cores() // max(1, consumers)))
 
 
 def _job_inputs(pipeline: Pipeline, job: Job, component: Component, values: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, overload
 
-from hyperscale.control.cores import cores
 from hyperscale.control.mapping import parcels
 from hyperscale.control.mapping.mapped import FUNCTION_FILE
 from hyperscale.control.mapping.outcomes import Outcomes, Result, Row
@@ -18,6 +17,7 @@ from hyperscale.control.mapping.source_lines import with_source
 from hyperscale.control.mapping.terms import Terms
 from hyperscale.control.mapping.workshop import Workshop
 from hyperscale.control.run_folder import check_machine
+from hyperscale.cores import cores
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.working.activity import Context, NodeRunner
 

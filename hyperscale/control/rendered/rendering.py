@@ -144,7 +144,8 @@ def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: Ru
         "component": {step: _component(step, run.version) for step in STEPS},
         "clusters": ",".join(owned) or NO_CLUSTERS,
         "owner_tag": run.owner_tag or f"{TAG_RENDER}={plan.render_id}",
-        "usd_per_node_hour": UNKNOWN_PRICE if plan.usd_per_node_hour is None else f"{plan.usd_per_node_hour:g}",
+        "usd_per_node_hour": _price_text(plan.usd_per_node_hour),
+        "usd_per_control_hour": _price_text(plan.usd_per_control_hour),
         "experiment_lines": [Plain(line) for line in folded_json(node_document(experiment))],
         "data_input": rows_input(experiment, folder, out, run.data),
         "consume_reads_input": experiment.input.form == "files",
@@ -190,3 +191,7 @@ def _computes(
             "identity": compute.identity,
         }
         yield cluster, _tags(experiment, plan, run), settings
+
+
+def _price_text(usd: float | None) -> str:
+    return UNKNOWN_PRICE if usd is None else f"{usd:g}"

@@ -231,6 +231,7 @@ class Submission:
             control_cluster=plan.control_cluster,
             usd_per_node_hour=plan.usd_per_node_hour,
             seed_cluster=plan.seed_cluster,
+            usd_per_control_hour=plan.usd_per_control_hour,
         )
 
     def _pipelines(self) -> list[Path]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from hyperscale.control.azure.azure_lines import cost_text
 from hyperscale.control.failed.failure_lines import failure_text
+from hyperscale.control.known_sizes import known_capacity
 from hyperscale.control.planning import Planned
 from hyperscale.control.trial.figures import Trial
 from hyperscale.control.trial.measures import Measured
@@ -21,6 +23,8 @@ LEAST_TIMEOUT_SECONDS = 10
 #: Requests of a message to a storage account take a tenth of a second or two, all together.
 LEAST_MESSAGE_SECONDS = 1.0
 LEAST_MESSAGES_PER_WORKER = 4
+#: The part of a node's memory that its workers can have: the rest is for the system, the consumer and files.
+MEMORY_FOR_WORKERS = 0.9
 
 
 def measured_lines(measured: Measured, tried: Planned, full: Planned, *, is_here: bool) -> list[str]:
@@ -62,6 +66,8 @@ def measured_document(measured: Measured, full: Planned) -> dict[str, Any]:
             "nodes": plan.nodes,
             "rows_per_message": plan.rows_per_message,
             "advised_rows_per_message": advised_rows_per_message(trial, plan),
+            "workers_per_node": plan.workers_per_node,
+            "advised_workers_per_node": advised_workers_per_node(trial, full),
             "lease_seconds": plan.lease_seconds,
             "timeout_seconds": _timeout(trial),
             "tail_seconds": trial.slowest_row_seconds,
@@ -104,16 +110,15 @@ def _predicted(trial: Trial, full: Planned, expected: Estimate, *, is_here: bool
     yield "message", _message_text(trial, plan)
     yield "lease", f"{plan.lease_seconds:,} s: so long the rows of a lost node wait"
     yield "time-out", _timeout_text(trial, experiment.activity.timeout_seconds)
-    yield "memory", f"{plan.workers_per_node * trial.worker_memory_mb:,.0f} MB on each node, of its workers"
+    yield "memory", _memory_text(trial, full)
     yield "results", f"about {size_text(round(trial.result_bytes * plan.rows))}"
     yield (
         "time",
         f"{duration(3600 * expected.hours.low)} to {duration(3600 * expected.hours.high)}, with starting nodes",
     )
     yield "tail", f"about {length(trial.slowest_row_seconds)}: the last rows, while other workers have nothing to do"
-    usd = expected.usd
     unknown = "`hyperscale plan --azure` looks up prices and quota"
-    yield "cost", f"${usd.low:,.2f} to ${usd.high:,.2f}" if usd else unknown
+    yield "cost", cost_text(expected.usd, plan.rows) if expected.usd else unknown
     if is_here and not experiment.compute.existing:
         size = experiment.compute.size
         yield "but", f"seconds, and so time and cost, are others on {size}; memory and sizes are the same"
@@ -127,8 +132,7 @@ def _here(trial: Trial, tried: Plan, full: Plan) -> Iterator[tuple[str, str]]:
 
 
 def _expected(trial: Trial, full: Planned) -> Estimate:
-    experiment, price = full.checked.loaded.experiment, full.plan.usd_per_node_hour
-    return estimate(experiment, full.plan, trial.times, usd_per_node_hour=price, control_usd_per_hour=None)
+    return estimate(full.checked.loaded.experiment, full.plan, trial.times)
 
 
 def advised_rows_per_message(trial: Trial, plan: Plan) -> int:
@@ -140,6 +144,33 @@ def advised_rows_per_message(trial: Trial, plan: Plan) -> int:
     wanted = math.ceil(LEAST_MESSAGE_SECONDS / max(trial.seconds_per_row_median, 1e-6))
     most = plan.rows // (LEAST_MESSAGES_PER_WORKER * plan.workers)
     return max(plan.rows_per_message, min(wanted, most))
+
+
+def advised_workers_per_node(trial: Trial, full: Planned) -> int:
+    """Return how many workers a node has memory for, at most as many as planned; 0 when not even one fits.
+
+    Where the memory of a node is not known, that is as many as planned.
+    """
+    planned, memory_mb = full.plan.workers_per_node, _node_memory_mb(full)
+    if not memory_mb or not trial.worker_memory_mb:
+        return planned
+    return min(planned, int(MEMORY_FOR_WORKERS * memory_mb / trial.worker_memory_mb))
+
+
+def _node_memory_mb(full: Planned) -> float:
+    """Return the memory of a node of the full run, by Azure if it was asked, else by our table; 0 is unknown."""
+    compute = full.checked.loaded.experiment.compute
+    known = full.azure.capacity if full.azure else None if compute.existing else known_capacity(compute.size)
+    return known.memory_gb * 1024 if known else 0.0
+
+
+def _memory_text(trial: Trial, full: Planned) -> str:
+    planned, advised = full.plan.workers_per_node, advised_workers_per_node(trial, full)
+    said = f"{planned * trial.worker_memory_mb:,.0f} MB on each node for {counted(planned, 'worker')}"
+    if advised == planned:
+        return said
+    remedy = f"set parallelism.workers_per_node: {advised}" if advised else "choose a compute.size with more memory"
+    return f"{said}, a node has {_node_memory_mb(full):,.0f} MB: {remedy}"
 
 
 def _message_text(trial: Trial, plan: Plan) -> str:

@@ -40,7 +40,14 @@ def step_name(environ: Mapping[str, str]) -> str:
 
 
 def run_of(
-    job: AzureJob, *, clusters: str, owner_tag: str, control_cluster: str, seed_cluster: str, usd_per_node_hour: str
+    job: AzureJob,
+    *,
+    clusters: str,
+    owner_tag: str,
+    control_cluster: str,
+    seed_cluster: str,
+    usd_per_node_hour: str,
+    usd_per_control_hour: str,
 ) -> AzureRun:
     """Return what the run of `job` owns, by the inputs of its pipeline.
 
@@ -51,6 +58,7 @@ def run_of(
         control_cluster: where teardown runs, and gates.
         seed_cluster: where seed runs.
         usd_per_node_hour: a number, or `unknown`.
+        usd_per_control_hour: the same.
     """
     tag, _, value = owner_tag.partition("=")
     return AzureRun(
@@ -62,8 +70,9 @@ def run_of(
         tag=tag,
         tag_value=value,
         control_cluster=control_cluster,
-        usd_per_node_hour=None if usd_per_node_hour == UNKNOWN_PRICE else float(usd_per_node_hour),
+        usd_per_node_hour=_price(usd_per_node_hour),
         seed_cluster=seed_cluster,
+        usd_per_control_hour=_price(usd_per_control_hour),
     )
 
 
@@ -74,5 +83,16 @@ def named_clusters(clusters: str) -> tuple[str, ...]:
 
 def inputs_of(values: argparse.Namespace) -> dict[str, str]:
     """Return what `run_of` takes, from the words of the command line of seed or teardown."""
-    names = ("clusters", "owner_tag", "control_cluster", "seed_cluster", "usd_per_node_hour")
+    names = (
+        "clusters",
+        "owner_tag",
+        "control_cluster",
+        "seed_cluster",
+        "usd_per_node_hour",
+        "usd_per_control_hour",
+    )
     return {name: getattr(values, name) for name in names}
+
+
+def _price(text: str) -> float | None:
+    return None if text == UNKNOWN_PRICE else float(text)

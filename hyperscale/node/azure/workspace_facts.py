@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hyperscale.node.azure.azure_times import unix_seconds
 from hyperscale.ownership import run_of_job
 
 #: A job in one of these states does nothing more. NotResponding is not among them: Azure ML documents it as the one
@@ -135,6 +136,7 @@ class StepFacts:
             one.
         error: why it failed; empty when it did not, or nobody knows.
         cancel_url: where run history has it cancelled; empty when that is not told.
+        started_at, ended_at: on its node, Unix seconds; None while it has not, or where that is not told.
     """
 
     run_id: str
@@ -142,6 +144,8 @@ class StepFacts:
     status: str
     error: str
     cancel_url: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
 
     @property
     def role(self) -> str:
@@ -224,6 +228,8 @@ def step_facts(document: Mapping[str, Any]) -> StepFacts:
         status=str(document.get("status") or ""),
         error=_error(document.get("error") or {}),
         cancel_url=str(document.get("cancelUri") or ""),
+        started_at=unix_seconds(str(document.get("startTimeUtc") or "")),
+        ended_at=unix_seconds(str(document.get("endTimeUtc") or "")),
     )
 
 

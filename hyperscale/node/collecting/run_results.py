@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from hyperscale.cost import spent_usd
 from hyperscale.errors import EXIT_SUCCESS, IncompleteRunError
 from hyperscale.ledger import Seal
 from hyperscale.node.collecting.failure_groups import FailureGroup
 from hyperscale.node.collecting.lineage import Generation, all_rows
-from hyperscale.node.control import price_of
-from hyperscale.node.ending.limits import cost_usd, passes_max_failed
+from hyperscale.node.control import rates_of
+from hyperscale.node.ending.limits import passes_max_failed
 
 Outcome = Literal["succeeded", "incomplete", "cancelled", "limit"]
 #: What ends a run before its end: the reasons of cancel markers.
@@ -55,7 +56,8 @@ class RunResults:
         rows_per_second: outcomes in that time.
         workers: that were planned.
         storage_requests: by purpose, as far as heartbeats told.
-        cost_usd: list price of the nodes while consumers were heard of; None where nobody knows one.
+        cost_usd: list price of the nodes of consumers, seed and teardown, with starting and idle times as far as they
+            are known; None where nobody knows one. Storage and egress are not in it.
         cause: what ended the run before all rows had an outcome: user, limit, stall, broken (no consumer could start),
             seed_failed or steps_over; empty when nothing did.
         reason: why rows are missing, for people; empty when none is.
@@ -163,7 +165,7 @@ def results_of(
         rows_per_second=round((seal.succeeded + seal.failed) / seconds, 3) if seconds else 0.0,
         workers=int(plan.get("consumers") or 0) * int(plan.get("workers_per_node") or 0),
         storage_requests=_requests(told),
-        cost_usd=cost_usd(told, price_of(manifest)),
+        cost_usd=spent_usd(told, rates_of(manifest), None),
         cause=cause if cause in CAUSES else "",
         reason=reason,
         failure_groups=groups,

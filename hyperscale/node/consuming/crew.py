@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import selectors
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hyperscale.failures import Failure
@@ -15,6 +16,7 @@ from hyperscale.node.consuming.held import HeldMessage
 from hyperscale.node.consuming.orders import Answer
 from hyperscale.node.consuming.row_logs import Logs
 from hyperscale.node.consuming.strays import Strays
+from hyperscale.node.consuming.threads import own_cores, share_threads
 from hyperscale.node.consuming.worker_process import WorkerProcess
 from hyperscale.node.consuming.worker_settings import WorkerSettings
 from hyperscale.node.working import wire
@@ -98,7 +100,8 @@ class Crew:
 
     def __init__(self, settings: WorkerSettings, count: int, logs: Logs, now: float) -> None:
         """Start `count` workers; what rows print goes to `logs`; `now` is monotonic seconds, as everywhere here."""
-        self._settings = settings
+        threads = share_threads(own_cores(os.environ), count, settings.environment(0))
+        self._settings = replace(settings, threads=threads)
         self._logs = logs
         self._strays = Strays(settings.adopts_orphans)
         self._starts = self._failed_starts = 0

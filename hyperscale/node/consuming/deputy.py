@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hyperscale import blobs
+from hyperscale.cost import Rates, spent_usd
 from hyperscale.experiment import Limits
-from hyperscale.node.control import price_of, read_manifest, read_seed, write_cancel
-from hyperscale.node.ending.limits import cost_usd, passed_limit
+from hyperscale.node.control import rates_of, read_manifest, read_seed, write_cancel
+from hyperscale.node.ending.limits import passed_limit
 from hyperscale.node.storing.stores import Store
 from hyperscale.tempo import at_tempo
 
@@ -32,7 +33,7 @@ def is_lost(ages_seconds: Sequence[float], alone_seconds: float) -> bool:
 
 
 def limit_passed(
-    beats: Sequence[Mapping[str, Any]], *, limits: Limits, rows: int, usd_per_node_hour: float | None, now: float
+    beats: Sequence[Mapping[str, Any]], *, limits: Limits, rows: int, rates: Rates | None, now: float
 ) -> str | None:
     """Return which limit the run has passed, by the heartbeats of one life of it; None when it has passed none.
 
@@ -40,7 +41,7 @@ def limit_passed(
         beats: their fields.
         limits: of the experiment.
         rows: of the run, as far as known.
-        usd_per_node_hour: list price of a node; None when nobody knows it.
+        rates: what its nodes cost; None when nobody knows it.
         now: Unix seconds, by the store's clock.
     """
     failed = sum(int(fields.get("rows_failed") or 0) for fields in beats)
@@ -52,7 +53,7 @@ def limit_passed(
         rows=rows,
         succeeded=done - failed,
         failed=failed,
-        cost_usd=cost_usd(beats, usd_per_node_hour),
+        cost_usd=spent_usd(beats, rates, now),
     )
 
 
@@ -80,7 +81,7 @@ class Deputy:
             every,
             limits=self._limits,
             rows=seed.rows if seed else 0,
-            usd_per_node_hour=price_of(read_manifest(self._store)),
+            rates=rates_of(read_manifest(self._store)),
             now=self._store.now(),
         )
         if passed:

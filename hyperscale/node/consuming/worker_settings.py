@@ -30,6 +30,7 @@ class WorkerSettings:
         secrets: values by the environment variable that has them in workers: nothing may show one.
         adopts_orphans: this process has no children but workers, and becomes the parent of what they leave behind.
         gpus: the CUDA_VISIBLE_DEVICES of each worker, by its index; empty when there are no GPUs.
+        threads: variables that keep libraries from starting more threads than there are cores.
         error_on_missing: whether a row without a result has failed, of a parallel script.
     """
 
@@ -54,6 +55,7 @@ class WorkerSettings:
     is_grouped: bool = False
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     gpus: Sequence[str] = ()
+    threads: Mapping[str, str] = field(default_factory=dict)
     parallel_script: str | None = None
     error_on_missing: bool = False
 
@@ -92,7 +94,7 @@ class WorkerSettings:
     def environment(self, worker_index: int) -> dict[str, str]:
         """Return the variables of a worker; what the experiment says of them wins."""
         gpus = {VISIBLE: self.gpus[worker_index]} if self.gpus else {}
-        return {**os.environ, **gpus, **self.environment_variables, **self.secrets}
+        return {**self.threads, **os.environ, **gpus, **self.environment_variables, **self.secrets}
 
     def start_order(self) -> dict[str, Any]:
         """Return what every worker is told first; it learns its own place beside."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from hyperscale.azure_run import AzureRun
+from hyperscale.cost import Rates
 from hyperscale.errors import AzureError, HyperscaleError
 from hyperscale.node.azure.workspace import Workspace
 from hyperscale.node.azure.workspace_facts import DataAsset, StepFacts
@@ -63,10 +64,9 @@ class AzureFleet:
         self._deletions: Deletions | None = None
         self._deleted: Deleted | None = None
 
-    @property
-    def usd_per_node_hour(self) -> float | None:
-        """Return the list price of a consumer's node; None when nobody knows it."""
-        return self.run.usd_per_node_hour
+    def rates(self, idle_seconds: float) -> Rates | None:
+        """Return what the run's nodes cost; its own ones stay idle for `idle_seconds`."""
+        return self.run.rates(idle_seconds)
 
     @property
     def is_ours(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from hyperscale.cost import Rates
 from hyperscale.errors import HyperscaleError
 from hyperscale.node.azure.workspace_facts import DataAsset, StepFacts
 from hyperscale.node.collecting.run_results import RunResults
@@ -16,9 +17,8 @@ from hyperscale.node.storing.stores import Store
 class Fleet(Protocol):
     """The machines of a run."""
 
-    @property
-    def usd_per_node_hour(self) -> float | None:
-        """Return the list price of a consumer's node; None when nobody knows it."""
+    def rates(self, idle_seconds: float) -> Rates | None:
+        """Return what the run's nodes cost, of which its own stay idle for `idle_seconds`; None when nobody knows."""
 
     @property
     def is_ours(self) -> bool:
@@ -65,16 +65,17 @@ class NoFleet:
     """A run whose machines are nobody's business: one machine, or a place where Azure cannot be asked.
 
     Attributes:
-        usd_per_node_hour: nobody knows it.
         is_ours: there is nothing that could be deleted.
     """
 
-    usd_per_node_hour: float | None = None
     is_ours = False
 
     def __init__(self, clusters: tuple[str, ...] = (), problem: str = "") -> None:
         """Leave `clusters` alone, which ought to be deleted but cannot be, for `problem`."""
         self._left = tuple(Deletion(name, problem=problem) for name in clusters)
+
+    def rates(self, _: float) -> Rates | None:
+        return None
 
     def steps(self) -> tuple[StepFacts, ...]:
         return ()

@@ -1,9 +1,6 @@
-"""The limits of an experiment: whether a run has passed one, and what its nodes have cost."""
+"""The limits of an experiment: whether a run has passed one."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 from hyperscale.experiment import Limits
 
@@ -22,7 +19,7 @@ def passed_limit(
         rows: of it, as far as known.
         succeeded: rows that have.
         failed: rows that have.
-        cost_usd: of its nodes so far; None where nobody knows a price, and no cost passes a limit.
+        cost_usd: of all its nodes so far; None where nobody knows a price, and no cost passes a limit.
     """
     hours = seconds / 3600
     if hours >= limits.max_hours:
@@ -51,21 +48,3 @@ def passes_max_failed(max_failed: int | str | None, *, rows: int, succeeded: int
         return failed > int(text)
     is_told = succeeded + failed >= min(OUTCOMES_OF_A_SHARE, rows)
     return is_told and failed > rows * float(text[:-1]) / 100
-
-
-def cost_usd(beats: Iterable[Mapping[str, Any]], usd_per_node_hour: float | None) -> float | None:
-    """Return what the nodes of the consumers have cost, living and dead ones, to a hundredth of a cent.
-
-    The minutes before a consumer starts and after its last heartbeat are not in it: nobody tells of them.
-
-    Args:
-        beats: fields of heartbeats.
-        usd_per_node_hour: list price of one node; None when nobody knows it.
-
-    Returns:
-        The cost, or None when the price is not known.
-    """
-    if usd_per_node_hour is None:
-        return None
-    seconds = sum(float(fields.get("seconds") or 0) for fields in beats if fields.get("role") == "consume")
-    return round(seconds / 3600 * usd_per_node_hour, 4)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
+from hyperscale.cost import CONSUMER_START_SECONDS, CONTROL_START_SECONDS
 from hyperscale.node.azure.workspace_facts import StepFacts
 
 COMPLETED, CANCELLED = "Completed", "Canceled"
@@ -113,6 +116,34 @@ def all_over(steps: Sequence[StepFacts], consumers: int) -> str | None:
 def may_come(steps: Sequence[StepFacts]) -> bool:
     """Return whether a consume step is seen that is not over."""
     return any(not step.is_over for step in _consumes(steps))
+
+
+def start_seconds(steps: Sequence[StepFacts], beats: Iterable[Mapping[str, Any]], now: float) -> dict[str, float]:
+    """Return for how long steps were starting on their nodes before their processes were heard of: paid for, too.
+
+    A consumer that was never heard of was starting until its step ended.
+
+    Args:
+        steps: of the run, as far as they are seen.
+        beats: fields of heartbeats.
+        now: Unix seconds.
+
+    Returns:
+        Fields of teardown's heartbeat, as `hyperscale.cost` reads them.
+    """
+    heard: dict[str, float] = {}
+    for fields in beats:
+        # Seed and teardown do not say which step they are: there is one of each.
+        name = str(fields.get("step") or fields.get("role"))
+        heard[name] = min(heard.get(name, math.inf), float(fields.get("started_at") or 0))
+    found = {CONSUMER_START_SECONDS: 0.0, CONTROL_START_SECONDS: 0.0}
+    for step in steps:
+        if step.started_at is not None:
+            is_consumer = step.role == "consume"
+            until = heard.get(step.run_id if is_consumer else step.role, step.ended_at or now)
+            kind = CONSUMER_START_SECONDS if is_consumer else CONTROL_START_SECONDS
+            found[kind] = round(found[kind] + max(0.0, until - step.started_at), 3)
+    return found
 
 
 def _one_line(text: str) -> str:

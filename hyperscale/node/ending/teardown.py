@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -137,7 +137,7 @@ class Teardown:
             lease_seconds=self.lease_seconds,
             limits=self.experiment.limits,
             clock=self.clock,
-            usd_per_node_hour=self.fleet.usd_per_node_hour,
+            rates=self.fleet.rates(self.experiment.idle_seconds),
             steps=self.fleet.steps,
         )
 
@@ -168,6 +168,7 @@ class Teardown:
     def _decide(self, watch: Watch, pulse: Pulse, *, is_stopped: bool) -> drain.Decision:
         view = watch.view()
         self.observe(view)
+        pulse.starts = watch.starts
         is_handing_out = watch.cancel is None and view.complete_seconds is None
         pulse.tend("running" if is_handing_out else "draining")
         if is_stopped and is_handing_out:
@@ -179,13 +180,18 @@ class Teardown:
 
 
 class Pulse:
-    """Teardown's own heartbeat."""
+    """Teardown's own heartbeat.
+
+    Attributes:
+        starts: fields of it: for how long nodes were starting, as far as that is seen.
+    """
 
     def __init__(self, store: Store, *, life: int, clock: Callable[[], float]) -> None:
         """Beat for a new process in the `life`-th life of the run."""
-        self._store, self._clock = store, clock
+        self.starts: Mapping[str, float] = {}
+        self._store, self._clock, self._began_at = store, clock, clock()
         self._name = blobs.heartbeat(f"teardown-{secrets.token_hex(8)}")
-        self._fields: dict[str, Scalar] = {"role": "teardown", "life": life, "started_at": clock()}
+        self._fields: dict[str, Scalar] = {"role": "teardown", "life": life, "started_at": self._began_at}
         self._state = ""
         self._next_at = 0.0
 
@@ -198,7 +204,12 @@ class Pulse:
         """Beat at once."""
         self._state = state
         self._next_at = self._clock() + BEAT_SECONDS
-        self._store.beat(self._name, {**self._fields, "state": state, "message": message})
+        told: dict[str, Scalar] = {
+            "state": state,
+            "message": message,
+            "seconds": round(self._clock() - self._began_at, 3),
+        }
+        self._store.beat(self._name, {**self._fields, **self.starts, **told})
 
 
 @contextmanager

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hyperscale import blobs
+from hyperscale.cost import Rates, spent_usd
 from hyperscale.experiment import Limits
 from hyperscale.node.azure.workspace_facts import StepFacts
 from hyperscale.node.collecting.chain import Chain
 from hyperscale.node.control import Cancel, SeedRecord, read_cancel, read_resumes, read_seed, rows_of_run
 from hyperscale.node.ending.drain import View, beat_of
-from hyperscale.node.ending.limits import cost_usd
+from hyperscale.node.ending.step_states import start_seconds
 from hyperscale.node.storing.queues import Queue, QueueGoneError
 from hyperscale.node.storing.stores import Store
 
@@ -23,6 +24,7 @@ class Watch:
         seed: seed.json, once it is there.
         cancel: the marker that ended this life of the run, once it is there.
         chain: the seals; None while there is no seed.json.
+        starts: for how long nodes were paid for before they were heard of, as teardown's heartbeat tells it.
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class Watch:
         lease_seconds: float,
         limits: Limits,
         clock: Callable[[], float],
-        usd_per_node_hour: float | None = None,
+        rates: Rates | None = None,
         steps: Callable[[], tuple[StepFacts, ...]] = tuple,
     ) -> None:
         """Watch one life of a run.
@@ -48,14 +50,15 @@ class Watch:
             lease_seconds: of a message.
             limits: of the run.
             clock: gives Unix seconds.
-            usd_per_node_hour: list price of a consumer's node; None when nobody knows it.
+            rates: what the run's nodes cost; None when nobody knows it.
             steps: says at once what was seen last of the run's jobs on Azure ML.
         """
         self.seed: SeedRecord | None = None
         self.cancel: Cancel | None = None
         self.chain: Chain | None = None
+        self.starts: Mapping[str, float] = {}
         self._queue, self._store, self._clock = queue, store, clock
-        self._usd_per_node_hour, self._steps = usd_per_node_hour, steps
+        self._rates, self._steps = rates, steps
         self._life, self._consumers, self._lease_seconds, self._limits = (
             life,
             consumers,
@@ -73,13 +76,15 @@ class Watch:
     def view(self) -> View:
         """Return what is to be seen now."""
         # First: who says "left", or is over, has sealed or deleted before.
-        steps, beats = self._steps(), self._beats()
+        steps, every = self._steps(), self._beats()
+        beats = [beat for beat in every if beat[2].get("role") in ("seed", "consume")]
         if self.seed is None:
             self.seed = read_seed(self._store)
         if self.cancel is None:
             self.cancel = read_cancel(self._store, self._life)
         depth = self._depth()
         now = self._clock()
+        self.starts = start_seconds(steps, (fields for _, _, fields in every), now)
         is_empty = self.seed is not None and not depth
         if not is_empty:
             self._looks = 0
@@ -98,7 +103,7 @@ class Watch:
             seeds_again=self._seeds_again,
             complete_seconds=_age(self._complete_since, now),
             cancelled_seconds=_age(self._cancelled_since, now),
-            cost_usd=cost_usd((fields for _, _, fields in beats), self._usd_per_node_hour),
+            cost_usd=spent_usd((fields for _, _, fields in every), self._rates, now),
             steps=steps,
         )
 
@@ -122,11 +127,11 @@ class Watch:
             return None
 
     def _beats(self) -> list[tuple[str, float, Mapping[str, Any]]]:
-        """Return the heartbeats of seed and consumers; those of earlier lives are zombies at most."""
+        """Return the heartbeats of this life of the run; those of earlier ones are zombies at most."""
         return [
             (name.removeprefix(blobs.CONSUMERS), age_seconds, fields)
             for name, age_seconds, fields in self._store.beats(blobs.CONSUMERS)
-            if fields.get("role") in ("seed", "consume") and fields.get("life") == self._life
+            if fields.get("life") == self._life
         ]
 
 

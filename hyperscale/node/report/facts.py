@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hyperscale import blobs
+from hyperscale.cost import NodeHours, Rates, spent_hours
 from hyperscale.ledger import Seal
 from hyperscale.node.collecting.ledger_reader import read_seals
-from hyperscale.node.control import SeedRecord, read_manifest, read_seed, rows_of_run
+from hyperscale.node.control import SeedRecord, rates_of, read_manifest, read_seed, rows_of_run
 from hyperscale.node.report.curves import RunCurves
 from hyperscale.node.report.row_times import row_times
 from hyperscale.node.storing.stores import Store
@@ -41,6 +41,8 @@ class RunFacts:
         curves: of the rows that this run worked on.
         keys: of some rows, by their row_index.
         trial: what was measured before this run with the same code; None when nothing was.
+        paid: hours of its nodes; None where they cost nothing, or nobody knows a price.
+        rates: what they cost an hour.
     """
 
     run_id: str
@@ -52,11 +54,8 @@ class RunFacts:
     curves: RunCurves
     keys: Mapping[int, str] = field(default_factory=dict)
     trial: Measured | None = None
-
-    @property
-    def node_seconds(self) -> float:
-        """Return how long consumers lived, all together."""
-        return sum(float(beat.get("seconds") or 0) for beat in self.beats)
+    paid: NodeHours | None = None
+    rates: Rates | None = None
 
     @property
     def busy_seconds(self) -> float:
@@ -96,11 +95,8 @@ def read_facts(
         DamagedPartError: when the ledger cannot be read.
     """
     manifest, seed, seals = read_manifest(store) or {}, read_seed(store), read_seals(store)
-    beats = [
-        {**fields, "name": name.removeprefix(blobs.CONSUMERS)}
-        for name, _, fields in store.beats(blobs.CONSUMERS)
-        if fields.get("role") == "consume"
-    ]
+    beats = [{**fields, "name": name.removeprefix(blobs.CONSUMERS)} for name, _, fields in store.beats(blobs.CONSUMERS)]
+    rates = rates_of(manifest)
     ended_at = seals[-1].sealed_at if seals else 0.0
     curves = RunCurves(float(manifest.get("created_at") or ended_at - float(results["seconds"])), ended_at)
     if seed is not None:
@@ -116,29 +112,15 @@ def read_facts(
         manifest=manifest,
         seed=seed,
         seals=seals,
-        beats=beats,
+        beats=[beat for beat in beats if beat.get("role") == "consume"],
         curves=curves,
         keys=keys(named) if seed is not None and seed.key else {},
         trial=trial,
+        paid=spent_hours(beats, rates, None) if rates else None,
+        rates=rates,
     )
 
 
 def percent(share: float) -> str:
     """Return a share for people."""
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
-
-
-def usd(amount: float) -> str:
-    """Return an amount of money; of less than a cent the first two digits that are not 0."""
-    if amount >= 0.00995 or amount <= 0:
-        return f"${amount:,.2f}"
-    if amount < 0.0001:
-        return "<$0.0001"
-    return f"${float(f'{amount:.2g}'):.{1 - math.floor(math.log10(float(f'{amount:.2g}')))}f}"
-
-
-def usd_of_rows(cost: float, rows: int) -> tuple[str, str]:
-    """Return how many rows cost a cent or more, and that amount; `cost` is that of `rows`."""
-    named = {1: "a row", 1_000: "1,000 rows", 1_000_000: "1,000,000 rows"}
-    count = next((count for count in named if cost * count >= 0.01 * rows), max(named))
-    return named[count], usd(cost * count / rows)

@@ -14,12 +14,13 @@ from typing import Any
 import jinja2
 
 import hyperscale
-from hyperscale.figures import counted, last_line, length, rate_text, retried_lines, time_text
+from hyperscale.cost import NOT_IN_COST
+from hyperscale.figures import counted, last_line, length, rate_text, retried_lines, time_text, usd, usd_per_rows
 from hyperscale.node.control import azure_run_of
 from hyperscale.node.report import tables
 from hyperscale.node.report.charts import chart_data
 from hyperscale.node.report.curves import SPANS, Spans
-from hyperscale.node.report.facts import RunFacts, percent, usd, usd_of_rows
+from hyperscale.node.report.facts import RunFacts, percent
 from hyperscale.node.report.tables import UNKNOWN
 from hyperscale.secret_words import without_secrets
 
@@ -148,9 +149,9 @@ def figures(facts: RunFacts) -> list[tuple[str, str, str]]:
         found.append(("tail", _tail(spans), "at the end, with fewer than half of the workers busy"))
     cost, done = results.get("cost_usd"), sum(tables.seal_rows(facts))
     if cost is not None:
-        found.append(("cost", usd(cost), "list price of the consumers' nodes"))
+        found.append(("cost", usd(cost), f"list price of all nodes; {NOT_IN_COST}"))
         if done:
-            found.append((*usd_of_rows(cost, done), "cost of the run by the rows that have an outcome"))
+            found.append(("cost of rows", usd_per_rows(done, cost), "of those that have an outcome"))
     return found
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hyperscale.figures import counted, length, rate_text
-from hyperscale.node.control import price_of
+from hyperscale.cost import NOT_IN_COST
+from hyperscale.figures import counted, length, rate_text, usd, usd_per_rows
 from hyperscale.node.report.charts import PERCENTILES, short_name
 from hyperscale.node.report.curves import SPANS, joined
-from hyperscale.node.report.facts import RunFacts, percent, usd, usd_of_rows
+from hyperscale.node.report.facts import RunFacts, percent
 
 #: Points of the table beside a chart over time.
 TIME_ROWS = 24
@@ -174,20 +174,29 @@ def slowest_table(facts: RunFacts) -> Table:
 
 
 def cost_table(facts: RunFacts) -> Table:
-    """Return what the run cost, all in all and for a row; empty when nobody knows a price."""
-    cost = facts.results.get("cost_usd")
+    """Return what the run cost, all in all, for its rows and by kinds of nodes; empty when nobody knows a price."""
+    cost, rates = facts.results.get("cost_usd"), facts.rates
     if cost is None:
         return Table(("", ""), ())
-    price = price_of(facts.manifest)
     done = sum(seal_rows(facts))
-    rows = [("the nodes of its consumers", usd(cost)), ("node hours", f"{facts.node_seconds / 3600:,.2f}")]
-    if price is not None:
-        rows.append(("list price of a node, an hour", usd(float(price))))
+    rows = [("all nodes", usd(cost))]
     if done:
-        rows.append(usd_of_rows(cost, done))
-    if facts.idle_share is not None:
-        rows.append(("of it, time without a row", f"{usd(cost * facts.idle_share)} ({percent(facts.idle_share)})"))
-    return Table(("of this run", "list price"), rows, _numbers(1))
+        rows.append(("rows with an outcome", usd_per_rows(done, cost)))
+    if facts.paid is not None and rates is not None and rates.usd_per_node_hour is not None:
+        consumers, control = facts.paid.consumers, facts.paid.control
+        rows.append(("the nodes of consumers", _hours_at(consumers, rates.usd_per_node_hour)))
+        rows.append(("the nodes of seed and teardown", _hours_at(control, rates.usd_per_control_hour)))
+        if facts.idle_share is not None:
+            without = usd(consumers * rates.usd_per_node_hour * facts.idle_share)
+            rows.append(("consumers' time without a row", f"{without} ({percent(facts.idle_share)})"))
+    return Table(("of this run", f"list price; {NOT_IN_COST}"), rows, _numbers(1))
+
+
+def _hours_at(hours: float, usd_per_hour: float | None) -> str:
+    """Return what so many hours cost, and how many they are."""
+    if usd_per_hour is None:
+        return f"not included: {hours:,.2f} hours at an unknown price"
+    return f"{usd(hours * usd_per_hour)} ({hours:,.2f} hours at ${usd_per_hour:.4g})"
 
 
 def seal_rows(facts: RunFacts) -> tuple[int, int]:

@@ -239,6 +239,7 @@ class _Pulse:
                 "rows_held": 0,
                 "workers": 0,
                 "started_at": self._started_at,
+                "seconds": round(self._clock() - self._started_at, 3),
                 **self._counts.as_fields(),
             },
         )

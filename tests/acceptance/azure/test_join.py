@@ -12,7 +12,7 @@ def test_more_workers_join_a_run_until_it_is_over_and_their_cluster_goes_with_it
     tmp_path: Path, azure: Emulator
 ) -> None:
     gate = tmp_path / "open"
-    parallelism = "workers: 1, lease_seconds: 15"
+    parallelism = "workers: 1, workers_per_node: 1, lease_seconds: 15"
     site = AzureSite(tmp_path / "home", azure, code=gated(gate), parallelism=parallelism, compute="idle_seconds: 10")
     run = site.submit()
     azure.wait_for_rows(run, at_least_running=1)

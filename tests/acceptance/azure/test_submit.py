@@ -70,7 +70,7 @@ def test_200_consumers_take_few_requests_and_what_azure_has_is_not_sent_again(tm
         tmp_path,
         still,
         rows=400,
-        parallelism="workers: 200",
+        parallelism="workers: 200, workers_per_node: 1",
         compute="max_nodes_per_cluster: 100",
         more="environment: {conda_file: conda.yml}\nmounts: {words: words}\n",
     )

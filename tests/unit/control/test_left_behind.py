@@ -8,9 +8,9 @@ import pytest
 from wordings import Wording, names
 
 from hyperscale.azure_run import TAG_CONTROL, TAG_EXPIRES_AT, TAG_RENDER, TAG_RUN
-from hyperscale.control.azure.times import unix_seconds
 from hyperscale.control.follow.left_behind import LeftBehind, older_than, reason_left, run_started_at
 from hyperscale.control.follow.left_lines import left_lines
+from hyperscale.node.azure.azure_times import unix_seconds
 from hyperscale.node.azure.workspace_facts import ComputeFacts, JobFacts
 from hyperscale.ownership import owner_of
 

@@ -179,11 +179,19 @@ def test_clusters_of_a_run_that_is_over_still_hold_quota_unless_they_are_being_d
     assert look_at(seen("Running", computes=(cluster(),))).left == ()
 
 
-def test_the_cost_so_far_is_the_hours_of_the_consumers_at_the_price_of_a_node() -> None:
-    beats = (beat(seconds=7200.0), beat(state="left", seconds=3600.0), beat("seed", seconds=9999.0))
+def test_the_cost_so_far_is_that_of_all_nodes_and_at_the_end_what_the_results_say() -> None:
+    beats = (
+        beat(seconds=7200.0),
+        beat(state="left", seconds=3600.0),
+        beat("seed", seconds=1800.0),
+        beat("teardown", seconds=5400.0),
+    )
+    priced = replace(AZURE, usd_per_control_hour=0.25)
 
     assert look_at(seen(beats=beats)).cost_usd == 1.5
-    assert look_at(seen(beats=beats, azure=replace(AZURE, usd_per_node_hour=None))).cost_usd is None
+    assert look_at(seen(beats=beats, azure=priced)).cost_usd == 2.0
+    assert look_at(seen(beats=beats, azure=replace(priced, usd_per_node_hour=None))).cost_usd is None
+    assert look_at(seen("Completed", beats=beats, results={**RESULTS, "cost_usd": 2.25})).cost_usd == 2.25
 
 
 def test_preempted_consumers_are_counted_and_not_told_one_by_one(wording: Wording) -> None:

@@ -81,7 +81,7 @@ def test_the_container_travels_where_the_account_is_the_workspaces_own():
 def test_what_is_deleted_at_the_end_has_the_tag_of_the_files_and_its_price_is_told_as_far_as_known():
     experiment = make_experiment(azure=WORKSPACE)
     plan = make_plan(experiment, make_facts(1_000), version="1", templates_hash="t")
-    priced = dataclasses.replace(plan, usd_per_node_hour=0.192)
+    priced = dataclasses.replace(plan, usd_per_node_hour=0.192, usd_per_control_hour=0.136)
 
     files = render(experiment, priced, folder=FOLDER, out=FOLDER, run=RunInputs())
 
@@ -89,8 +89,9 @@ def test_what_is_deleted_at_the_end_has_the_tag_of_the_files_and_its_price_is_to
 
     assert inputs["owner_tag"] == f"hyperscale_render={plan.render_id}"
     assert (inputs["control_cluster"], inputs["seed_cluster"]) == (plan.control_cluster, plan.seed_cluster)
-    assert inputs["usd_per_node_hour"] == "0.192"
-    assert pipeline_of(experiment)["inputs"]["usd_per_node_hour"] == "unknown"
+    unpriced = pipeline_of(experiment)["inputs"]
+    assert (inputs["usd_per_node_hour"], inputs["usd_per_control_hour"]) == ("0.192", "0.136")
+    assert (unpriced["usd_per_node_hour"], unpriced["usd_per_control_hour"]) == ("unknown", "unknown")
 
 
 def test_queues_are_in_the_storage_account_unless_another_is_named():
@@ -145,7 +146,7 @@ def test_command_lines_are_those_of_the_design():
     owned = (
         "--clusters '${{inputs.clusters}}' --owner-tag '${{inputs.owner_tag}}' "
         "--control-cluster '${{inputs.control_cluster}}' --seed-cluster '${{inputs.seed_cluster}}' "
-        "--usd-per-node-hour '${{inputs.usd_per_node_hour}}'"
+        "--usd-per-node-hour '${{inputs.usd_per_node_hour}}' --usd-per-control-hour '${{inputs.usd_per_control_hour}}'"
     )
     assert commands == {
         "seed": f"python -m hyperscale.node seed {common} --input '${{{{inputs.input}}}}' "

@@ -16,8 +16,8 @@ from hyperscale.control.results_table import MANY_REMOTE_ROWS
 from hyperscale.control.run_folder import RunFolder
 from hyperscale.control.run_list import read_results
 from hyperscale.errors import RunStateError
+from hyperscale.figures import usd, usd_per_rows
 from hyperscale.node.report.charts import length
-from hyperscale.node.report.facts import usd, usd_of_rows
 
 NASTY = "</script><script>alert('x')</script><img src=x onerror=alert(1)>\"'`${{1}}"
 MAX_BYTES = 1_500_000
@@ -165,7 +165,7 @@ def test_the_price_of_a_run_and_of_a_row_are_told(tmp_path: Path):
     page = page_of(run)
 
     assert "$12.00" in page.text
-    assert "$0.03" in page.text
+    names(page.text, "$0.03 per row", "storage and egress not included", "at $3.5", "at $0.5")
 
 
 def test_values_of_secret_variables_are_not_on_the_page(tmp_path: Path):
@@ -276,14 +276,14 @@ def test_small_amounts_keep_their_first_digits(amount: float, text: str):
 @pytest.mark.parametrize(
     ("cost", "rows", "told"),
     [
-        (12.0, 400, ("a row", "$0.03")),
-        (0.27, 1_000, ("1,000 rows", "$0.27")),
-        (54.0, 1_000_000_000, ("1,000,000 rows", "$0.05")),
-        (0.0, 10, ("1,000,000 rows", "$0.00")),
+        (12.0, 400, "$0.03 per row"),
+        (0.27, 1_000, "$0.27 per 1,000 rows"),
+        (54.0, 1_000_000_000, "$0.05 per 1,000,000 rows"),
+        (0.0, 10, "$0.00 per 1,000,000 rows"),
     ],
 )
-def test_what_rows_cost_is_told_of_so_many_that_it_is_a_cent(cost: float, rows: int, told: tuple[str, str]):
-    assert usd_of_rows(cost, rows) == told
+def test_what_rows_cost_is_told_of_so_many_that_it_is_a_cent(cost: float, rows: int, told: str):
+    assert usd_per_rows(rows, cost) == told
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,12 @@ from hyperscale.control.trial.figures import (
 )
 from hyperscale.control.trial.measures import percentile
 from hyperscale.control.trial.trial_rows import choose, longest_row, with_trial_rows
-from hyperscale.control.trial.trial_table import advised_rows_per_message, first_failure_lines, trial_lines
+from hyperscale.control.trial.trial_table import (
+    advised_rows_per_message,
+    advised_workers_per_node,
+    first_failure_lines,
+    trial_lines,
+)
 from hyperscale.errors import HyperscaleError
 
 
@@ -254,6 +259,31 @@ def test_messages_with_hardly_any_work_in_them_had_better_have_more_rows(
     assert advised_rows_per_message(trial, plan) == advised
     advice = f"; parallelism.rows_per_message: {advised:,} would save requests"
     assert any(line.endswith(advice) for line in lines) is (advised > planned)
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "advised", "named"),
+    [
+        (1_800, 4, "7,200 MB"),
+        (3_000, 2, ("12,000 MB", "8,192 MB", "parallelism.workers_per_node: 2")),
+        (9_000, 0, ("36,000 MB", "8,192 MB", "compute.size")),
+    ],
+)
+def test_workers_that_a_node_has_no_memory_for_get_a_line_for_the_file(
+    file: Path, memory_mb: float, advised: int, named: str | tuple[str, ...]
+) -> None:
+    size = ["compute.size=Standard_F4s_v2", "parallelism.workers=4"]
+    full = plan_offline(check_experiment(file, size))
+    unknown = plan_offline(check_experiment(file, ["compute.size=Standard_F4s_v9", size[1]]))
+    trial = trial_of(full.checked, worker_memory_mb=memory_mb)
+
+    lines = trial_lines(trial, full, full, is_here=True)
+
+    assert (full.plan.workers_per_node, advised_workers_per_node(trial, full)) == (4, advised)
+    (line,) = [line for line in lines if line.startswith("memory ")]
+    names(line, named)
+    assert ("set parallelism" in line) is (advised == 2)
+    assert advised_workers_per_node(trial, unknown) == unknown.plan.workers_per_node == 1
 
 
 def test_a_plan_says_how_long_the_run_takes_by_the_trial_and_that_rows_of_it_failed(file: Path) -> None:

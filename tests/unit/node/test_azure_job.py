@@ -30,21 +30,23 @@ def test_where_one_of_them_is_not_told_there_is_no_job(lacking: str) -> None:
 def test_what_a_run_owns_is_said_by_the_inputs_of_its_pipeline() -> None:
     inputs = {"owner_tag": "hyperscale_render=099923", "control_cluster": "hs-control", "usd_per_node_hour": "0.192"}
     inputs["seed_cluster"] = "hs-seed"
+    inputs["usd_per_control_hour"] = "0.136"
 
     run = run_of(AzureJob("s", "g", "w", "loud_cat_1"), clusters="hs-a-c00,hs-a-c01", **inputs)
 
     clusters = ("hs-a-c00", "hs-a-c01")
-    owned = ("hyperscale_render", "099923", "hs-control", 0.192, "hs-seed")
+    owned = ("hyperscale_render", "099923", "hs-control", 0.192, "hs-seed", 0.136)
     assert run == AzureRun("s", "g", "w", ("loud_cat_1",), clusters, *owned)
 
 
 def test_a_run_may_own_nothing_and_its_price_be_unknown() -> None:
     inputs = {"owner_tag": "hyperscale_render=099923", "control_cluster": "cpu", "usd_per_node_hour": "unknown"}
     inputs["seed_cluster"] = "cpu"
+    inputs["usd_per_control_hour"] = "unknown"
 
     run = run_of(AzureJob("s", "g", "w", "j"), clusters="none", **inputs)
 
-    assert (run.clusters, run.usd_per_node_hour) == ((), None)
+    assert (run.clusters, run.usd_per_node_hour, run.usd_per_control_hour) == ((), None, None)
 
 
 def test_places_that_are_given_are_not_looked_up() -> None:

@@ -10,10 +10,10 @@ from wordings import names
 
 from hyperscale import blobs
 from hyperscale.azure_run import AzureRun
+from hyperscale.cost import Rates
 from hyperscale.experiment import Limits
 from hyperscale.node.consuming.deputy import Deputy, is_lost, limit_passed
 from hyperscale.node.control import read_cancel, write_manifest
-from hyperscale.node.ending.limits import cost_usd
 from hyperscale.node.storing.stores.folder import FolderStore
 
 LIMITS = Limits(max_cost_usd=None, max_hours=1, max_failed=None)
@@ -47,20 +47,14 @@ def beat(role: str = "consume", **fields: Any) -> dict[str, Any]:
         (Limits(10.0, 24, None), [beat(seconds=3600), beat(seconds=3600)], 5.0, "max_cost_usd is 10, the nodes"),
         (Limits(10.0, 24, None), [beat(seconds=3600), beat(seconds=3590)], 5.0, None),
         (Limits(10.0, 24, None), [beat(seconds=3600 * 99)], None, None),
-        (Limits(10.0, 24, None), [beat("seed", seconds=3600 * 99)], 5.0, None),
+        (Limits(10.0, 24, None), [beat("seed", seconds=3600 * 99)], 5.0, "max_cost_usd is 10"),
+        (Limits(10.0, 24, None), [beat("teardown", seconds=3600 * 99)], None, None),
     ],
 )
 def test_a_limit_is_passed(limits: Limits, beats: list[dict[str, Any]], usd: float | None, said: str | None) -> None:
-    passed = limit_passed(beats, limits=limits, rows=100, usd_per_node_hour=usd, now=3601.0)
+    passed = limit_passed(beats, limits=limits, rows=100, rates=Rates(usd, 1.0), now=3601.0)
 
     assert (said in passed) if said and passed else (passed is None and said is None)
-
-
-def test_what_nodes_cost_is_the_time_of_living_and_dead_consumers() -> None:
-    beats = [beat(seconds=1800, state="left"), beat(seconds=5400), beat("teardown", seconds=9e9), beat()]
-
-    assert cost_usd(beats, 0.5) == 1.0
-    assert cost_usd(beats, None) is None
 
 
 class Site:

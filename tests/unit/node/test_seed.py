@@ -527,7 +527,7 @@ def test_a_step_that_is_started_again_makes_the_messages_of_a_killed_one_stale(r
         experiment=json.dumps(experiment().to_document()),
         rows_per_message=ROWS_PER_MESSAGE, workers_per_node=1, consumers=1, lease_seconds=60.0,
         seeded=str(run.folder / "seeded"), clusters="none", owner_tag="", control_cluster="",
-        seed_cluster="", usd_per_node_hour="unknown",
+        seed_cluster="", usd_per_node_hour="unknown", usd_per_control_hour="unknown",
     )  # fmt: skip
     seed_step.run_seed(values)
     (run.folder / "run" / blobs.SEED).unlink()  # as if it had been killed before it sealed

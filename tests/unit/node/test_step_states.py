@@ -6,7 +6,14 @@ import pytest
 from wordings import Wording, names
 
 from hyperscale.node.azure.workspace_facts import StepFacts
-from hyperscale.node.ending.step_states import all_over, has_ended, may_come, never_started, seed_failure
+from hyperscale.node.ending.step_states import (
+    all_over,
+    has_ended,
+    may_come,
+    never_started,
+    seed_failure,
+    start_seconds,
+)
 
 IMAGE = "ImageBuildFailure: the image build failed"
 PROCESS = "UserError: Execution failed. User process 'bash' exited with status code 1. See the log. Error: "
@@ -96,3 +103,24 @@ def test_a_consumer_may_come_while_its_step_is_not_over() -> None:
     assert may_come((step("consume_0", "NotResponding"),))
     assert all_over((step("consume_0", "NotResponding"), step("consume_1", "Failed")), 2) is None
     assert not may_come((step("consume_0", "Failed"), step("teardown", "Running")))
+
+
+def test_steps_are_starting_until_their_process_is_heard_of_or_they_end() -> None:
+    steps = [
+        StepFacts("id-s", "seed", "Completed", "", started_at=100.0, ended_at=190.0),
+        StepFacts("id-t", "teardown", "Running", "", started_at=110.0),
+        StepFacts("id-0", "consume_0", "Running", "", started_at=200.0),
+        StepFacts("id-1", "consume_1", "Failed", "", started_at=200.0, ended_at=260.0),
+        StepFacts("id-2", "consume_2", "Running", "", started_at=280.0),
+        StepFacts("id-3", "consume_3", "Queued", ""),
+    ]
+    beats = [
+        {"role": "seed", "started_at": 130.0},
+        {"role": "teardown", "started_at": 125.0},
+        {"role": "consume", "step": "id-0", "started_at": 245.5},
+    ]
+
+    found = start_seconds(steps, beats, now=300.0)
+
+    assert found == {"consumer_start_seconds": 45.5 + 60 + 20, "control_start_seconds": 30 + 15}
+    assert set(start_seconds([], [], now=300.0).values()) == {0.0}

@@ -43,7 +43,7 @@ class Step:
             experiment=json.dumps(experiment(formats=["csv"]).to_document()),
             rows_per_message=2, workers_per_node=1, consumers=1, lease_seconds=60.0, workers=1, mount=[],
             seeded=str(self._folder / "seeded"), clusters="none", owner_tag="", control_cluster="",
-            seed_cluster="", usd_per_node_hour="unknown", results="",
+            seed_cluster="", usd_per_node_hour="unknown", usd_per_control_hour="unknown", results="",
         )  # fmt: skip
 
     def left_open(self, run: Callable[[argparse.Namespace], Any]) -> list[str]:

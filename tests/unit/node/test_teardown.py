@@ -14,6 +14,7 @@ from finished_runs import CREATED_AT, experiment, failed, part, sealed, seeded, 
 
 from hyperscale import blobs
 from hyperscale.azure_run import AzureRun
+from hyperscale.cost import Rates
 from hyperscale.errors import HyperscaleError, RunStateError, TeardownError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.ledger import DamagedPartError, Seal
@@ -595,8 +596,11 @@ class Machines:
         self.asked: list[str] = []
         self.states: list[Any] = []
         self.seen: tuple[StepFacts, ...] = ()
-        self.usd_per_node_hour = usd_per_node_hour
+        self._usd_per_node_hour = usd_per_node_hour
         self._world, self._left = world, left
+
+    def rates(self, idle_seconds: float) -> Rates:
+        return Rates(self._usd_per_node_hour)
 
     def follow(self, jobs: Iterable[str], joins: Callable[[], list[Join]]) -> None:
         """The test says what is seen."""

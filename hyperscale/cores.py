@@ -1,4 +1,4 @@
-"""How many rows this machine can work on at the same time."""
+"""How many cores this process may use: here, and on a node."""
 
 from __future__ import annotations
 
