@@ -186,7 +186,7 @@ def test_the_cost_so_far_is_that_of_all_nodes_and_at_the_end_what_the_results_sa
         beat("seed", seconds=1800.0),
         beat("teardown", seconds=5400.0),
     )
-    priced = replace(AZURE, usd_per_control_hour=0.25)
+    priced = replace(AZURE, usd_per_control_hour=0.25, control_cluster="cpu")
 
     assert look_at(seen(beats=beats)).cost_usd == 1.5
     assert look_at(seen(beats=beats, azure=priced)).cost_usd == 2.0
