@@ -190,7 +190,8 @@ def estimate(experiment: Experiment, plan: Plan, times: RowTimes) -> Estimate:
     a_node = (60 * PAID_START_MINUTES[end] + work[end] + 2 * idle[end] for end in (0, 1))
     node_hours = Range(*(plan.nodes * seconds / 3600 for seconds in a_node))
     control_hours = Range(
-        hours.low + PAID_START_MINUTES[0] / 60, hours.high + PAID_START_MINUTES[1] / 60 + 2 * CONTROL_IDLE_SECONDS / 3600
+        hours.low + PAID_START_MINUTES[0] / 60,
+        hours.high + PAID_START_MINUTES[1] / 60 + 2 * CONTROL_IDLE_SECONDS / 3600,
     )
     rates = Rates(plan.usd_per_node_hour, plan.usd_per_control_hour)
     return Estimate(
