@@ -60,7 +60,7 @@ def test_a_run_whose_job_was_cancelled_is_collected_on_another_machine_without_i
     azure.cancel_from_studio(run)
     azure.wait_for_job(run)
     watched = there.run("watch", run, code=7)
-    torn_down = there.run("teardown", run)
+    torn_down = there.run("teardown", run, "--yes")
     again = there.run("teardown", run)
     results = there.document("results", run)
 
