@@ -96,6 +96,8 @@ class ControlCompute:
     size: str
     existing: str | None
     serverless: bool
+    identity: str | None
+    identity_client_id: str | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,18 @@ class Compute:
     control: ControlCompute
     existing: tuple[str, ...]
     serverless: bool
+
+    @property
+    def control_identity(self) -> str | None:
+        """Return the identity of seed and teardown: their own, or else that of the consumers."""
+        return self.control.identity or self.identity
+
+    @property
+    def control_client_id(self) -> str | None:
+        """Return the client id that seed and teardown sign in with; an identity of their own brings its own."""
+        if self.control.identity or self.control.identity_client_id:
+            return self.control.identity_client_id
+        return self.identity_client_id
 
 
 @dataclass(frozen=True)

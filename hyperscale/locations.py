@@ -9,6 +9,9 @@ from hyperscale.node_sizes import NodeSize, find_size, problem_of, retired_on
 from hyperscale.quota import MAX_COMPUTES, Amount, Compute, Quota
 from hyperscale.spreading import Room
 
+#: Of a limit that the workspace has for itself: who may raise it is an owner of the subscription, and not Azure.
+_OF_WORKSPACE = "in this workspace"
+
 
 @dataclass(frozen=True)
 class Location:
@@ -161,12 +164,25 @@ def _quotas(
     quota: Quota, size: NodeSize, tier: str, control: Control | None
 ) -> Iterator[tuple[str, Amount | None, int]]:
     """Yield each quota that nodes count against, and how much of it seed and teardown need."""
+    own = quota.own
     if tier == "low_priority":
         yield "low-priority cores", quota.low_priority, 0
+        if own and own.low_priority:
+            yield f"low-priority cores {_OF_WORKSPACE}", own.low_priority, 0
+        for whose, where in ((quota, ""), (own, f" {_OF_WORKSPACE}")):
+            of_family = whose.low_family(size.family) if whose else None
+            if of_family is not None:
+                yield f"low-priority cores of {size.family or 'its family'}{where}", of_family, 0
         return
     kept = control.nodes * control.size.cores if control else 0
     same_family = control is not None and control.size.family == size.family
-    yield f"dedicated cores of {size.family or 'its family'}", quota.family(size.family), kept if same_family else 0
+    what = f"dedicated cores of {size.family or 'its family'}"
+    yield what, quota.family(size.family), kept if same_family else 0
+    own_family = own.family(size.family) if own else None
+    if own_family is not None:
+        yield f"{what} {_OF_WORKSPACE}", own_family, kept if same_family else 0
     # Where nobody tells the total, the families' own quotas are what there is.
     if quota.dedicated is not None:
         yield "dedicated cores of all families", quota.dedicated, kept
+    if own and own.dedicated is not None:
+        yield f"dedicated cores of all families {_OF_WORKSPACE}", own.dedicated, kept

@@ -200,7 +200,7 @@ def control_clusters(experiment: Experiment, place: tuple[str | None, ...], note
     control = experiment.compute.control
     serverless_nodes = control.serverless or experiment.compute.serverless
     if serverless_nodes and experiment.compute.identity:
-        notes.append("serverless nodes take the workspace's own identity, not compute.identity")
+        notes.append("serverless nodes have a user-assigned identity of the workspace, not compute.identity")
     if control.serverless or control.existing:
         shared = control.existing or SERVERLESS
         notes.append(sharing_note(shared))
@@ -228,7 +228,7 @@ def control_settings(compute: Compute, nodes: int) -> dict[str, Any]:
         "idle_seconds": CONTROL_IDLE_SECONDS,
         "network": dataclasses.asdict(compute.network) if compute.network else None,
         "enable_node_public_ip": compute.enable_node_public_ip,
-        "identity": compute.identity,
+        "identity": compute.control_identity,
     }
 
 

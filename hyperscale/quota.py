@@ -75,16 +75,25 @@ class Quota:
         low_priority: cores of all families together.
         dedicated: cores of all families together.
         families: dedicated cores by `family_key`.
+        low_families: low-priority cores by `family_key`, where they have limits beside that over all families.
+        own: what the workspace may have of it, where it has limits of its own.
     """
 
     clusters: Amount | None
     low_priority: Amount | None
     dedicated: Amount | None
     families: Mapping[str, Amount]
+    low_families: Mapping[str, Amount] = dataclasses.field(default_factory=dict)
+    own: Quota | None = None
 
     def family(self, name: str) -> Amount | None:
         """Return the quota of dedicated cores of a family; None when Azure does not list it."""
         return self.families.get(family_key(name))
+
+    def low_family(self, name: str) -> Amount | None:
+        """Return the quota of low-priority cores of a family; None when it has no limit of its own."""
+        found = self.low_families.get(family_key(name))
+        return found if found and found.limit is not None else None
 
 
 def family_key(name: str) -> str:
@@ -93,33 +102,57 @@ def family_key(name: str) -> str:
     return bare.removeprefix("standard")
 
 
-def quota_of(usages: Iterable[Mapping[str, Any]]) -> Quota:
+def quota_of(usages: Iterable[Mapping[str, Any]], workspace: str = "") -> Quota:
     """Return the quota that a list of Azure's `usages` tells.
 
     Recorded (2025): the type of a row says what it is of, such as vmFamily/lowPriorityCores, and the same name stands
     there once for each tier. Neither types nor names are promised, and the specification shows others: so a row is
     known by words in its type and names, in any case; a row that has none of them is left out.
+
+    Rows of the type `workspaces/usages` have what one workspace may use, which is at most what the subscription may
+    (how-to-manage-quotas.md, "Workspace-level quotas"); their names are those of the subscription's rows. Rows of
+    other workspaces and of single computes do not matter here.
+
+    Args:
+        usages: the rows.
+        workspace: path of the resource whose own limits count.
     """
+    rows = [row for row in usages if "limit" in row]
+    of_all = [row for row in rows if "/workspaces/" not in _id(row)]
+    of_workspace = [row for row in rows if workspace and _is_of(row, workspace.lower())]
+    quota = _quota_of(of_all)
+    return dataclasses.replace(quota, own=_quota_of(of_workspace)) if of_workspace else quota
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    return str(row.get("id") or "").lower()
+
+
+def _is_of(row: Mapping[str, Any], workspace: str) -> bool:
+    """Return whether a row is of the workspace itself, and of no compute of it."""
+    rest = _id(row).removeprefix(f"{workspace}/") if _id(row).startswith(f"{workspace}/") else ""
+    return rest.startswith("usages/") or rest == "usages"
+
+
+def _quota_of(rows: Iterable[Mapping[str, Any]]) -> Quota:
     totals: dict[str, Amount] = {}
     families: dict[str, Amount] = {}
-    for row in usages:
-        # Rows of single workspaces and computes have the names of their family's row, and are a part of it.
-        if "/workspaces/" in str(row.get("id") or "").lower() or "limit" not in row:
-            continue
+    low_families: dict[str, Amount] = {}
+    for row in rows:
         amount = _amount(row)
         names = _names(row)
         words = re.sub(r"[^a-z]", "", f"{_kind(row)}{''.join(names)}".lower())
         if "family" in words:
-            # The limit of low-priority cores of a family is -1: the one over all families counts.
-            if "low" not in words:
-                families[family_key(names[0])] = amount
+            # The limit of low-priority cores of a family is -1 in a subscription: the one over all families counts.
+            (low_families if "low" in words else families)[family_key(names[0])] = amount
         elif "low" in words:
             totals["low_priority"] = amount
         elif "dedicated" in words or "core" in words or "vcpu" in words:
             totals["dedicated"] = amount
         elif "cluster" in words:
             totals["clusters"] = amount
-    return Quota(totals.get("clusters"), totals.get("low_priority"), totals.get("dedicated"), families)
+    dedicated = totals.get("dedicated")
+    return Quota(totals.get("clusters"), totals.get("low_priority"), dedicated, families, low_families)
 
 
 def with_claims(quota: Quota, computes: Iterable[Compute], sizes: Iterable[NodeSize]) -> Quota:
@@ -128,23 +161,30 @@ def with_claims(quota: Quota, computes: Iterable[Compute], sizes: Iterable[NodeS
     A compute of a size that `sizes` does not hold has claims that nobody can know.
     """
     sizes, computes = tuple(sizes), tuple(computes)
-    low_priority = 0
     by_family: dict[str, int] = {}
+    low_by_family: dict[str, int] = {}
     for compute in computes:
         size = find_size(sizes, compute.size)
         if size is None or compute.state == "Failed":  # what could not be provisioned never gets a node
             continue
-        if compute.tier == "low_priority":
-            low_priority += compute.max_nodes * size.cores
-        else:
-            key = family_key(size.family)
-            by_family[key] = by_family.get(key, 0) + compute.max_nodes * size.cores
-    return Quota(
-        clusters=_claimed(quota.clusters, len(computes)),
-        low_priority=_claimed(quota.low_priority, low_priority),
-        dedicated=_claimed(quota.dedicated, sum(by_family.values())),
-        families={key: dataclasses.replace(own, claimed=by_family.get(key, 0)) for key, own in quota.families.items()},
-    )
+        claims, key = low_by_family if compute.tier == "low_priority" else by_family, family_key(size.family)
+        claims[key] = claims.get(key, 0) + compute.max_nodes * size.cores
+
+    def claimed(quota: Quota) -> Quota:
+        return Quota(
+            clusters=_claimed(quota.clusters, len(computes)),
+            low_priority=_claimed(quota.low_priority, sum(low_by_family.values())),
+            dedicated=_claimed(quota.dedicated, sum(by_family.values())),
+            families=_claimed_by(by_family, quota.families),
+            low_families=_claimed_by(low_by_family, quota.low_families),
+            own=claimed(quota.own) if quota.own else None,
+        )
+
+    return claimed(quota)
+
+
+def _claimed_by(claims: Mapping[str, int], families: Mapping[str, Amount]) -> dict[str, Amount]:
+    return {key: dataclasses.replace(amount, claimed=claims.get(key, 0)) for key, amount in families.items()}
 
 
 def _claimed(amount: Amount | None, claimed: int) -> Amount | None:

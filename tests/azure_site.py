@@ -59,7 +59,7 @@ class AzureSite:
             "input: {csv: rows.csv}\n"
             f"activity: {{code: src, entry: 'activity:run'{', ' if activity else ''}{activity}}}\n"
             f"parallelism: {{{parallelism}}}\n"
-            f"compute: {{size: Standard_F4s_v2, {tier}{identity_of(azure)}, {compute}}}\n"
+            f"compute: {{size: Standard_F4s_v2, {tier}{identity_of(azure, compute)}, {compute}}}\n"
             f"{azure.workspace_section()}"
             f"{more}"
         )
@@ -101,10 +101,14 @@ class AzureSite:
         return str(self.document("submit", "--yes", *words)["run_id"])
 
 
-def identity_of(azure: Emulator) -> str:
-    """Return the keys of `compute` that name the identity of nodes."""
-    identity = azure.world.directory.run_identity
-    return f"identity: {identity.path}, identity_client_id: {identity.client_id}"
+def identity_of(azure: Emulator, compute: str = "") -> str:
+    """Return the keys of `compute` that name the identities of nodes; those of `control` unless `compute` has that."""
+    directory = azure.world.directory
+    consumers, control = (
+        f"identity: {identity.path}, identity_client_id: {identity.client_id}"
+        for identity in (directory.run_identity, directory.control_identity)
+    )
+    return consumers if "control:" in compute else f"{consumers}, control: {{{control}}}"
 
 
 def gated(gate: Path) -> str:

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             plan_from_azure,  # its libraries are not for the plan offline
         )
 
-        with say_if_slow("asking Azure for quota, sizes and prices"):
+        with say_if_slow("asking Azure for identities, roles, quota, sizes and prices"):
             planned = plan_from_azure(planned, environ, arguments.seconds_per_row)
     say_warnings(planned.checked.warnings)
     if arguments.out:

@@ -23,6 +23,7 @@ from hyperscale.commands.local_runs import whole_number
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
 from hyperscale.control.azure.storage_probe import check_storage
+from hyperscale.control.doctor.preflight import refuse_without_identity
 from hyperscale.control.follow.finding import find_anywhere
 from hyperscale.control.follow.look_lines import come_back
 from hyperscale.control.planning import Planned, is_saved_plan, open_plan
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     limit = [f"input.limit={arguments.rows}"] if arguments.rows else []
     with say_if_slow(f"checking {arguments.file}, and each row of its input"):
         planned = open_plan(arguments.file, [*arguments.overrides, *limit], os.environ, say)
+    refuse_without_identity(planned.checked.loaded.experiment)
     say_warnings(planned.checked.warnings)
     if not arguments.join:
         _check_trial(planned, is_required=arguments.require_trial)

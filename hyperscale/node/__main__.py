@@ -111,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--workers-per-node", type=int, required=True)
         if step == "consume":
             command.add_argument("--workers", type=int, required=True)
+            command.add_argument("--seeded", default="", help="output folder of the seed")
             command.add_argument("--mount", action="append", default=[], metavar="NAME=PATH")
         if step == "teardown":
             command.add_argument("--results", default="", help="output folder that gets a copy of the results")

@@ -36,7 +36,7 @@ from hyperscale.node.storing.background import Background
 from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.storing.credentials import worker_client_id
 from hyperscale.node.storing.patience import Patience
-from hyperscale.node.storing.places import resolved
+from hyperscale.node.storing.places import places_by_seed
 from hyperscale.node.storing.queues import Queue, open_queue
 from hyperscale.node.storing.stores import Store, open_store
 
@@ -55,7 +55,7 @@ def _consume(values: argparse.Namespace, stop: threading.Event, opened: ExitStac
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
     patience = Patience.until(stop)
-    queue_url, store_url = resolved(values.queue, values.store, os.environ)
+    queue_url, store_url = places_by_seed(values.queue, values.store, values.seeded)
     queue = CountingQueue(open_queue(queue_url, run_id, patience), "consume", counts)
     opened.callback(queue.close)
     store = CountingStore(open_store(store_url, run_id, patience), "consume", counts)

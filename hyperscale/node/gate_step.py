@@ -24,7 +24,7 @@ from hyperscale.node.ending import drain
 from hyperscale.node.ending.joins import Join, note_join
 from hyperscale.node.ending.step_sight import StepSight
 from hyperscale.node.run_id import resolve_run_id
-from hyperscale.node.storing.places import resolved
+from hyperscale.node.storing.places import keep_places, resolved
 from hyperscale.node.storing.stores import Store, open_store
 from hyperscale.ownership import AUTO
 from hyperscale.tempo import at_tempo
@@ -45,7 +45,7 @@ def run_gate(values: argparse.Namespace, stop: threading.Event) -> int:
         )
     run_id = resolve_run_id(values.run_id, os.environ)
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
-    _, store_url = resolved(values.queue, values.store, os.environ)
+    queue_url, store_url = resolved(values.queue, values.store, os.environ)
     with closing(open_store(store_url, run_id)) as store, ExitStack() as opened:
         record = await_seed(
             store,
@@ -59,6 +59,7 @@ def run_gate(values: argparse.Namespace, stop: threading.Event) -> int:
         _join(store)
     output = Path(values.seeded)
     output.mkdir(parents=True, exist_ok=True)
+    keep_places(output, queue_url, store_url)
     (output / blobs.SEED).write_text(json.dumps(asdict(record)), encoding="utf-8")
     return 0
 

@@ -21,7 +21,7 @@ from hyperscale.node.consuming.event_queues import make_event_queues
 from hyperscale.node.run_id import resolve_run_id
 from hyperscale.node.seeding.seed import seed_rows
 from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
-from hyperscale.node.storing.places import resolved
+from hyperscale.node.storing.places import keep_places, resolved
 from hyperscale.node.storing.queues import open_queue
 from hyperscale.node.storing.stores import open_store
 
@@ -54,6 +54,7 @@ def run_seed(values: argparse.Namespace) -> int:
     logger.info("%d rows are in the queue", record.rows, extra=fields("seeded", rows=record.rows))
     output = Path(values.seeded)
     output.mkdir(parents=True, exist_ok=True)
+    keep_places(output, queue_url, store_url)
     (output / blobs.SEED).write_text(json.dumps(asdict(record)), encoding="utf-8")
     return 0
 

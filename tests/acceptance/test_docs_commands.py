@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from azure_site import identity_of
 from emulator.resources import STORAGE_ACCOUNT
 from forking import programs
 from pages import HOME, PAGES, ROOT, Block, Shown, blocks, same, shown_commands, untested
@@ -55,7 +56,7 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
 WORKSPACE = """
 hyperscale init my-experiment && cd my-experiment
 echo {config} > config.json
-sed -i 's|^compute:.*|&\\n  identity: {identity}\\n  identity_client_id: {client_id}|' experiment.yaml
+sed -i 's|^compute:.*|&\\n  {identities}|' experiment.yaml
 """
 TIMEOUT_SECONDS = 300
 
@@ -117,8 +118,8 @@ def on_azure(request: pytest.FixtureRequest, environment: Mapping[str, str]) -> 
     variables["PATH"] = with_programs(variables["PATH"])
     names = ("subscription_id", "resource_group", "workspace_name")
     config = json.dumps({name: getattr(azure, name) for name in names})
-    identity = azure.world.directory.run_identity
-    lines = WORKSPACE.format(config=shlex.quote(config), identity=identity.path, client_id=identity.client_id)
+    identities = identity_of(azure).replace(", ", "\\n  ", 2)
+    lines = WORKSPACE.format(config=shlex.quote(config), identities=identities)
     return variables, lines, azure.storage_account
 
 

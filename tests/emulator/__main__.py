@@ -22,7 +22,7 @@ TRY = """
 
 hyperscale init emulated && cd emulated
 echo '{config}' > config.json
-sed -i 's|^compute:.*|&\\n  identity: {identity}\\n  identity_client_id: {client_id}|' experiment.yaml
+sed -i 's|^compute:.*|&{identities}|' experiment.yaml
 hyperscale doctor           # who you are, what you may do, quota, storage
 hyperscale plan --azure     # what would be made, and what it would cost
 hyperscale submit           # make it, after you have said yes
@@ -54,6 +54,16 @@ def main() -> int:
     return 0
 
 
+def identity_lines(azure: Emulator) -> str:
+    """Return the lines of `compute` that name both identities, as sed takes them in place of a line's end."""
+    directory = azure.world.directory
+    lines = []
+    for indent, identity in (("  ", directory.run_identity), ("    ", directory.control_identity)):
+        lines += [f"{indent}identity: {identity.path}", f"{indent}identity_client_id: {identity.client_id}"]
+    lines.insert(2, "  control:")
+    return "".join(f"\\n{line}" for line in lines)
+
+
 def run(azure: Emulator, stop: threading.Event) -> None:
     """Say how to use it, then list its requests until `stop` is set."""
     azure.world.timing.provision_seconds = PROVISION_SECONDS
@@ -63,8 +73,7 @@ def run(azure: Emulator, stop: threading.Event) -> None:
     sys.stdout.write(f"export PATH={shlex.quote(str(Path(sys.prefix) / 'bin'))}:$PATH\n")
     names = ("subscription_id", "resource_group", "workspace_name")
     config = json.dumps({name: getattr(azure, name) for name in names})
-    identity = azure.world.directory.run_identity
-    sys.stdout.write(TRY.format(config=config, identity=identity.path, client_id=identity.client_id))
+    sys.stdout.write(TRY.format(config=config, identities=identity_lines(azure)))
     sys.stdout.flush()
     seen = 0
     while not stop.wait(0.5):

@@ -87,24 +87,23 @@ class Connections:
         }
 
     def _write_map(self, principals: Sequence[Principal]) -> Path:
-        """Write which host names are where for somebody.
-
-        Azurite knows no roles: who has none for the data of an account is sent to who answers so.
-        """
+        """Write which host names are where for somebody, and what they may do with each container and queue."""
         self._storage.start()
         hosts: dict[str, int | None] = dict.fromkeys((ARM_HOST, LOGIN_HOST, API_HOST), self._https_port)
         hosts[_IMDS_HOST] = None
+        rights: dict[str, dict[str, str]] = {}
         directory = self._world.directory
         above_accounts = self._world.workspace.storage_path.rpartition("/")[0]
         with self._world.lock:
-            for service, allowed in (("blob", directory.may_use_blobs), ("queue", directory.may_use_queues)):
+            for service in ("blob", "queue"):
                 hosts[f"*.{service}.core.windows.net"] = None
                 for account in self._storage.accounts:
-                    may = any(allowed(principal, f"{above_accounts}/{account}") for principal in principals)
-                    port = self._storage.ports[service] if may else self._https_port
-                    hosts[f"{account}.{service}.core.windows.net"] = port
+                    host = f"{account}.{service}.core.windows.net"
+                    hosts[host] = self._storage.ports[service]
+                    rights[host] = directory.data_rights(principals, f"{above_accounts}/{account}", service)
         file = self._folder / f"hosts-{next(self._map_numbers)}.json"
-        file.write_text(json.dumps({"hosts": hosts, "refused": str(self._refused)}), "utf-8")
+        told = {"hosts": hosts, "refused": str(self._refused), "rights": rights, "refuser": self._https_port}
+        file.write_text(json.dumps(told), "utf-8")
         return file
 
     def _write_az(self) -> None:

@@ -55,8 +55,7 @@ class Emulator(Bystander):
         self.folder = folder
         self.storage = Storage(service)
         self.contents = self.storage.contents
-        self.world = World()
-        self.world.workspace.storage_account = self.storage.account
+        self.world = World(self.storage.account)
         self._certificate = service.certificate
         self._service = Service(self.world, self.storage)
         self._end = contextlib.ExitStack()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 _ML = "Microsoft.MachineLearningServices/workspaces"
@@ -104,6 +105,11 @@ ROLES = {
             data_actions=("Microsoft.KeyVault/vaults/secrets/*",),
         ),
         Role(
+            "Network Contributor",
+            "4d97b98b-1d4f-4787-a291-c67834d212e7",
+            ("Microsoft.Network/*",),
+        ),
+        Role(
             "Managed Identity Operator",
             "f1a07417-d97a-45cb-824c-7a7467783830",
             (f"{_IDENTITIES}/*/read", f"{_IDENTITIES}/*/assign/action"),
@@ -154,14 +160,33 @@ class Assignment:
         return f"{self.scope}/providers/Microsoft.Authorization/roleAssignments/{self.id}"
 
 
+@dataclass(frozen=True)
+class Places:
+    """The paths of resources that roles are assigned on.
+
+    Attributes:
+        subscription, workspace, account, registry, vault: of them.
+        container: name of the store's, which need not be there yet.
+    """
+
+    subscription: str
+    workspace: str
+    account: str
+    registry: str
+    vault: str
+    container: str = "hyperscale"
+
+
 class Directory:
     """The principals of one tenant, and their roles.
 
     Attributes:
         tenant_id: of it.
         person: who is logged in, unless a test says otherwise.
-        run_identity: the managed identity of nodes.
+        run_identity: the managed identity of consumers.
+        control_identity: the managed identity of seed and teardown.
         logged_out: object ids of the people whose `az login` is over.
+        roles: all that can be assigned, by name: the built-in ones, and those that tests define.
         assignments: every role of everybody.
     """
 
@@ -170,13 +195,30 @@ class Directory:
         self._group_path = group_path
         self.principals: dict[str, Principal] = {}
         self.logged_out: set[str] = set()
+        self.roles = dict(ROLES)
         self.assignments: list[Assignment] = []
         self.person = self.add_person("ada@example.org")
         self.run_identity = self.add_identity("hyperscale-run")
-        self.assign(self.person, "Contributor", "Storage Blob Data Contributor", "Storage Queue Data Contributor")
-        self.assign(self.run_identity, "AzureML Data Scientist", "AzureML Compute Operator", "AcrPull")
-        self.assign(self.run_identity, "Storage Blob Data Contributor", "Storage Queue Data Contributor")
-        self.assign(self.run_identity, "Key Vault Secrets User")
+        self.control_identity = self.add_identity("hyperscale-control")
+
+    def assign_as_documented(self, places: Places) -> None:
+        """Give the person and the two identities exactly the roles of the table in docs/on-azure.md."""
+        queues, store = places.account, f"{places.account}/blobServices/default/containers/{places.container}"
+        for principal in (self.person, self.run_identity, self.control_identity):
+            self.assign(principal, "Storage Queue Data Contributor", scope=queues)
+            self.assign(principal, "Storage Blob Data Contributor", scope=store)
+        for principal in (self.person, self.control_identity):
+            self.assign(principal, "AzureML Data Scientist", "AzureML Compute Operator", scope=places.workspace)
+        for identity in (self.run_identity, self.control_identity):
+            self.assign(identity, "AcrPull", scope=places.registry)
+            self.assign(self.person, "Managed Identity Operator", scope=str(identity.path))
+        self.assign(self.run_identity, "Key Vault Secrets User", scope=places.vault)
+        self.assign(self.person, "Reader", scope=places.subscription)
+
+    def assign_to_all(self, role: str, scope: str) -> None:
+        """Give the person and both identities a role, such as on a container with data of an experiment."""
+        for principal in (self.person, self.run_identity, self.control_identity):
+            self.assign(principal, role, scope=scope)
 
     def add_person(self, name: str) -> Principal:
         """Add somebody without any role."""
@@ -198,7 +240,9 @@ class Directory:
     def assign(self, principal: Principal, *roles: str, scope: str | None = None) -> None:
         """Give somebody roles, by their names, at `scope` (the resource group)."""
         for role in roles:
-            self.assignments.append(Assignment(str(uuid.uuid4()), principal, ROLES[role], scope or self._group_path))
+            self.assignments.append(
+                Assignment(str(uuid.uuid4()), principal, self.roles[role], scope or self._group_path)
+            )
 
     def remove(self, principal: Principal, *roles: str) -> None:
         """Take roles away from somebody, wherever they have them; without names, all of them."""
@@ -220,11 +264,29 @@ class Directory:
     def allows_data(self, principal: Principal, action: str, scope: str) -> bool:
         return any(role.allows_data(action) for role in self.roles_at(principal, scope))
 
-    def may_use_blobs(self, principal: Principal, account_path: str) -> bool:
-        return self.allows_data(principal, f"{_BLOBS}/blobs/write", account_path)
+    def data_rights(self, principals: Sequence[Principal], account_path: str, service: str) -> dict[str, str]:
+        """Return what somebody may do with the data of an account: read, write and delete, as letters of rwd.
 
-    def may_use_queues(self, principal: Principal, account_path: str) -> bool:
-        return self.allows_data(principal, f"{_QUEUES}/messages/write", account_path)
+        Args:
+            principals: who, all together.
+            account_path: of the account.
+            service: blob or queue.
+
+        Returns:
+            By the name of the container or queue; `*` is for all of them, and for the account itself.
+        """
+        names, data = {"blob": ("containers", f"{_BLOBS}/blobs"), "queue": ("queues", f"{_QUEUES}/messages")}[service]
+        rights: dict[str, str] = {}
+        for found in self.assignments:
+            if found.principal not in principals:
+                continue
+            below = found.scope.lower().removeprefix(f"{account_path.lower()}/{service}services/default/{names}/")
+            name = "*" if is_below(account_path, found.scope) else below
+            if name == found.scope.lower():
+                continue
+            verbs = [verb for verb in ("read", "write", "delete") if found.role.allows_data(f"{data}/{verb}")]
+            rights[name] = "".join(dict.fromkeys(rights.get(name, "") + "".join(verb[0] for verb in verbs)))
+        return {name: letters for name, letters in rights.items() if letters}
 
     def identity(self, name_or_id: str) -> Principal | None:
         """Return a managed identity by its path, client id or object id."""

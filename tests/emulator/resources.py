@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from emulator.principals import Principal
+from emulator.principals import Places, Principal
 
 #: Names of the resources that every emulator has. They look like those of Azure, and belong to nobody.
 SUBSCRIPTION_ID = "10000000-0000-0000-0000-00000000000a"
@@ -238,7 +238,7 @@ class Operation:
 
 @dataclass
 class Workspace:
-    """What the workspace says of itself."""
+    """What the workspace says of itself; `identities` are its user-assigned ones, which serverless steps may have."""
 
     subscription_id: str = SUBSCRIPTION_ID
     resource_group: str = RESOURCE_GROUP
@@ -251,6 +251,7 @@ class Workspace:
     key_vault: str = KEY_VAULT
     registry: str | None = REGISTRY
     public_network: bool = True
+    identities: list[Principal] = field(default_factory=list)
 
     @property
     def group_path(self) -> str:
@@ -268,3 +269,19 @@ class Workspace:
     def api_url(self) -> str:
         """Where run history and its neighbours are."""
         return f"https://{self.location}.api.azureml.ms"
+
+    @property
+    def places(self) -> Places:
+        """The resources that roles are assigned on."""
+        group = self.group_path
+        return Places(
+            subscription=f"/subscriptions/{self.subscription_id}",
+            workspace=self.path,
+            account=self.storage_path,
+            registry=f"{group}/providers/Microsoft.ContainerRegistry/registries/{self.registry}",
+            vault=f"{group}/providers/Microsoft.KeyVault/vaults/{self.key_vault}",
+        )
+
+    def container_path(self, container: str) -> str:
+        """Return the path of a container of its storage account."""
+        return f"{self.storage_path}/blobServices/default/containers/{container}"

@@ -30,6 +30,7 @@ def put_compute(service: Service, request: Request) -> Answer:
     rules.check_tags(document.get("tags") or {})
     made = read_compute(name, document, world.workspace.location)
     _check_identities(service, request, made)
+    _check_network(service, request, made)
     now = time.time()
     known = world.computes.get(name)
     if known and known.state(now) == "Deleting":
@@ -89,12 +90,28 @@ def _check_identities(service: Service, request: Request, compute: Compute) -> N
             raise RefusedError(400, "FailedIdentityOperation", f"The identity '{path}' was not found.")
         action = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
         if not service.world.directory.allows(request.asker, action, path):
-            raise RefusedError(
-                403,
-                "LinkedAuthorizationFailed",
-                f"The client has permission to perform action '{request.path}', however it does not have permission "
-                f"to perform action '{action}' on the linked scope '{path}'.",
-            )
+            raise _no_linked_right(request, action, path)
+
+
+def _check_network(service: Service, request: Request, compute: Compute) -> None:
+    """Whoever puts a cluster into a subnet needs the right to join it (how-to-secure-training-vnet.md)."""
+    subnet = (compute.sent.get("subnet") or {}).get("id")
+    if not subnet:
+        return
+    network = subnet.partition("/subnets/")[0]
+    for scope, action in ((subnet, "subnets/join/action"), (network, "join/action"), (network, "read")):
+        named = f"Microsoft.Network/virtualNetworks/{action}"
+        if not service.world.directory.allows(request.asker, named, scope):
+            raise _no_linked_right(request, named, scope)
+
+
+def _no_linked_right(request: Request, action: str, scope: str) -> RefusedError:
+    return RefusedError(
+        403,
+        "LinkedAuthorizationFailed",
+        f"The client has permission to perform action '{request.path}', however it does not have permission "
+        f"to perform action '{action}' on the linked scope '{scope}'.",
+    )
 
 
 def _begun(

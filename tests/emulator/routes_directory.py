@@ -102,25 +102,25 @@ def _definition_path(service: Service, role_id: str) -> str:
 
 
 def get_role_definition(service: Service, request: Request) -> Answer:
-    for role in ROLES.values():
+    for role in service.world.directory.roles.values():
         if role.id == request.parts["role"].lower():
             return Answer(document=_definition(service, role.name))
     raise RefusedError(404, "RoleDefinitionDoesNotExist", "The specified role definition does not exist.")
 
 
 def list_role_definitions(service: Service, request: Request) -> Answer:
-    return Answer(document={"value": [_definition(service, name) for name in ROLES]})
+    return Answer(document={"value": [_definition(service, name) for name in service.world.directory.roles]})
 
 
 def _definition(service: Service, name: str) -> dict[str, Any]:
-    role = ROLES[name]
+    role = service.world.directory.roles[name]
     return {
         "id": _definition_path(service, role.id),
         "name": role.id,
         "type": "Microsoft.Authorization/roleDefinitions",
         "properties": {
             "roleName": role.name,
-            "type": "BuiltInRole",
+            "type": "BuiltInRole" if role.name in ROLES else "CustomRole",
             "permissions": [
                 {
                     "actions": list(role.actions),

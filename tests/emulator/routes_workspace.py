@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OURS = "2024-04-01"
 #: With these a workspace says how its own datastores are used: the specification and the recordings of 2024-04-01 have
 #: no such key (Azure/bicep-types-az, microsoft.machinelearningservices/2024-04-01 and 2024-10-01).
-WITH_DATASTORES_MODE = frozenset({"2024-10-01-preview"})
+WITH_DATASTORES_MODE = frozenset({"2024-10-01", "2024-10-01-preview"})
 PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{location}"
 _ACTION = "Microsoft.MachineLearningServices"
 
@@ -66,7 +66,10 @@ def get_workspace(service: Service, request: Request) -> Answer:
         )
     if request.api_version in WITH_DATASTORES_MODE:
         properties["systemDatastoresAuthMode"] = "identity" if world.identity_datastores else "accesskey"
-    identity = {"type": "SystemAssigned", "principalId": workspace.principal_id, "tenantId": tenant}
+    identity: dict[str, Any] = {"type": "SystemAssigned", "principalId": workspace.principal_id, "tenantId": tenant}
+    if workspace.identities:
+        given = {one.path: {"principalId": one.object_id, "clientId": one.client_id} for one in workspace.identities}
+        identity |= {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": given}
     made = made_and_changed_by(world.directory.person, workspace.created_at, workspace.created_at)
     times = {name: _workspace_time(workspace.created_at) for name in ("createdAt", "lastModifiedAt")}
     return Answer(
@@ -252,13 +255,18 @@ def _arm(method: str, template: str, handler: Handler, action: str, *versions: s
     return Route(method, ARM_HOST, template, handler, frozenset({OURS, *versions}), ARM, f"{_ACTION}/{action}", at)
 
 
+def _of_location(what: str, handler: Handler) -> Route:
+    versions, action = frozenset({OURS, "2023-08-01-preview"}), f"{_ACTION}/locations/{what}/read"
+    return Route("GET", ARM_HOST, f"{PROVIDER}/{what}", handler, versions, ARM, action, "/subscriptions/{subscription}")
+
+
 _DATASTORES = f"{WORKSPACE}/datastores"
 ROUTES = (
-    _arm("GET", WORKSPACE, get_workspace, "workspaces/read", "2023-08-01-preview", "2024-10-01-preview"),
+    _arm("GET", WORKSPACE, get_workspace, "workspaces/read", "2023-08-01-preview", *WITH_DATASTORES_MODE),
     Route("GET", API_HOST, "/discovery", discovery, frozenset(), None, None),
-    # Quota and sizes are read with any role in the subscription: doctor looks for one on the workspace.
-    Route("GET", ARM_HOST, f"{PROVIDER}/usages", list_usages, frozenset({OURS, "2023-08-01-preview"}), ARM, None),
-    Route("GET", ARM_HOST, f"{PROVIDER}/vmSizes", list_sizes, frozenset({OURS, "2023-08-01-preview"}), ARM, None),
+    # Their path is below no resource group: a role on the workspace is none there (Azure RBAC, scope overview).
+    _of_location("usages", list_usages),
+    _of_location("vmSizes", list_sizes),
     _arm("GET", _DATASTORES, list_datastores, "workspaces/datastores/read", "2024-10-01-preview"),
     _arm("GET", f"{_DATASTORES}/{{name}}", get_datastore, "workspaces/datastores/read", "2024-10-01-preview"),
     _arm(

@@ -142,12 +142,7 @@ def _check_compute_of(world: World, step: str, document: dict[str, Any], referen
     name = reference.rpartition("/")[2].removeprefix("azureml:")
     identity = document.get("identity") or {}
     if name.lower() == _SERVERLESS:
-        # how-to-use-serverless-compute.md; azure-sdk-for-python issue 32921.
-        if str(identity.get("identity_type") or identity.get("identityType") or identity.get("type")).lower() in (
-            "managed",
-            "managed_identity",
-        ):
-            raise RefusedError(400, "UserError", f"The step {step}: serverless takes no managed identity of ours.")
+        _check_serverless_identity(world, step, identity)
         return
     compute = world.computes.get(name)
     if compute is None or compute.deleted_at is not None:
@@ -162,6 +157,29 @@ def _check_compute_of(world: World, step: str, document: dict[str, Any], referen
             f"The quota of {world.cores_limit(compute)} vCPUs for {compute.location} is less than the requested job "
             f"node count of {nodes} which maps to {nodes * size.cores} vCPUs.",
         )
+
+
+def _check_serverless_identity(world: World, step: str, identity: dict[str, Any]) -> None:
+    """Refuse an identity that a serverless step cannot have.
+
+    "When you have a workspace configured with user-assigned managed identity, you can use that identity with the
+    serverless job"; a system-assigned one is not supported (how-to-use-serverless-compute.md). A step that names none
+    has none (azure-sdk-for-python issues 31071 and 32921). What the service says is not recorded.
+    """
+    if not is_managed(identity):
+        return
+    there = [one.client_id for one in world.workspace.identities]
+    wanted = identity.get("client_id")
+    if not there or (wanted and wanted not in there):
+        raise RefusedError(
+            400, "UserError", f"The step {step}: the workspace has no user-assigned identity {wanted or 'of its own'}."
+        )
+
+
+def is_managed(identity: dict[str, Any]) -> bool:
+    """Return whether a step asks for a managed identity."""
+    kind = identity.get("identity_type") or identity.get("identityType") or identity.get("type")
+    return str(kind).lower() in ("managed", "managed_identity")
 
 
 def _check_assets_of(world: World, step: str, document: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from emulator.catalogue import Catalogue, Size
 from emulator.principals import Directory
-from emulator.resources import TENANT_ID, Asset, Compute, Failure, Job, Operation, Step, Workspace
+from emulator.resources import STORAGE_ACCOUNT, TENANT_ID, Asset, Compute, Failure, Job, Operation, Step, Workspace
 
 
 @dataclass
@@ -60,11 +60,12 @@ class World:
         history_page_size: how many steps a page of run history has: 50 (azure-cli issue 27502).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, storage_account: str = STORAGE_ACCOUNT) -> None:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
-        self.workspace = Workspace()
+        self.workspace = Workspace(storage_account=storage_account)
         self.directory = Directory(self.workspace.group_path, TENANT_ID)
+        self.directory.assign_as_documented(self.workspace.places)
         self.catalogue = Catalogue()
         self.timing = Timing()
         self.computes: dict[str, Compute] = {}

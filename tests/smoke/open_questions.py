@@ -28,7 +28,7 @@ from hyperscale.quota import quota_of
 ASSUMPTIONS = Path(__file__).resolve().parents[2] / "docs" / "assumptions.yaml"
 #: So many requests in a row show whether run history minds.
 MANY_REQUESTS = 60
-WITH_MODE_OF_DATASTORES = "2024-10-01-preview"
+WITH_MODE_OF_DATASTORES = "2024-10-01"
 NOT_ASKED = "not asked by this run"
 
 

@@ -227,6 +227,9 @@ def test_code_and_data_come_from_storage_and_python_is_that_of_the_tests(lab: La
     lab.put("snapshot/words/say.py", "import sys\nprint(open(sys.argv[1]).read(), sys.executable, __file__)")
     lab.put("in/rows.csv", "a,b")
     lab.put("in/deeper/more.csv", "c,d")
+    identity = lab.world.directory.run_identity
+    lab.world.add_compute("ours", identity={"type": "UserAssigned", "userAssignedIdentities": {identity.path: {}}})
+    path = lab.world.workspace.container_path(lab.container)
     account = lab.world.workspace.storage_account
     code = lab.asset("codes", "snap", codeUri=f"https://{account}.blob.core.windows.net/{lab.container}/snapshot")
     data = {
@@ -236,18 +239,22 @@ def test_code_and_data_come_from_storage_and_python_is_that_of_the_tests(lab: La
             "uri": f"wasbs://{lab.container}@{account}.blob.core.windows.net/in/rows.csv",
         },
     }
-    lab.submit(
-        "data",
-        {
-            "read": step(
-                "python -m words.say ${{inputs.file}} && cat ${{inputs.folder}}/deeper/more.csv",
-                code=code,
-                inputs={key: {"type": value["job_input_type"]} for key, value in data.items()},
-            )
-            | {"node": {"computeId": "cpu", "inputs": data}}
-        },
-    )
+    steps = {
+        "read": step(
+            "python -m words.say ${{inputs.file}} && cat ${{inputs.folder}}/deeper/more.csv",
+            code=code,
+            inputs={key: {"type": value["job_input_type"]} for key, value in data.items()},
+        )
+        | {"node": {"computeId": "ours", "inputs": data}}
+    }
+    lab.submit("refused", steps)
+    lab.execution.wait_for("refused", status="Failed")
+    refused = lab.execution.steps("refused")["read"].error
+    lab.world.directory.assign(identity, "Storage Blob Data Reader", scope=path)
+    lab.submit("data", steps)
 
+    assert refused
+    assert "AuthorizationPermissionMismatch" in refused.message, "what no datastore holds a key for takes a role"
     assert lab.execution.wait_for("data") == "Completed", lab.execution.log("data", "read")
     said = lab.execution.log("data", "read")
     run_id = lab.execution.steps("data")["read"].run_id
@@ -267,6 +274,25 @@ def test_data_that_is_not_there_fails_the_step_and_says_so(lab: Lab) -> None:
     error = lab.execution.steps("nothing")["read"].error
     assert error
     assert "nothing.csv" in error.message
+
+
+def test_a_serverless_step_has_the_identity_that_it_asks_for_and_else_none(lab: Lab) -> None:
+    directory = lab.world.directory
+    lab.world.workspace.identities[:] = [directory.run_identity, directory.control_identity]
+    named = {"type": "managed", "client_id": directory.control_identity.client_id}
+    shown = "echo $DEFAULT_IDENTITY_CLIENT_ID $MSI_ENDPOINT"
+    lab.submit(
+        "serverless",
+        {
+            "silent": step(shown, compute="serverless"),
+            "named": step(shown, compute="serverless", identity=named),
+        },
+    )
+
+    lab.execution.wait_for("serverless", status="Completed")
+    assert lab.execution.log("serverless", "silent").split() == ["clientid", "http://127.0.0.1/of/0"]
+    told = lab.execution.log("serverless", "named").split()
+    assert told == [directory.control_identity.client_id, "http://127.0.0.1/of/1"]
 
 
 def test_a_step_knows_its_surroundings_and_nothing_of_who_started_the_emulator(

@@ -273,6 +273,50 @@ def test_who_may_not_assign_an_identity_makes_no_cluster_with_it(lab: Emulator, 
     assert made.status == 201
 
 
+def test_who_may_not_join_a_subnet_makes_no_cluster_in_it(lab: Emulator, ask: Asker):
+    person = lab.world.directory.add_person("dora@example.org")
+    lab.world.directory.assign(person, "AzureML Compute Operator")
+    network = f"{lab.world.workspace.group_path}/providers/Microsoft.Network/virtualNetworks/net"
+    document = cluster()
+    document["properties"]["properties"]["subnet"] = {"id": f"{network}/subnets/nodes"}
+
+    refused = ask("PUT", "computes/in-net", document, who=person)
+    lab.world.directory.assign(person, "Network Contributor", scope=network)
+    made = ask("PUT", "computes/in-net", document, who=person)
+
+    assert (refused.status, refused.code) == (403, "LinkedAuthorizationFailed")
+    assert made.status == 201
+
+
+def test_quota_is_seen_with_a_role_on_the_subscription_and_not_with_one_on_the_workspace(lab: Emulator, ask: Asker):
+    person = lab.world.directory.add_person("finn@example.org")
+    path = (
+        f"/subscriptions/{lab.subscription_id}/providers/Microsoft.MachineLearningServices/locations/westeurope/usages"
+    )
+    lab.world.directory.assign(person, "AzureML Data Scientist", scope=lab.world.workspace.path)
+
+    assert ask("GET", path, who=person).status == 403
+    lab.world.directory.assign(person, "Reader", scope=f"/subscriptions/{lab.subscription_id}")
+    assert ask("GET", path, who=person).status == 200
+
+
+def test_what_the_workspace_may_have_is_a_limit_of_its_own(lab: Emulator, ask: Asker):
+    own = lab.world.catalogue.quotas["northeurope"].workspace_cores
+    own["standardFSv2Family"] = 8
+
+    first = ask.make_cluster("ownone", location="northeurope", nodes=(2, 2))
+    second = ask.make_cluster("owntwo", location="northeurope", nodes=(1, 1))
+    path = (
+        f"/subscriptions/{lab.subscription_id}/providers/Microsoft.MachineLearningServices/locations/northeurope/usages"
+    )
+    rows = [row for row in ask("GET", path).document["value"] if "/workspaces/" in row["id"]]
+
+    assert (first.status, second.status, second.code) == (201, 400, "ClusterCoreQuotaReached")
+    assert [(row["limit"], row["currentValue"], row["type"].rpartition(".")[2]) for row in rows] == [
+        (8, 8, "MachineLearningServices/workspaces/usages")
+    ]
+
+
 def test_roles_are_listed_by_principal(lab: Emulator, ask: Asker):
     identity = lab.world.directory.run_identity
     scope = lab.world.workspace.storage_path

@@ -133,6 +133,7 @@ def test_the_real_client_says_cancel_and_a_running_job_ends(azure: Emulator, tmp
 def test_the_real_client_uploads_data_where_no_shared_keys_are_taken(azure: Emulator, tmp_path: Path):
     azure.world.add_compute("there")
     azure.disable_shared_keys()
+    azure.world.directory.assign_to_all("Storage Blob Data Contributor", azure.world.workspace.storage_path)
 
     with azure.in_this_process():
         client_of(azure).jobs.create_or_update(load_job(folder_of_pipeline(tmp_path) / "pipeline.yml"))
@@ -175,13 +176,23 @@ def test_the_real_client_resolves_the_latest_version(azure: Emulator, tmp_path: 
     assert azure.world.jobs[name].properties["jobs"]["seed"]["componentId"] == second.id
 
 
-def test_an_identity_of_ours_is_refused_on_serverless(azure: Emulator, tmp_path: Path):
+def test_a_serverless_step_may_have_an_identity_of_the_workspace_and_no_other(azure: Emulator, tmp_path: Path):
     file = folder_of_pipeline(tmp_path) / "pipeline.yml"
-    identity = "compute: 'azureml:serverless', identity: {type: managed, client_id: '1'}"
+    ours = azure.world.directory.run_identity
+    identity = f"compute: 'azureml:serverless', identity: {{type: managed, client_id: {ours.client_id}}}"
     file.write_text(file.read_text().replace("compute: 'azureml:there'", identity))
 
-    with azure.in_this_process(), pytest.raises(HttpResponseError, match="serverless takes no managed identity"):
-        client_of(azure).jobs.create_or_update(load_job(file))
+    with azure.in_this_process():
+        with pytest.raises(HttpResponseError, match="has no user-assigned identity"):
+            client_of(azure).jobs.create_or_update(load_job(file))
+        azure.world.workspace.identities.append(ours)
+        made = client_of(azure).jobs.create_or_update(load_job(file))
+
+    identities = {name: step.get("identity") for name, step in azure.world.jobs[made.name].properties["jobs"].items()}
+    assert {(name, each["client_id"]) for name, each in identities.items()} == {
+        ("seed", ours.client_id),
+        ("teardown", ours.client_id),
+    }
 
 
 def test_the_real_client_changes_tags_and_deletes_a_job(azure: Emulator, tmp_path: Path):

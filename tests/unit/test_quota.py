@@ -149,3 +149,27 @@ def test_used_is_never_less_than_either_number_and_free_never_below_none(limit: 
     assert amount.used == max(told, claimed)
     assert amount.free == max(0, limit - amount.used)
     assert Amount(None, told, claimed).free is None
+
+
+def test_limits_of_the_workspace_itself_are_kept_apart_from_those_of_the_subscription_and_of_others():
+    other = WORKSPACE.replace("workspaces/w", "workspaces/w2")
+    low = "Standard FSv2 Family Cluster LowPriority vCPUs"
+    rows = [
+        *SPECIFIED,
+        usage("Standard DSv2 Family Cluster Dedicated vCPUs", 9, 9, scope=f"{other}/usages/x"),
+        usage(low, 4, 40, scope=f"{WORKSPACE}/usages/y"),
+        usage("Total Cluster Dedicated Regional vCPUs", 3, -1, scope=f"{WORKSPACE}/usages"),
+    ]
+    sizes = node_sizes([{"name": "Standard_DS2_v2", "family": "standardDSv2Family", "vCPUs": 2}])
+    computes = [Compute("c", "AmlCompute", "Succeeded", "here", "Standard_DS2_v2", "dedicated", 5, 0)]
+
+    quota = with_claims(quota_of(rows, WORKSPACE.upper()), computes, sizes)
+
+    assert quota.family("standardDSv2Family") == Amount(24, 2, 10)
+    assert quota.own is not None
+    assert quota.own.family("standardDSv2Family") == Amount(12, 1, 10)
+    assert quota.own.low_family("standardFSv2Family") == Amount(40, 4)
+    assert quota.own.dedicated == Amount(None, 3, 10)
+    assert (quota.low_family("standardDSv2Family"), quota.own.family("standard NC")) == (None, None)
+    assert quota_of(rows, other).own == Quota(None, None, None, {"dsv2": Amount(9, 9)})
+    assert quota_of(rows).own is None

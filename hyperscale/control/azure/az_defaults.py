@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from hyperscale.azure_cloud import az_folder
 from hyperscale.control.reading.loading import LoadedExperiment, load_schema
 from hyperscale.control.reading.schema_check import check_document
 from hyperscale.control.reading.workspace_file import KEYS
@@ -38,13 +39,6 @@ def with_az_defaults(loaded: LoadedExperiment, environ: Mapping[str, str]) -> Lo
     values = {key: value for key, (value, _) in found.items()}
     experiment = dataclasses.replace(loaded.experiment, azure=dataclasses.replace(azure, **values))
     return dataclasses.replace(loaded, experiment=experiment, azure_sources=sources)
-
-
-def az_folder(environ: Mapping[str, str]) -> Path:
-    """Return where az keeps what it knows (AZURE_CONFIG_DIR, or .azure in the home folder)."""
-    home = environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
-    given = environ.get("AZURE_CONFIG_DIR") or "~/.azure"
-    return Path(home, given[2:]) if given.startswith("~/") else Path(given)
 
 
 def az_defaults(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:

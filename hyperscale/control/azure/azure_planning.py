@@ -11,6 +11,7 @@ from hyperscale.azure_nodes import Site, locations_of
 from hyperscale.azure_planner import misfits, plan_on_azure
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
+from hyperscale.control.doctor.preflight import refuse_in_vain, refuse_without_identity
 from hyperscale.control.planning import Planned
 from hyperscale.control.reading.checking import CheckedExperiment
 from hyperscale.control.rendered.rendering import templates_hash
@@ -59,11 +60,14 @@ def plan_from_azure(planned: Planned, environ: Mapping[str, str], seconds_per_ro
     Raises:
         PlanError: when it does not fit: quota, sizes, limits.
         RunStateError: when a saved plan does not fit any more.
-        AzureError: when nobody is logged in, or Azure refuses, or does not answer.
+        AzureError: when nobody is logged in, Azure refuses or does not answer, or the run lacks an identity or roles.
     """
+    experiment = planned.checked.loaded.experiment
+    refuse_without_identity(experiment)
     place = find_place(planned.checked.loaded, environ)
     session = open_session(place)
     with contextlib.closing(session.workspace.azure):
+        refuse_in_vain(session, experiment, tries_storage=True)
         if planned.azure is None:
             return plan_for_azure(planned.checked, session, seconds_per_row=seconds_per_row)
         check_placement(planned, session)
@@ -133,7 +137,12 @@ def _location(session: Session, name: str, computes: tuple[Compute, ...]) -> Loc
             hint="give the short names of regions in compute.locations, such as westeurope",
         )
     here = tuple(compute for compute in computes if compute.location == name)
-    return Location(name, sizes, with_claims(quota_of(session.workspace.usages(name)), here, sizes), here)
+    return Location(
+        name,
+        sizes,
+        with_claims(quota_of(session.workspace.usages(name), session.workspace.name.path), here, sizes),
+        here,
+    )
 
 
 def _compute(facts: ComputeFacts, home: str) -> Compute:

@@ -25,6 +25,7 @@ class Check:
         state: "unknown" is what could not be seen; it may be in order.
         found: what is.
         todo: what to do about it; empty when there is nothing to do.
+        is_fatal: whether a run without it would be in vain: it is refused before anything is made.
     """
 
     about: str
@@ -32,6 +33,7 @@ class Check:
     state: State
     found: str
     todo: str = ""
+    is_fatal: bool = False
 
     def to_document(self) -> dict[str, Any]:
         """Return it, ready for JSON."""

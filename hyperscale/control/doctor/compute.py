@@ -1,105 +1,68 @@
-"""Looks at identity, clusters and image of a run, without changing anything."""
+"""Looks at clusters and image of a run, without changing anything."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from hyperscale.control.azure.session import Session
-from hyperscale.control.doctor.checks import Check, is_no_access, of_error
+from hyperscale.control.doctor.checks import Check, of_error
+from hyperscale.control.doctor.identities import NodeIdentities, RunIdentity, find_identity, merged
 from hyperscale.control.doctor.role_needs import image_registry, makes_clusters, owns_clusters
 from hyperscale.errors import AzureError
 from hyperscale.experiment import Experiment
 from hyperscale.node.azure.workspace import API_VERSION
 from hyperscale.node.azure.workspace_facts import ComputeFacts
 
-THE_RUN = "the run's identity"
 CLUSTERS = "clusters"
 IMAGE = "image"
-_IDENTITY_VERSION = "2023-01-31"
 _REGISTERED = re.compile(r"azureml:(?P<name>[^/:@\s]+)(?::(?P<version>\S+)|@(?P<label>\S+))")
-_GIVE_ONE = "give compute.identity and compute.identity_client_id; `hyperscale doctor --print-setup` makes one"
 
 
-@dataclass(frozen=True)
-class RunIdentity:
-    """An identity that nodes work with.
+def cluster_checks(
+    session: Session, experiment: Experiment, identities: NodeIdentities
+) -> tuple[list[Check], NodeIdentities]:
+    """Return whether the clusters are there that the experiment names.
 
-    Attributes:
-        name: for people.
-        principal_id: by which roles are assigned.
-        client_id: that it signs in with; empty for a compute's own, which has none.
+    Returns:
+        The checks; and `identities` with those of the clusters.
     """
-
-    name: str
-    principal_id: str
-    client_id: str = ""
-
-
-def identity_checks(session: Session, experiment: Experiment) -> tuple[list[Check], list[RunIdentity]]:
-    """Return whether `compute.identity` is there, and who it is."""
-    identity, given = experiment.compute.identity, experiment.compute.identity_client_id
-    if identity is None:
-        if not makes_clusters(experiment):
-            return [], []
-        found = "no compute.identity: nodes could reach neither queue nor store"
-        return [Check(THE_RUN, "identity", "missing", found, _GIVE_ONE)], []
-    name = identity.rpartition("/")[2]
-    try:
-        known = find_identity(session, identity)
-    except AzureError as error:
-        if is_no_access(error):
-            todo = f"have the role Managed Identity Operator on {name} assigned to you"
-            return [Check(THE_RUN, "identity", "unknown", f"your login may not look at {name}", todo)], []
-        return [of_error(THE_RUN, "identity", error)], []
-    if known is None:
-        return [Check(THE_RUN, "identity", "missing", f"there is no identity {name}", f"correct it: {_GIVE_ONE}")], []
-    if given and given.lower() != known.client_id.lower():
-        found = f"the client id of {name} is {known.client_id}, the experiment says {given}"
-        todo = f"set compute.identity_client_id: {known.client_id}"
-        return [Check(THE_RUN, "identity", "missing", found, todo)], [known]
-    return [Check(THE_RUN, "identity", "ok", f"{name}, client id {known.client_id}")], [known]
-
-
-def find_identity(session: Session, path: str) -> RunIdentity | None:
-    """Return who the managed identity with the resource id `path` is; None when there is none.
-
-    Raises:
-        AzureError: when Azure refuses, or does not answer.
-    """
-    document = session.workspace.azure.get(path, api_version=_IDENTITY_VERSION)
-    if document is None:
-        return None
-    properties = document.get("properties") or {}
-    ids = (str(properties.get(key) or "") for key in ("principalId", "clientId"))
-    return RunIdentity(path.rpartition("/")[2], *ids)
-
-
-def cluster_checks(session: Session, experiment: Experiment) -> tuple[list[Check], list[RunIdentity]]:
-    """Return whether the clusters are there that the experiment names, and the identities that they have."""
-    names = [*experiment.compute.existing, *filter(None, [experiment.compute.control.existing])]
-    checks, identities = list(_what_is_lost(experiment)), []
-    for name in dict.fromkeys(names):
+    compute = experiment.compute
+    control = compute.control.existing
+    checks, found = list(_what_is_lost(experiment)), dict[str, tuple[RunIdentity, ...]]()
+    for name in dict.fromkeys([*compute.existing, *filter(None, [control])]):
+        wanted = [compute.identity_client_id] if name in compute.existing else []
+        wanted += [compute.control_client_id] if name == control else []
         try:
             facts = session.workspace.compute(name)
-            theirs = _identities_of(session, facts) if facts else []
+            found[name] = _identities_of(session, facts) if facts else ()
         except AzureError as error:
             checks.append(of_error(CLUSTERS, f"cluster {name}", error))
             continue
-        checks.append(cluster_check(name, facts, theirs, experiment.compute.identity_client_id))
-        identities += theirs
+        checks.append(cluster_check(name, facts, found[name], [each for each in wanted if each]))
+    theirs = [each for name in compute.existing for each in _used(found.get(name, ()), compute.identity_client_id)]
+    if theirs:
+        identities = replace(identities, consumers=merged(theirs))
+    if control and found.get(control):
+        identities = replace(identities, control=merged(_used(found[control], compute.control_client_id)))
     return checks, identities
 
 
-def _identities_of(session: Session, facts: ComputeFacts) -> list[RunIdentity]:
+def _used(identities: Sequence[RunIdentity], client_id: str | None) -> list[RunIdentity]:
+    """Return those that steps work as: the one with the client id that they are told, if they are told one."""
+    chosen = [each for each in identities if client_id and each.client_id.lower() == client_id.lower()]
+    return chosen or list(identities)
+
+
+def _identities_of(session: Session, facts: ComputeFacts) -> tuple[RunIdentity, ...]:
     own = [RunIdentity(f"the identity of {facts.name}", facts.own_principal_id)] if facts.own_principal_id else []
-    return [*own, *filter(None, (find_identity(session, path) for path in facts.identity_ids))]
+    return (*own, *filter(None, (find_identity(session, path) for path in facts.identity_ids)))
 
 
 def cluster_check(
-    name: str, facts: ComputeFacts | None, identities: Sequence[RunIdentity], client_id: str | None
+    name: str, facts: ComputeFacts | None, identities: Sequence[RunIdentity], client_ids: Sequence[str]
 ) -> Check:
     """Return what is to be said of an existing cluster.
 
@@ -107,22 +70,27 @@ def cluster_check(
         name: of it.
         facts: of it; None when it is not there.
         identities: that its nodes have.
-        client_id: of the one that they are to work with, if the experiment says so.
+        client_ids: of those that they are to work with, as far as the experiment says so.
     """
-    what = f"cluster {name}"
+
+    def missing(found: str, todo: str) -> Check:
+        return Check(CLUSTERS, f"cluster {name}", "missing", found, todo, is_fatal=True)
+
     if facts is None:
-        return Check(CLUSTERS, what, "missing", "the workspace has no such compute", "correct its name, or make it")
+        return missing("the workspace has no such compute", "correct its name, or make it")
     if facts.kind != "AmlCompute":
-        return Check(CLUSTERS, what, "missing", f"it is no cluster, but {facts.kind}", "name a compute cluster")
+        return missing(f"it is no cluster, but {facts.kind}", "name a compute cluster")
     if facts.state == "Failed":
-        return Check(CLUSTERS, what, "missing", f"it has failed: {'; '.join(facts.errors)[:200]}", "make it again")
+        return missing(f"it has failed: {'; '.join(facts.errors)[:200]}", "make it again")
     if not identities:
         todo = "give it a user-assigned identity: az ml compute update --identity-type user_assigned"
-        return Check(CLUSTERS, what, "missing", "it has no identity: nodes could reach neither queue nor store", todo)
-    if client_id and client_id.lower() not in {each.client_id.lower() for each in identities}:
-        todo = "give it the identity of compute.identity_client_id, or correct that key"
-        return Check(CLUSTERS, what, "missing", f"it does not have the identity {client_id}", todo)
-    return Check(CLUSTERS, what, "ok", f"{facts.size}, up to {facts.max_nodes} nodes, {facts.tier}, {facts.location}")
+        return missing("it has no identity: nodes could reach neither queue nor store", todo)
+    for client_id in client_ids:
+        if client_id.lower() not in {each.client_id.lower() for each in identities}:
+            todo = "give it the identity with that client id, or correct the key"
+            return missing(f"it does not have the identity {client_id}", todo)
+    found = f"{facts.size}, up to {facts.max_nodes} nodes, {facts.tier}, {facts.location}"
+    return Check(CLUSTERS, f"cluster {name}", "ok", found)
 
 
 def _what_is_lost(experiment: Experiment) -> Sequence[Check]:
@@ -154,19 +122,3 @@ def image_checks(session: Session, experiment: Experiment) -> list[Check]:
         todo = "register it (az ml environment create), or correct environment.environment"
         return [Check(IMAGE, "environment", "missing", f"the workspace has no {reference}", todo)]
     return [Check(IMAGE, "environment", "ok", f"{reference} is registered")]
-
-
-def serverless_check(experiment: Experiment, principals: Mapping[str, str]) -> list[Check]:
-    """Return what is to be known of steps without a cluster: they work with the workspace's own identity."""
-    uses = [
-        name
-        for name, is_used in (
-            ("compute.serverless", experiment.compute.serverless),
-            ("compute.control.serverless", experiment.compute.control.serverless),
-        )
-        if is_used
-    ]
-    if not uses or principals:
-        return []
-    found = f"{' and '.join(uses)}: nodes have the workspace's own user-assigned identity, whose roles are not seen"
-    return [Check(THE_RUN, "serverless", "unknown", found, "give it the roles that --print-setup gives to an identity")]

@@ -6,37 +6,24 @@ It looks with the login of the person. What that login may not see is "unknown",
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from hyperscale.control.azure.az_defaults import with_az_defaults
 from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.azure.place import find_place, sources_of
 from hyperscale.control.azure.session import Person, Session, open_session, who_is
-from hyperscale.control.doctor.checks import Check, guarded, is_no_access, of_error
-from hyperscale.control.doctor.compute import (
-    CLUSTERS,
-    THE_RUN,
-    RunIdentity,
-    cluster_checks,
-    identity_checks,
-    image_checks,
-    serverless_check,
-)
-from hyperscale.control.doctor.role_grants import RoleReader
-from hyperscale.control.doctor.role_needs import needs_of
-from hyperscale.control.doctor.roles import Scopes, account_id, registry_checks, role_checks
-from hyperscale.control.doctor.storage import Account, storage_checks
+from hyperscale.control.doctor.checks import Check, is_no_access, of_error
+from hyperscale.control.doctor.compute import CLUSTERS
+from hyperscale.control.doctor.examination import YOU, Examination
+from hyperscale.control.doctor.identities import unnamed_checks
 from hyperscale.control.reading.checking import check_loaded
 from hyperscale.control.reading.loading import LoadedExperiment
 from hyperscale.control.reading.workspace_file import KEYS
 from hyperscale.errors import ExperimentError, HyperscaleError, PlanError
-from hyperscale.experiment import Experiment
 from hyperscale.figures import counted
 from hyperscale.node.azure.refusals import NEW_ROLES, RefusedError
 from hyperscale.node.storing.credentials import login
 
 WHERE = "where the run goes"
-YOU = "you"
 
 
 def examine(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[Check]:
@@ -50,15 +37,17 @@ def _login_checks(loaded: LoadedExperiment, environ: Mapping[str, str]) -> list[
         person = who_is(login())
     except HyperscaleError as error:
         logged_in = Check(YOU, "login", "missing", str(error), error.hint or "")
-        return [logged_in, Check(WHERE, "workspace", "unknown", "not asked without a login")]
+        asked = Check(WHERE, "workspace", "unknown", "not asked without a login")
+        return [logged_in, asked, *unnamed_checks(loaded.experiment)]
     logged_in = Check(YOU, "login", "ok", f"{person.name}, tenant {person.tenant_id}")
     try:
         session = open_session(find_place(loaded, environ))
     except HyperscaleError as error:
         lost = Check(YOU, "roles", "unknown", "not looked for without a workspace")
-        return [logged_in, _no_workspace(error, loaded.experiment.azure.workspace_name, person), lost]
+        workspace = _no_workspace(error, loaded.experiment.azure.workspace_name, person)
+        return [logged_in, workspace, lost, *unnamed_checks(loaded.experiment)]
     try:
-        more = Examination(loaded.experiment, session, person).checks()
+        more = Examination(with_az_defaults(loaded, environ).experiment, session, person).checks()
         return [logged_in, _workspace_check(session), *more, quota_check(with_az_defaults(loaded, environ), session)]
     finally:
         session.workspace.azure.close()
@@ -119,42 +108,3 @@ def _workspace_check(session: Session) -> Check:
         return Check(WHERE, "workspace", "ok", found)
     todo = "submit from a machine that is in its network, and give the clusters a subnet of it (compute.network)"
     return Check(WHERE, "workspace", "unknown", f"{found}: takes no requests from outside of its network", todo)
-
-
-@dataclass(frozen=True)
-class Examination:
-    """The checks that a workspace which has answered makes possible."""
-
-    experiment: Experiment
-    session: Session
-    person: Person
-
-    def checks(self) -> list[Check]:
-        """Return all of them."""
-        identity, run = identity_checks(self.session, self.experiment)
-        clusters, theirs = cluster_checks(self.session, self.experiment)
-        run = run or list({each.principal_id: each for each in theirs}.values())
-        store, queue = self._accounts()
-        scopes = Scopes(self.session, self.experiment, store, queue)
-        roles = RoleReader(self.session.workspace.azure)
-        mine = [need for need in needs_of(self.experiment) if need.whose == "person"]
-        its = [need for need in needs_of(self.experiment) if need.whose == "run"]
-        who = RunIdentity(self.person.name, self.person.object_id)
-        return [
-            *(check for need in mine for check in role_checks(YOU, who, need, scopes, roles)),
-            *identity,
-            *serverless_check(self.experiment, {each.principal_id: each.name for each in run}),
-            *(check for each in run for need in its for check in role_checks(THE_RUN, each, need, scopes, roles)),
-            *(check for each in run for check in registry_checks(THE_RUN, each, self.session, roles)),
-            *clusters,
-            *storage_checks(self.session, store, queue),
-            *guarded("image", "environment", lambda: image_checks(self.session, self.experiment)),
-        ]
-
-    def _accounts(self) -> tuple[Account, Account]:
-        """Return the accounts of store and queue."""
-        store, queue = self.session.storage_account, self.session.queue_account
-        ids = {name: account_id(self.session, name) for name in dict.fromkeys((store, queue))}
-        azure = self.experiment.azure
-        key = "azure.queue_account" if azure.queue_account else "azure.storage_account"
-        return Account(store, ids[store], "azure.storage_account"), Account(queue, ids[queue], key)

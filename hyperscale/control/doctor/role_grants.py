@@ -14,9 +14,11 @@ from typing import Any
 from hyperscale.control.doctor.checks import State, is_no_access
 from hyperscale.control.doctor.role_needs import Need
 from hyperscale.errors import AzureError
+from hyperscale.node.azure.refusals import RefusedError
 from hyperscale.node.azure.resource_manager import ResourceManager
 
 API_VERSION = "2022-04-01"
+_KEYS = ("actions", "notActions", "dataActions", "notDataActions")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,21 @@ class Grant:
     role: str
     permissions: tuple[Permission, ...] | None
     conditional: bool = False
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A role that somebody has at a scope, and at all below it.
+
+    Attributes:
+        role_id: path of its definition.
+        scope: where it was assigned.
+        is_conditional: whether it holds only under a condition.
+    """
+
+    role_id: str
+    scope: str
+    is_conditional: bool
 
 
 def judge(need: Need, grants: Sequence[Grant] | None) -> tuple[State, str]:
@@ -101,13 +118,19 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 class RoleReader:
-    """Reads roles and what they allow; each of them once."""
+    """Reads roles and what they allow; each of them once. Safe for several threads.
 
-    def __init__(self, azure: ResourceManager) -> None:
+    Attributes:
+        azure: is asked.
+        subscription_id: of the workspace; what lies in it is read with one request for each principal.
+    """
+
+    def __init__(self, azure: ResourceManager, subscription_id: str) -> None:
         """Ask `azure`."""
-        self._azure = azure
-        self._grants: dict[tuple[str, str], list[Grant] | None] = {}
+        self._azure, self._subscription = azure, f"/subscriptions/{subscription_id}"
+        self._assignments: dict[tuple[str, str], list[Assignment] | None] = {}
         self._definitions: dict[str, tuple[str, tuple[Permission, ...] | None]] = {}
+        self._own: dict[str, list[Grant] | None] = {}
 
     def grants(self, principal_id: str, scope: str) -> list[Grant] | None:
         """Return the roles of a principal at a scope, with those that it has above it, and by its groups.
@@ -118,25 +141,56 @@ class RoleReader:
         Raises:
             AzureError: when Azure does not answer.
         """
-        key = (principal_id, scope)
-        if key not in self._grants:
-            self._grants[key] = self._read(principal_id, scope)
-        return self._grants[key]
+        found = None
+        if is_at_or_below(scope, self._subscription):
+            found = self._all(principal_id, self._subscription, "")
+        if found is None:
+            found = self._all(principal_id, scope, "atScope() and ")
+        if found is None:
+            return None
+        return [self._grant(each) for each in found if is_at_or_below(scope, each.scope)]
 
-    def _read(self, principal_id: str, scope: str) -> list[Grant] | None:
-        # assignedTo counts what a person has by groups (role-assignments-list-rest).
-        query = {"api_version": API_VERSION, "$filter": f"atScope() and assignedTo('{principal_id}')"}
+    def own_grants(self, scope: str) -> list[Grant] | None:
+        """Return what the login itself may do at a scope; it needs no right to read roles.
+
+        Returns:
+            None when Azure does not say.
+
+        Raises:
+            AzureError: when Azure does not answer.
+        """
+        if scope not in self._own:
+            path = f"{scope}/providers/Microsoft.Authorization/permissions"
+            try:
+                rights = tuple(permission_of(each) for each in self._azure.pages(path, api_version=API_VERSION))
+                self._own[scope] = [Grant("what your login may do there", rights)]
+            except RefusedError as error:
+                if not is_no_access(error) and error.status != 404:
+                    raise
+                self._own[scope] = None
+        return self._own[scope]
+
+    def _all(self, principal_id: str, scope: str, where: str) -> list[Assignment] | None:
+        key = (principal_id, scope.lower())
+        if key not in self._assignments:
+            self._assignments[key] = self._read(principal_id, scope, where)
+        return self._assignments[key]
+
+    def _read(self, principal_id: str, scope: str, where: str) -> list[Assignment] | None:
+        # assignedTo counts what a person has by groups (role-assignments-list-rest). Without atScope(), the list of a
+        # subscription holds what is assigned below it as well as above it, such as to a management group.
+        query = {"api_version": API_VERSION, "$filter": f"{where}assignedTo('{principal_id}')"}
         try:
             found = list(self._azure.pages(f"{scope}/providers/Microsoft.Authorization/roleAssignments", **query))
         except AzureError as error:
             if is_no_access(error):
                 return None
             raise
-        return [self._grant(document.get("properties") or {}) for document in found]
+        return [assignment_of(document.get("properties") or {}, scope) for document in found]
 
-    def _grant(self, properties: Mapping[str, Any]) -> Grant:
-        name, permissions = self._definition(str(properties.get("roleDefinitionId") or ""))
-        return Grant(name, permissions, conditional=bool(properties.get("condition")))
+    def _grant(self, assignment: Assignment) -> Grant:
+        name, permissions = self._definition(assignment.role_id)
+        return Grant(name, permissions, assignment.is_conditional)
 
     def _definition(self, path: str) -> tuple[str, tuple[Permission, ...] | None]:
         if path not in self._definitions:
@@ -150,11 +204,29 @@ class RoleReader:
         return self._definitions[path]
 
 
+def assignment_of(properties: Mapping[str, Any], asked: str) -> Assignment:
+    """Return a role assignment by its properties; one that tells no scope is at the scope that was `asked`."""
+    return Assignment(
+        str(properties.get("roleDefinitionId") or ""),
+        str(properties.get("scope") or asked),
+        is_conditional=bool(properties.get("condition")),
+    )
+
+
+def is_at_or_below(scope: str, above: str) -> bool:
+    """Return whether what is assigned `above` holds at `scope`: management groups are above every subscription."""
+    if "/managementgroups/" in above.lower() or above in ("", "/"):
+        return True
+    return f"{scope.lower()}/".startswith(f"{above.rstrip('/').lower()}/")
+
+
 def role_of(document: Mapping[str, Any]) -> tuple[str, tuple[Permission, ...]]:
     """Return the name of a role definition, and what it allows."""
     properties = document.get("properties") or {}
-    keys = ("actions", "notActions", "dataActions", "notDataActions")
-    permissions = (
-        Permission(*(tuple(part.get(key) or ()) for key in keys)) for part in properties.get("permissions") or ()
-    )
-    return str(properties.get("roleName") or "a role"), tuple(permissions)
+    permissions = tuple(permission_of(part) for part in properties.get("permissions") or ())
+    return str(properties.get("roleName") or "a role"), permissions
+
+
+def permission_of(part: Mapping[str, Any]) -> Permission:
+    """Return what one entry of `permissions` allows."""
+    return Permission(*(tuple(part.get(key) or ()) for key in _KEYS))

@@ -7,23 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperscale.control.azure.session import Session
-from hyperscale.control.doctor.checks import Check, guarded
-from hyperscale.control.doctor.compute import RunIdentity
+from hyperscale.control.doctor.checks import Check, State, guarded
+from hyperscale.control.doctor.identities import RunIdentity
 from hyperscale.control.doctor.role_grants import RoleReader, judge
 from hyperscale.control.doctor.role_needs import (
     CONTAINER,
     IDENTITY,
+    NETWORK,
+    OWN_STORAGE,
+    PULLS_IMAGES,
     QUEUE_ACCOUNT,
     REGISTRY,
+    SUBSCRIPTION,
     VAULT,
     WORKSPACE,
     Need,
+    Whose,
     pulls_images,
 )
 from hyperscale.control.doctor.storage import Account
 from hyperscale.errors import HyperscaleError
-from hyperscale.experiment import Experiment
+from hyperscale.experiment import Experiment, Network
 from hyperscale.node.azure.refusals import NEW_ROLES
+from hyperscale.node.azure.workspace import WorkspaceName
 
 _RESOURCES_VERSION = "2021-04-01"
 _REGISTRY_VERSION = "2023-07-01"
@@ -33,6 +39,8 @@ _TYPES = {
     REGISTRY: "Microsoft.ContainerRegistry/registries",
     VAULT: "Microsoft.KeyVault/vaults",
 }
+#: Where a role is needed, and its name for people.
+Scope = tuple[str | None, str]
 
 
 def account_id(session: Session, name: str) -> str | None:
@@ -45,37 +53,60 @@ def account_id(session: Session, name: str) -> str | None:
         return None
 
 
+def network_id(network: Network, workspace: WorkspaceName) -> str:
+    """Return the resource id of a virtual network; one that is named alone is in the workspace's resource group.
+
+    So does the SDK of Azure ML read `network_settings` of a cluster.
+    """
+    for given in (network.subnet, network.vnet_name):
+        if given.startswith("/"):
+            return given.partition("/subnets/")[0]
+    group = f"/subscriptions/{workspace.subscription_id}/resourceGroups/{workspace.resource_group}"
+    return f"{group}/providers/Microsoft.Network/virtualNetworks/{network.vnet_name}"
+
+
 @dataclass(frozen=True)
 class Scopes:
-    """Finds the resource that a role is needed on."""
+    """Finds the resources that a role is needed on."""
 
     session: Session
     experiment: Experiment
     store: Account
     queue: Account
 
-    def of(self, need: Need) -> tuple[str | None, str]:
-        """Return the resource id, None when it is not found, and its name for people.
+    def of(self, need: Need) -> list[Scope]:
+        """Return the resource ids, None for one that is not found, each with its name for people.
 
         Raises:
             AzureError: when Azure refuses, or does not answer.
         """
-        container = f"/blobServices/default/containers/{self.session.place.container}"
+        workspace = self.session.workspace.name
+        if need.kind == SUBSCRIPTION:
+            return [(f"/subscriptions/{workspace.subscription_id}", f"subscription {workspace.subscription_id}")]
         if need.kind == WORKSPACE:
-            return self.session.workspace.name.path, f"workspace {self.session.workspace.name.name}"
+            return [(workspace.path, f"workspace {workspace.name}")]
         if need.kind == IDENTITY:
-            identity = self.experiment.compute.identity
-            return identity, f"identity {(identity or '').rpartition('/')[2]}"
+            return [(need.name, f"identity {need.name.rpartition('/')[2]}")]
+        if need.kind == NETWORK and self.experiment.compute.network:
+            path = network_id(self.experiment.compute.network, workspace)
+            return [(path, f"virtual network {path.rpartition('/')[2]}")]
         if need.kind == QUEUE_ACCOUNT:
-            return self.queue.id, f"account {self.queue.name}"
+            return [(self.queue.id, f"account {self.queue.name}")]
         if need.kind == CONTAINER:
-            named = f"container {self.session.place.container} of {self.store.name}"
-            return self.store.id and f"{self.store.id}{container}", named
+            return [_container(self.store.id, self.store.name, self.session.place.container)]
+        if need.kind == OWN_STORAGE:
+            facts = self.session.facts
+            return [_container(facts.storage_account_id, facts.storage_account, name) for name in facts.own_containers]
         own = (self.session.facts.container_registry, self.session.facts.key_vault)
         for path in own:
             if path.rpartition("/")[2].lower() == need.name:
-                return path, f"{need.kind} {need.name}"
-        return find_resource(self.session, _TYPES[need.kind], need.name), f"{need.kind} {need.name}"
+                return [(path, f"{need.kind} {need.name}")]
+        return [(find_resource(self.session, _TYPES[need.kind], need.name), f"{need.kind} {need.name}")]
+
+
+def _container(account: str | None, name: str, container: str) -> Scope:
+    named = f"container {container} of {name}"
+    return account and f"{account}/blobServices/default/containers/{container}", named
 
 
 def find_resource(session: Session, kind: str, name: str) -> str | None:
@@ -90,48 +121,85 @@ def find_resource(session: Session, kind: str, name: str) -> str | None:
     return next((str(each["id"]) for each in found if str(each.get("name", "")).lower() == name.lower()), None)
 
 
-def role_checks(about: str, who: RunIdentity, need: Need, scopes: Scopes, roles: RoleReader) -> list[Check]:
-    """Return whether `who` may do what is needed."""
+@dataclass(frozen=True)
+class RoleChecks:
+    """Checks whether one principal has the roles that it needs.
 
-    def ask() -> Sequence[Check]:
-        scope, named = scopes.of(need)
-        wanted = f"{need.role} on {named}"
+    Attributes:
+        about: the heading of the checks.
+        who: the principal.
+        scopes: finds resources.
+        roles: reads roles.
+        is_login: whether the principal is the login itself: Azure tells it what it may do, in whatever way it may.
+        is_cheap: whether to ask for that alone, with one request for each resource, and not for the names of roles.
+    """
+
+    about: str
+    who: RunIdentity
+    scopes: Scopes
+    roles: RoleReader
+    is_login: bool = False
+    is_cheap: bool = False
+
+    def of(self, need: Need) -> list[Check]:
+        """Return whether the principal may do what is needed, one check for each resource."""
+        return guarded(self.about, need.why, lambda: [self._at(need, scope) for scope in self.scopes.of(need)])
+
+    def _at(self, need: Need, at: Scope) -> Check:
+        scope, named = at
+        who = self.who.name
         if scope is None:
-            todo = f"see that {who.name} has the role {need.role} on it"
-            return [Check(about, need.why, "unknown", f"{named} is not among what you may see", todo)]
-        if need.kind == VAULT and not _takes_roles(scopes.session, scope):
-            todo = f"see that they let {who.name} get secrets"
-            return [Check(about, need.why, "unknown", f"{named} goes by access policies, not by roles", todo)]
-        state, found = judge(need, roles.grants(who.principal_id, scope))
+            todo = f"see that {who} has the role {need.role} on it"
+            return Check(self.about, need.why, "unknown", f"{named} is not among what you may see", todo)
+        if need.kind == VAULT and not _takes_roles(self.scopes.session, scope):
+            todo = f"see that they let {who} get secrets"
+            return Check(self.about, need.why, "unknown", f"{named} goes by access policies, not by roles", todo)
+        wanted = f"{need.role} on {named}"
+        state, found = self._judged(need, scope)
         todo = {
             "ok": "",
-            "missing": f"have {wanted} assigned to {who.name} (--print-setup); {NEW_ROLES}",
-            "unknown": f"see that {who.name} has the role {need.role}, or one that allows the same",
+            "missing": f"have {wanted} assigned to {who} (--print-setup); {NEW_ROLES}",
+            "unknown": f"see that {who} has the role {need.role}, or one that allows the same",
         }[state]
         told = f"{named}: {found}" if state == "ok" else f"{wanted}: {found}"
-        return [Check(about, need.why, state, told, todo)]
+        return Check(self.about, need.why, state, told, todo, is_fatal=state == "missing" and self.stops_runs(need))
 
-    return guarded(about, need.why, ask)
+    def _judged(self, need: Need, scope: str) -> tuple[State, str]:
+        if not self.is_login:
+            return judge(need, self.roles.grants(self.who.principal_id, scope))
+        grants = None if self.is_cheap else self.roles.grants(self.who.principal_id, scope)
+        state, found = judge(need, grants)
+        if state != "missing" and grants is not None:
+            return state, found
+        # A role may come in ways that no list of assignments shows, and a login may not be able to read that list.
+        own = self.roles.own_grants(scope)
+        return (state, found) if own is None else judge(need, own)
 
+    def stops_runs(self, need: Need) -> bool:
+        """Return whether a run is in vain without it: what a person does with data and quota is tried instead."""
+        if need.role == PULLS_IMAGES:
+            return False
+        return not self.is_login or need.kind in (WORKSPACE, IDENTITY, NETWORK, OWN_STORAGE)
 
-def registry_checks(about: str, who: RunIdentity, session: Session, roles: RoleReader) -> list[Check]:
-    """Return whether `who` may pull the images that the workspace builds into its own registry, if it has one yet."""
-    path = session.facts.container_registry
-    need = pulls_images(path.rpartition("/")[2])
-    wanted = f"{need.role} on registry {need.name} of the workspace"
+    def of_own_registry(self, whose: Whose) -> list[Check]:
+        """Return whether it may pull the images that the workspace builds into its own registry, if there is one."""
+        session = self.scopes.session
+        path = session.facts.container_registry
+        need = pulls_images(whose, path.rpartition("/")[2])
+        wanted = f"{need.role} on registry {need.name} of the workspace"
 
-    def ask() -> Sequence[Check]:
-        state, found = judge(need, roles.grants(who.principal_id, path))
-        if state == "ok":
-            return [Check(about, need.why, state, f"registry {need.name} of the workspace: {found}")]
-        document = session.workspace.azure.get(path, api_version=_REGISTRY_VERSION) or {}
-        if (document.get("properties") or {}).get("adminUserEnabled"):
-            found = "not needed, Azure ML uses the registry's admin user"
-            return [Check(about, need.why, "ok", f"{wanted}: {found}")]
-        todo = f"have {wanted} assigned to {who.name} (--print-setup); {NEW_ROLES}"
-        return [Check(about, need.why, state, f"{wanted}: {found}", todo)]
+        def ask() -> Sequence[Check]:
+            state, found = self._judged(need, path)
+            if state == "ok":
+                return [Check(self.about, need.why, state, f"registry {need.name} of the workspace: {found}")]
+            document = session.workspace.azure.get(path, api_version=_REGISTRY_VERSION) or {}
+            if (document.get("properties") or {}).get("adminUserEnabled"):
+                found = "not needed, Azure ML uses the registry's admin user"
+                return [Check(self.about, need.why, "ok", f"{wanted}: {found}")]
+            todo = f"have {wanted} assigned to {self.who.name} (--print-setup); {NEW_ROLES}"
+            return [Check(self.about, need.why, state, f"{wanted}: {found}", todo)]
 
-    return guarded(about, need.why, ask) if path else []
+        return guarded(self.about, need.why, ask) if path else []
 
 
 def _takes_roles(session: Session, vault: str) -> bool:

@@ -94,10 +94,11 @@ def _tried(what: str, account: Account, role: str, ask: Callable[[], bool]) -> l
     except NoAccountError as error:
         # An account that is there and has no address here is behind a private one.
         state: State = "missing" if account.id is None else "unknown"
-        return [Check(ABOUT, named, state, str(error), f"see that {account.keys} is right")]
+        todo = f"see that {account.keys} is right"
+        return [Check(ABOUT, named, state, str(error), todo, is_fatal=state == "missing")]
     except NoDataRoleError:
         todo = f"have the role {role} on {account.name} assigned to you; {NEW_ROLES}"
-        return [Check(ABOUT, named, "missing", "your login may not use its data", todo)]
+        return [Check(ABOUT, named, "missing", "your login may not use its data", todo, is_fatal=True)]
     except AzureError as error:
         return [of_error(ABOUT, named, error)]
     return [Check(ABOUT, named, "ok", "your login may list them" if is_there else "not there yet: submit makes it")]

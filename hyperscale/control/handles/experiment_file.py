@@ -161,11 +161,13 @@ class ExperimentFile:
             AzureError: when Azure refuses, or does not answer; what was made is taken back.
         """
         from hyperscale.control.azure.storage_probe import check_storage  # half a second: for Azure alone
+        from hyperscale.control.doctor.preflight import refuse_without_identity
         from hyperscale.control.submit.agreed_runs import submit_whole
 
         check_whole_numbers(rows=rows)
         with say_if_slow(f"checking {self.file}, and each row of its input"):
             planned = open_plan(self.file, self._limited(rows), os.environ, say)
+        refuse_without_identity(planned.checked.loaded.experiment)
         say_warnings(planned.checked.warnings)
         with say_if_slow(ASKING):
             session = open_session(find_place(planned.checked.loaded, os.environ))

@@ -152,6 +152,10 @@ def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: Ru
         "mounts": mount_inputs(experiment, folder, out, run.data),
         "environment": node_environment(experiment.environment, folder),
         "control_image": CONTROL_IMAGE,
+        "client_ids": {
+            "control": experiment.compute.control_client_id,
+            "consume": experiment.compute.identity_client_id,
+        },
         "hours": {
             "seed": hours,
             "consume": min(hours + DRAIN_HOURS, JOB_LIFE_HOURS[experiment.compute.tier]),

@@ -9,6 +9,7 @@ from contextlib import closing
 from hyperscale.control.azure.azure_planning import check_placement, plan_for_azure
 from hyperscale.control.azure.place import find_place
 from hyperscale.control.azure.session import Session, open_session
+from hyperscale.control.doctor.preflight import refuse_in_vain, refuse_without_identity
 from hyperscale.control.follow.clearing import unfinished_here
 from hyperscale.control.follow.left_behind import left_behind
 from hyperscale.control.plan_table import plan_line, plan_table
@@ -35,9 +36,10 @@ def submit_selected(checked: CheckedExperiment, *, ask: Ask, beside: str | None 
         RunStateError: when the store of the workspace is not `beside`.
         HyperscaleError: when nobody agrees to it; nothing is made then.
         PlanError: when it does not fit: quota, sizes, limits.
-        AzureError: when Azure refuses, or does not answer.
+        AzureError: when Azure refuses, or does not answer, or the run lacks an identity or roles.
     """
     say_warnings(checked.warnings)
+    refuse_without_identity(checked.loaded.experiment)
     with say_if_slow(ASKING):
         session = open_session(find_place(checked.loaded, os.environ))
     with closing(session.workspace.azure):
@@ -46,7 +48,8 @@ def submit_selected(checked: CheckedExperiment, *, ask: Ask, beside: str | None 
                 f"the run that is to be retried lies in {beside}, the experiment names {session.store_url} now",
                 hint="a retry reads the data of the run that it retries: name the workspace and container of that run",
             )
-        with say_if_slow("asking Azure for quota, sizes and prices"):
+        with say_if_slow("asking Azure for identities, roles, quota, sizes and prices"):
+            refuse_in_vain(session, checked.loaded.experiment, tries_storage=True)
             seen = computes_once(session)
             planned = plan_for_azure(checked, seen)
         return finish_earlier(planned, session, ask=ask) or submit_shown(planned, session, seen, ask=ask)
@@ -64,12 +67,14 @@ def submit_whole(planned: Planned, session: Session, *, ask: Ask, is_fixed: bool
     Raises:
         HyperscaleError: when nobody agrees to it; nothing is made then.
         PlanError: when it does not fit: quota, sizes, limits.
-        AzureError: when Azure refuses, or does not answer; what was made is taken back.
+        AzureError: when Azure refuses, or does not answer; what was made is taken back. When the run lacks an
+            identity or roles, nothing is made.
     """
     journal = finish_earlier(planned, session, ask=ask)
     if journal is not None:
         return journal
-    with say_if_slow("asking Azure for quota, sizes and prices"):
+    with say_if_slow("asking Azure for identities, roles, quota, sizes and prices"):
+        refuse_in_vain(session, planned.checked.loaded.experiment)
         seen = computes_once(session)
         if is_fixed:
             check_placement(planned, seen)

@@ -12,6 +12,7 @@ import hyperscale
 from hyperscale import blobs
 from hyperscale.control.azure.azure_planning import plan_for_azure
 from hyperscale.control.azure.session import Session
+from hyperscale.control.doctor.preflight import refuse_in_vain
 from hyperscale.control.follow.finding import FoundRun
 from hyperscale.control.planning import Planned
 from hyperscale.control.run_folder import JOINS, RunFolder
@@ -69,7 +70,7 @@ def plan_join(found: FoundRun, planned: Planned, session: Session, workers: int)
     Raises:
         RunStateError: when the run is not on Azure ML or is over, or its experiment is another now.
         PlanError: when the workers find no place.
-        AzureError: when Azure refuses, or does not answer.
+        AzureError: when Azure refuses, or does not answer, or the run lacks an identity or roles.
     """
     manifest = found.manifest or {}
     if found.azure is None:
@@ -85,6 +86,7 @@ def plan_join(found: FoundRun, planned: Planned, session: Session, workers: int)
             hint="restore it, and give the same --set and --rows: those who join do what the others do",
         )
     checked = planned.checked
+    refuse_in_vain(session, checked.loaded.experiment)
     parallelism = dataclasses.replace(checked.loaded.experiment.parallelism, workers=workers)
     experiment = dataclasses.replace(checked.loaded.experiment, parallelism=parallelism)
     more = dataclasses.replace(checked, loaded=dataclasses.replace(checked.loaded, experiment=experiment))

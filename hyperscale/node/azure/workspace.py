@@ -22,8 +22,10 @@ from hyperscale.node.azure.workspace_facts import (
     workspace_facts,
 )
 
-#: Of workspaces, computes, jobs, usages and sizes.
+#: Of computes, jobs, usages and sizes.
 API_VERSION = "2024-04-01"
+#: Of the workspace itself: the first one that tells `systemDatastoresAuthMode` (Azure/bicep-types-az, 2024-10-01).
+WORKSPACE_API_VERSION = "2024-10-01"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Workspace:
     def facts(self) -> WorkspaceFacts | None:
         """Return what the workspace says of itself, asked once; None when there is no such workspace."""
         if self._facts is None:
-            document = self.azure.get(self.name.path, api_version=API_VERSION)
+            document = self.azure.get(self.name.path, api_version=WORKSPACE_API_VERSION)
             self._facts = workspace_facts(document) if document else None
         return self._facts
 

@@ -15,6 +15,21 @@ FINAL_STATES = frozenset({"Completed", "Failed", "Canceled"})
 
 
 @dataclass(frozen=True)
+class IdentityFacts:
+    """A user-assigned managed identity, as the resource tells it that has it.
+
+    Attributes:
+        path: its resource id.
+        principal_id: by which roles are assigned; empty when that is not told.
+        client_id: that it signs in with; empty when that is not told.
+    """
+
+    path: str
+    principal_id: str = ""
+    client_id: str = ""
+
+
+@dataclass(frozen=True)
 class WorkspaceFacts:
     """What a workspace says of itself.
 
@@ -26,6 +41,8 @@ class WorkspaceFacts:
         discovery_url: where the address of run history is told.
         public_network: whether it takes requests from outside of its network.
         storage_account_id: resource id of its own storage account.
+        by_identity: whether its own datastores hold no key: who uses them needs roles on its storage.
+        identities: its user-assigned identities, which serverless steps may have.
     """
 
     location: str
@@ -36,6 +53,13 @@ class WorkspaceFacts:
     discovery_url: str
     public_network: bool
     storage_account_id: str = ""
+    by_identity: bool = False
+    identities: tuple[IdentityFacts, ...] = ()
+
+    @property
+    def own_containers(self) -> tuple[str, ...]:
+        """Return the containers of its two datastores: outputs and data of steps, and their logs."""
+        return f"azureml-blobstore-{self.workspace_id}", "azureml"
 
 
 @dataclass(frozen=True)
@@ -165,7 +189,7 @@ class StepFacts:
 
 def workspace_facts(document: Mapping[str, Any]) -> WorkspaceFacts:
     """Return what a workspace says of itself."""
-    properties = document.get("properties") or {}
+    properties, identity = document.get("properties") or {}, document.get("identity") or {}
     return WorkspaceFacts(
         location=str(document.get("location") or ""),
         workspace_id=str(properties.get("workspaceId") or ""),
@@ -175,6 +199,9 @@ def workspace_facts(document: Mapping[str, Any]) -> WorkspaceFacts:
         discovery_url=str(properties.get("discoveryUrl") or ""),
         public_network=properties.get("publicNetworkAccess") != "Disabled",
         storage_account_id=str(properties.get("storageAccount") or ""),
+        # accessKey, identity or userDelegationSAS: the case of these words differs between answers.
+        by_identity=str(properties.get("systemDatastoresAuthMode") or "").lower() == "identity",
+        identities=tuple(_identity(*each) for each in (identity.get("userAssignedIdentities") or {}).items()),
     )
 
 
@@ -237,3 +264,8 @@ def _error(error: Mapping[str, Any]) -> str:
     """Return the words of an error, however deep Azure has packed them."""
     inner = error.get("error") or error
     return ": ".join(str(inner[key]) for key in ("code", "message") if inner.get(key))
+
+
+def _identity(path: str, told: Mapping[str, Any] | None) -> IdentityFacts:
+    ids = told or {}
+    return IdentityFacts(path, str(ids.get("principalId") or ""), str(ids.get("clientId") or ""))

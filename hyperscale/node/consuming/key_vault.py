@@ -26,10 +26,10 @@ ROLE = "Key Vault Secrets User"
 #: A vault that does not answer for so long, or whose name is wrong, ends the consumer.
 PATIENCE_SECONDS = 600.0
 TIMEOUT_SECONDS = 30.0
-#: Vaults of the clouds: public, China, US government.
+#: Vaults of the public cloud; the others are refused (hyperscale/azure_cloud.py).
 _URL = re.compile(
-    r"https://(?P<vault>[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9])\.(?P<cloud>vault\.azure\.net|vault\.azure\.cn|"
-    r"vault\.usgovcloudapi\.net)/secrets/(?P<name>[A-Za-z0-9-]{1,127})(?:/(?P<version>[0-9a-fA-F]{32}))?/?"
+    r"https://(?P<vault>[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9])\.(?P<cloud>vault\.azure\.net)"
+    r"/secrets/(?P<name>[A-Za-z0-9-]{1,127})(?:/(?P<version>[0-9a-fA-F]{32}))?/?"
 )
 
 

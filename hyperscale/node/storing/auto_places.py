@@ -1,4 +1,4 @@
-"""Where `auto` is: the storage account of the workspace that a job is part of, looked up as the node's identity."""
+"""Where `auto` is: the storage account of the workspace that a job is part of, as the node's identity looks it up."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from hyperscale.node.azure.workspace import Workspace, WorkspaceName
 from hyperscale.node.storing.credentials import node_credential
 from hyperscale.node.storing.places import AUTO, DEFAULT_CONTAINER, is_auto
 
-WHO = "the node's managed identity"
+#: Seed and teardown alone ask Resource Manager: the identity of consumers has no right of it.
+WHO = "the managed identity of seed and teardown"
 _GIVE_AN_ACCOUNT = "give azure.storage_account in experiment.yaml and render again"
 
 
 def open_workspace(job: AzureJob, environ: Mapping[str, str]) -> Workspace:
-    """Return the workspace of `job`, asked as the node's identity; nothing is asked yet."""
-    advice = "give the cluster one user-assigned identity: compute.identity and compute.identity_client_id"
+    """Return the workspace of `job`, asked as the identity of seed and teardown; nothing is asked yet."""
+    advice = "give the control cluster a user-assigned identity: compute.control.identity, or compute.identity"
     name = WorkspaceName(job.subscription_id, job.resource_group, job.workspace_name)
     return Workspace(ResourceManager(node_credential(environ), who=WHO, advice=advice), name)
 
@@ -65,6 +66,7 @@ def _own_account(job: AzureJob, environ: Mapping[str, str]) -> str:
     if facts is None or not facts.storage_account:
         raise AzureError(
             f"the storage account of workspace {job.workspace_name} cannot be looked up: {problem or 'it has none'}",
-            hint=f"assign the role Reader on the workspace to {WHO}; or {_GIVE_AN_ACCOUNT}",
+            hint=f"assign the role AzureML Data Scientist on the workspace to {WHO} "
+            f"(`hyperscale doctor --print-setup`); or {_GIVE_AN_ACCOUNT}",
         )
     return facts.storage_account

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from hyperscale.azure_cloud import refuse_other_clouds
 from hyperscale.errors import AzureError
 from hyperscale.node.storing.kept_tokens import KeptTokens
 from hyperscale.node.storing.places import SERVICES, AccountPlace, account_place
@@ -73,7 +75,11 @@ def login() -> Any:
     """Return the credential of who runs this program; nothing is asked yet.
 
     A process has one: each new one would try every way to log in again, and start az, a second or two each time.
+
+    Raises:
+        AzureError: when this process is told to use another cloud than the public one.
     """
+    refuse_other_clouds(os.environ)
     from azure.identity import DefaultAzureCredential  # a third of a second: only who needs it
 
     # It writes a page for each way to log in that nobody has taken; `sign_in` says it in one sentence.
@@ -105,7 +111,12 @@ def _node_client_id(environ: Mapping[str, str]) -> str | None:
 
 
 def node_credential(environ: Mapping[str, str]) -> Any:
-    """Return the credential of the node's identity: the one whose id is given, or else the only one of the cluster."""
+    """Return the credential of the node's identity: the one whose id is given, or else the only one of the cluster.
+
+    Raises:
+        AzureError: when the node is in another cloud than the public one.
+    """
+    refuse_other_clouds(environ)
     from azure.identity import ManagedIdentityCredential
 
     client_id = _node_client_id(environ)

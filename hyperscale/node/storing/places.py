@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ SERVICES = {"queue": "queue", "store": "blob"}
 DEFAULT_CONTAINER = "hyperscale"
 #: The storage account of the workspace that a job is part of; with `auto/CONTAINER`, that container of it.
 AUTO = "auto"
+#: In the output of the seed: where queue and store are.
+PLACES = "places.json"
 _EXAMPLES = {
     "queue": "https://ACCOUNT.queue.core.windows.net",
     "store": "https://ACCOUNT.blob.core.windows.net/CONTAINER",
@@ -80,6 +83,36 @@ def storage_uri(store_url: str, name: str) -> str:
     place = account_place(store_url, "store")
     host = place.url.partition("://")[2]
     return f"wasbs://{place.names[0]}@{host}/{'/'.join((*place.names[1:], name))}"
+
+
+def keep_places(folder: Path, queue: str, store: str) -> None:
+    """Write where queue and store are into the seed's output, for consumers: their identity may not look it up."""
+    (folder / PLACES).write_text(json.dumps({"queue": queue, "store": store}), encoding="utf-8")
+
+
+def places_by_seed(queue: str, store: str, seeded: str) -> tuple[str, str]:
+    """Return `queue` and `store` as they are, or as the seed has written them down where one of them is `auto`.
+
+    Args:
+        queue: a folder, a URL, or `auto`.
+        store: the same; with `auto/CONTAINER` that container of the workspace's own account.
+        seeded: the folder that consumers bind to: the output of the seed.
+
+    Raises:
+        HyperscaleError: when they are not written there.
+    """
+    if not (is_auto(queue) or is_auto(store)):
+        return queue, store
+    file = Path(seeded) / PLACES
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return str(kept["queue"]), str(kept["store"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HyperscaleError(
+            f"the queue or the store is `{AUTO}`, and {file} does not name them: {error}",
+            hint="render the pipeline and its components again with one version of hyperscale, or give "
+            "azure.storage_account in experiment.yaml",
+        ) from None
 
 
 def is_remote(url: str) -> bool:

@@ -20,6 +20,7 @@ def test_auto_is_the_container_of_the_workspace_and_only_what_has_the_runs_tag_i
 ) -> None:
     azure.add_cluster("hs-foreign-c00")
     azure.container = "mine"
+    azure.world.directory.assign_to_all("Storage Blob Data Contributor", azure.world.workspace.container_path("mine"))
     site = AzureSite(tmp_path / "clone", azure, rows=6, parallelism=ONE_NODE, compute=SPARE)
     site.file.write_text(site.file.read_text().replace("azure:\n", "azure:\n  container: mine\n"))
     lines = az_lines(site)
@@ -47,7 +48,7 @@ def test_auto_is_the_container_of_the_workspace_and_only_what_has_the_runs_tag_i
 
 def test_an_identity_that_may_not_see_the_workspace_says_what_to_do(tmp_path: Path, azure: Emulator) -> None:
     azure.world.directory.remove(
-        azure.world.directory.run_identity, "AzureML Data Scientist", "AzureML Compute Operator"
+        azure.world.directory.control_identity, "AzureML Data Scientist", "AzureML Compute Operator"
     )
     site = AzureSite(tmp_path, azure, rows=6, parallelism=ONE_NODE, compute="max_nodes_per_cluster: 1")
     lines = az_lines(site)
@@ -57,7 +58,7 @@ def test_an_identity_that_may_not_see_the_workspace_says_what_to_do(tmp_path: Pa
 
     said = azure.step_log(job, "seed")
     line_names(said, f"workspace {azure.workspace_name}")
-    line_names(said, "Reader")
+    line_names(said, "AzureML Data Scientist")
     line_names(said, "azure.storage_account", "experiment.yaml")
     (held,) = (name for name in azure.cluster_names() if "-c00" in name)
     assert held in azure.step_log(job, "teardown"), "what still holds quota is named"

@@ -19,6 +19,7 @@ def run(row, context):
 
 def test_files_of_an_account_and_the_newest_asset_are_read_where_they_are(tmp_path: Path, azure: Emulator) -> None:
     container = azure.datastore_container("workspaceblobstore")
+    azure.world.directory.assign_to_all("Storage Blob Data Reader", azure.world.workspace.container_path(container))
     blobs = azure.storage.container(container)
     for number in range(6):
         blobs.upload_blob(f"texts/{number % 2}/{number}.txt", f"text {number} ")

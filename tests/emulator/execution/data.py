@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,16 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class BlobPlace:
-    """A blob, or all blobs below a folder, in a container of the storage account."""
+    """A blob, or all blobs below a folder, in a container of the storage account.
+
+    Attributes:
+        container, path: where it is.
+        is_of_datastore: whether a datastore led there, which may hold a key for it.
+    """
 
     container: str
     path: str
+    is_of_datastore: bool = field(default=False, compare=False)
 
 
 class Storage:
@@ -64,7 +70,7 @@ class Storage:
         if asset:
             uri = str(asset.properties.get("dataUri") or asset.properties.get("codeUri"))
         if found := _DATASTORE.fullmatch(uri):
-            return BlobPlace(self._datastore_container(found.group(1)), unquote(found.group(2)))
+            return BlobPlace(self._datastore_container(found.group(1)), unquote(found.group(2)), is_of_datastore=True)
         if found := _WASBS.fullmatch(uri) or _ABFSS.fullmatch(uri):
             container, its_account, path = found.groups()
         elif found := _HTTPS.fullmatch(uri):
@@ -74,6 +80,27 @@ class Storage:
         if its_account != account:
             raise DataError(f"{uri} is in another storage account than {account}")
         return BlobPlace(container, unquote(path))
+
+    def check_right(self, uri: str, identity_ids: Sequence[str], letter: str) -> None:
+        """See that one of these identities may read ("r") or write ("w") what is at `uri`.
+
+        Behind a datastore with a key, nobody needs a right (how-to-administrate-data-authentication.md).
+
+        Raises:
+            DataError: when none may.
+        """
+        place = self.place_of(uri)
+        with self._world.lock:
+            if place.is_of_datastore and not self._world.identity_datastores:
+                return
+            directory, account = self._world.directory, self._world.workspace.storage_path
+            found = [directory.identity(path) for path in identity_ids]
+            rights = directory.data_rights([each for each in found if each], account, "blob")
+        if letter not in rights.get("*", "") + rights.get(place.container, ""):
+            raise DataError(
+                f"{uri}: AuthorizationPermissionMismatch: This request is not authorized to perform this operation "
+                f"using this permission, on container {place.container}."
+            )
 
     def fetch_file(self, user: str, uri: str) -> Path:
         """Return a copy of one blob; `user` (a job) gets the same copy each time."""

@@ -15,7 +15,7 @@ from emulator.execution.ordering import FINAL, PREPARING, Decision, decide
 from emulator.execution.processes import StepProcess, kill_all
 from emulator.execution.records import Fate, JobRecord, StepRecord, Threads
 from emulator.execution.step_run import LOG, ReadyStep, StepRuns, carry_out, output_uris
-from emulator.execution.submitted import group_of
+from emulator.execution.submitted import SERVERLESS, SubmittedStep, group_of
 from emulator.resources import Failure
 
 CANCELLED = Fate("Canceled")
@@ -208,8 +208,14 @@ class Dispatcher:
         if record.plan.timeout_seconds is not None:
             record.stop_at = now + record.plan.timeout_seconds
         compute = self.nodes.compute(record.pool)
-        identity_ids = compute.identity_ids if compute else []
+        identity_ids = self._serverless_identities(record.plan) if record.plan.compute == SERVERLESS else []
+        identity_ids += compute.identity_ids if compute else []
         self._threads.start(threading.Thread(target=self._work, args=(record, identity_ids), name=record.plan.name))
+
+    def _serverless_identities(self, plan: SubmittedStep) -> list[str]:
+        """Return the identity that a serverless step has: one of the workspace's, if it asks for it."""
+        there = self._world.workspace.identities if plan.is_managed else []
+        return [str(one.path) for one in there if plan.client_id in (None, one.client_id)]
 
     def _work(self, record: StepRecord, identity_ids: list[str]) -> None:
         """Be the thread of a step."""

@@ -190,7 +190,8 @@ class Nodes:
         for key in free:
             location, _, family = key
             elsewhere = self._world.catalogue.quotas[location].used_elsewhere.get(family or LOW_PRIORITY, 0)
-            free[key] -= used[key] + elsewhere
+            own = self._world.catalogue.quotas[location].workspace_cores.get(family, free[key])
+            free[key] = min(free[key] - elsewhere, own) - used[key]
         return free
 
     def _tell_shortage(self, allocation: Allocation) -> None:

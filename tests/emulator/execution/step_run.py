@@ -70,7 +70,7 @@ class StepRuns:
         log = folder / "logs" / LOG
         for made in ("home", "tmp", "outputs", "logs/user_logs"):
             (folder / made).mkdir(parents=True, exist_ok=True)
-        inputs = {name: self._input(record, name) for name in record.plan.inputs}
+        inputs = {name: self._input(record, name, identity_ids) for name in record.plan.inputs}
         values = {f"inputs.{name}": value for name, value in inputs.items()}
         values |= {f"outputs.{name}": str(self._output_path(record, name)) for name in record.plan.outputs}
         workspace = self._host.world.workspace
@@ -92,12 +92,17 @@ class StepRuns:
         )
         mark = f"AZUREML_RUN_ID={record.step.run_id}"
         command = fill(record.plan.command, values)
-        return ReadyStep(command, self._code(record), environment, log, mark, self._sweeper, inputs)
+        return ReadyStep(command, self._code(record, identity_ids), environment, log, mark, self._sweeper, inputs)
 
-    def take_outputs(self, record: StepRecord) -> None:
-        """Copy what the step wrote to where its outputs go; what is in ./outputs is kept with its run (D v1 and v2)."""
+    def take_outputs(self, record: StepRecord, identity_ids: list[str]) -> None:
+        """Copy what the step wrote to where its outputs go; what is in ./outputs is kept with its run (D v1 and v2).
+
+        Raises:
+            DataError: when its identities may not write there.
+        """
         self._storage.keep_files(self.folder_of(record) / "code" / "outputs", record.step.run_id)
         for name, output in record.plan.outputs.items():
+            self._storage.check_right(record.step.outputs[name], identity_ids, "w")
             path = self._output_path(record, name)
             if output.kind == "uri_file":
                 if path.exists():
@@ -116,10 +121,11 @@ class StepRuns:
     def _only_client_id(self, identity_ids: list[str]) -> str | None:
         return self._host.client_id(identity_ids[0]) if len(identity_ids) == 1 else None
 
-    def _input(self, record: StepRecord, name: str) -> str | None:
+    def _input(self, record: StepRecord, name: str, identity_ids: list[str]) -> str | None:
         value = record.plan.inputs[name]
         job = record.job.job.name
         if isinstance(value, Data):
+            self._storage.check_right(value.uri, identity_ids, "r")
             if value.kind == "uri_file":
                 return str(self._storage.fetch_file(job, value.uri))
             return str(self._storage.fetch_folder(job, value.uri))
@@ -129,6 +135,7 @@ class StepRuns:
             if record.job.steps[step].step.status != "Completed":
                 return None  # of an optional input: the step runs as if nobody had given it
             uri = record.job.steps[step].step.outputs[output]
+            self._storage.check_right(uri, identity_ids, "r")
             if record.job.steps[step].plan.outputs[output].kind == "uri_file":
                 return str(self._storage.fetch_file(job, uri))
             return str(self._storage.fetch_folder(job, uri))
@@ -140,7 +147,9 @@ class StepRuns:
             path.mkdir(exist_ok=True)
         return path
 
-    def _code(self, record: StepRecord) -> Path:
+    def _code(self, record: StepRecord, identity_ids: list[str]) -> Path:
+        if record.plan.code and self._host.world.identity_datastores:
+            self._storage.check_right(record.plan.code, identity_ids, "r")
         folder = self.folder_of(record) / "code"
         shutil.rmtree(folder, ignore_errors=True)
         if record.plan.code is None:
@@ -201,7 +210,7 @@ def carry_out(
         code = process.wait()
         finalize(record)
         if record.fate is None:
-            runs.take_outputs(record)
+            runs.take_outputs(record, identity_ids)
         return fate_of(code, ready.log)
     except (DataError, ExpressionError) as error:
         return Fate("Failed", Failure("UserError", str(error)))

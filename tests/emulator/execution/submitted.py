@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from emulator.execution.expressions import only_name, outputs_named_in
+from emulator.rules import is_managed
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _ASSET = re.compile(r"/(codes|components|environments|data)/([^/]+)/versions/([^/]+)$")
@@ -49,7 +50,8 @@ class SubmittedStep:
         compute: name of its cluster, or "serverless".
         size: of its node, on serverless.
         tier: "low_priority" or "dedicated", on serverless.
-        client_id: of the identity that it asks for; None when it asks for none.
+        client_id: of the identity that it asks for; None when it names none.
+        is_managed: whether it asks for a managed identity: without that, a serverless step has none.
         timeout_seconds: after which it is cancelled; None is never.
         variables: of its environment.
         needs: names of the steps that it waits for.
@@ -67,6 +69,7 @@ class SubmittedStep:
     size: str | None
     tier: str
     client_id: str | None
+    is_managed: bool
     timeout_seconds: float | None
     variables: Mapping[str, str]
     needs: frozenset[str]
@@ -224,6 +227,7 @@ def _step(
         size=resources.get("instance_type"),
         tier="low_priority" if job_tier.lower() == "spot" else "dedicated",
         client_id=(node.get("identity") or {}).get("client_id"),
+        is_managed=is_managed(node.get("identity") or {}),
         timeout_seconds=seconds_of((node.get("limits") or {}).get("timeout")),
         variables={**(spec.get("environment_variables") or {}), **(node.get("environment_variables") or {})},
         needs=scope.needs | needs,

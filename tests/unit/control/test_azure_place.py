@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from wordings import Wording, names
 
-from hyperscale.control.azure.az_defaults import az_folder, with_az_defaults
+from hyperscale.azure_cloud import az_folder
+from hyperscale.control.azure.az_defaults import with_az_defaults
 from hyperscale.control.azure.place import find_place, sources_of
 from hyperscale.control.reading.checking import check_experiment
 from hyperscale.control.reading.loading import load_experiment

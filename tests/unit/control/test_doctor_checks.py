@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from wordings import Wording, names
 
-from hyperscale.control.doctor.compute import RunIdentity, cluster_check
+from hyperscale.control.doctor.compute import cluster_check
+from hyperscale.control.doctor.identities import RunIdentity
 from hyperscale.control.doctor.storage import account_state
 from hyperscale.node.azure.workspace_facts import compute_facts
 
@@ -65,7 +66,8 @@ def test_an_existing_cluster_is_looked_at(
     found: str | tuple[str, ...],
     wording: Wording,
 ):
-    check = cluster_check("gpu-a", compute_facts(document) if document else None, identities, client_id)
+    wanted = [client_id] if client_id else []
+    check = cluster_check("gpu-a", compute_facts(document) if document else None, identities, wanted)
 
     assert check.state == state
     names(check.found, found)

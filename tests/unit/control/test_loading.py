@@ -102,7 +102,9 @@ def test_three_keys_are_enough(file: Path):
     experiment = loaded(file, SHORTEST)
 
     assert (experiment.name, experiment.input.csv, experiment.activity.entry) == ("digits", "grid.csv", "sweep:fit")
-    assert experiment.compute.control == ControlCompute("Standard_DS2_v2", None, serverless=False)
+    assert experiment.compute.control == ControlCompute(
+        "Standard_DS2_v2", None, serverless=False, identity=None, identity_client_id=None
+    )
     assert experiment.compute.network is None
     assert experiment.parallelism.rows_per_message == "auto"
 

@@ -30,6 +30,8 @@ class Lab:
     def __init__(self, azure: Emulator, folder: Path) -> None:
         self._azure, self._folder = azure, folder
         self.container = azure.datastore_container("workspaceblobstore")
+        path = azure.world.workspace.container_path(self.container)
+        azure.world.directory.assign(azure.world.directory.person, "Storage Blob Data Reader", scope=path)
         self.root = f"abfss://{self.container}@{azure.storage_account}.dfs.core.windows.net"
         (folder / "src").mkdir()
         (folder / "src" / "fit.py").write_text("def fit(row):\n    return {}\n")
@@ -181,7 +183,9 @@ def test_who_has_no_role_or_no_login_is_told_what_helps(
     azure: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = Lab(azure, tmp_path)
-    azure.world.directory.remove(azure.world.directory.person, "Storage Blob Data Contributor")
+    azure.world.directory.remove(
+        azure.world.directory.person, "Storage Blob Data Contributor", "Storage Blob Data Reader"
+    )
 
     with azure.in_this_process():
         no_role = lab.problem(f"csv: '{lab.root}/data/grid.csv'")

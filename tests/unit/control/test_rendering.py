@@ -155,7 +155,7 @@ def test_command_lines_are_those_of_the_design():
         f"{owned} --seeded '${{{{outputs.seeded}}}}'",
         "gate": f"python -m hyperscale.node gate {common} --seeded '${{{{outputs.seeded}}}}'",
         "consume": f"python -m hyperscale.node consume {common} --workers '${{{{inputs.workers_per_node}}}}' "
-        "--lease-seconds '${{inputs.lease_seconds}}' --input '${{inputs.input}}' "
+        "--lease-seconds '${{inputs.lease_seconds}}' --seeded '${{inputs.seeded}}' --input '${{inputs.input}}' "
         "--mount 'model=${{inputs.mount_model}}'",
         "teardown": f"python -m hyperscale.node teardown {common} --input '${{{{inputs.input}}}}' "
         "--consumers '${{inputs.consumers}}' --lease-seconds '${{inputs.lease_seconds}}' "
@@ -349,16 +349,41 @@ def test_serverless_steps_say_what_machine_they_want():
     assert standard_jobs["teardown"]["queue_settings"] == {"job_tier": "Standard"}
 
 
-def test_steps_take_the_identity_of_clusters_but_not_on_serverless():
-    client = "11111111-1111-1111-1111-111111111111"
-    on_cluster = make_experiment(compute={"identity_client_id": client})
-    serverless = make_experiment(compute={"identity_client_id": client, "serverless": True})
+def identities(**compute: object) -> dict[str, object]:
+    """Return the identity that the pipeline names for each step, by the step's name without its number."""
+    jobs = pipeline_of(make_experiment(compute=compute))["jobs"]
+    return {name.partition("_")[0]: job.get("identity") for name, job in jobs.items()}
 
-    jobs, serverless_jobs = pipeline_of(on_cluster)["jobs"], pipeline_of(serverless)["jobs"]
 
-    assert {job.get("identity", {}).get("client_id") for job in jobs.values()} == {client}
-    assert "identity" not in serverless_jobs["consume_0"]
-    assert "identity" in serverless_jobs["seed"]
+def test_steps_name_the_identity_they_work_as_and_always_on_serverless():
+    one, other = ("11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222")
+    managed = {"type": "managed"}
+    first, second = ({**managed, "client_id": client} for client in (one, other))
+    control = {"identity_client_id": other}
+
+    assert identities() == {"seed": None, "consume": None, "teardown": None}
+    assert identities(identity_client_id=one) == {"seed": first, "consume": first, "teardown": first}
+    two = identities(identity_client_id=one, control=control)
+    assert two == {"seed": second, "consume": first, "teardown": second}
+    assert identities(serverless=True, control=control) == {"seed": second, "consume": managed, "teardown": second}
+    assert identities(serverless=True, identity_client_id=one)["consume"] == first
+    assert identities(control={"serverless": True}) == {"seed": managed, "consume": None, "teardown": managed}
+
+
+def test_clusters_of_consumers_and_of_seed_and_teardown_have_their_own_identities():
+    ids = [f"/subscriptions/s/resourceGroups/g/providers/M/userAssignedIdentities/{name}" for name in ("runs", "rules")]
+    both = make_experiment(compute={"identity": ids[0], "control": {"identity": ids[1]}})
+    one = make_experiment(compute={"identity": ids[0]})
+
+    def given(experiment: Experiment) -> list[str]:
+        clusters = sorted(
+            computes_of(experiment), key=lambda cluster: cluster["name"].startswith(("hs-control", "hs-seed"))
+        )
+        return [cluster["identity"]["user_assigned_identities"][0]["resource_id"] for cluster in clusters]
+
+    assert given(both)[0] == ids[0]
+    assert set(given(both)[1:]) == {ids[1]}
+    assert set(given(one)) == {ids[0]}
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from experiments import make_experiment
 from wordings import Wording, names
 
 from hyperscale.control.doctor.checks import Check, check_lines, exit_code, last_line
-from hyperscale.control.doctor.role_grants import Grant, Permission, judge, role_of
+from hyperscale.control.doctor.role_grants import Grant, Permission, is_at_or_below, judge, role_of
 from hyperscale.control.doctor.role_needs import IDENTITY, Need, image_registry, needs_of, vaults
 
 ML = "Microsoft.MachineLearningServices/workspaces"
 COMPUTES = Need("person", "AzureML Compute Operator", "workspace", "", (f"{ML}/computes/read", f"{ML}/computes/delete"))
-BLOBS = Need("run", "Blob", "container", "", data_actions=("Microsoft.Storage/storageAccounts/x/blobs/write",))
+BLOBS = Need("consumers", "Blob", "container", "", data_actions=("Microsoft.Storage/storageAccounts/x/blobs/write",))
 ASSIGN = Need("person", "", IDENTITY, "", ("Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",))
 
 
@@ -64,23 +64,54 @@ def test_a_role_is_read_from_its_definition():
     assert (name, permissions) == ("custom", (Permission(("a",), ("b",), (), ()),))
 
 
-def roles_of(whose: str, **parts: object) -> list[str]:
-    return [need.role for need in needs_of(make_experiment(**parts)) if need.whose == whose]
+def roles_of(whose: str, *, by_identity: bool = False, **parts: object) -> list[str]:
+    needs = needs_of(make_experiment(**parts), by_identity=by_identity)
+    return [need.role for need in needs if need.whose == whose]
 
 
 def test_needs_are_those_of_the_experiment():
-    own = {"compute": {"identity": "/subscriptions/s/userAssignedIdentities/i"}}
+    one = "/subscriptions/s/userAssignedIdentities/i"
+    own = {"compute": {"identity": one}}
+    two = {"compute": {"identity": one, "control": {"identity": f"{one}-2"}}}
     existing = {"compute": {"existing": ["gpu-a"], "control": {"existing": "cpu"}}}
-    control_made = {"compute": {"existing": ["gpu-a"]}}
+    control_made = {"compute": {"existing": ["gpu-a"], "identity": one}}
+    network = {"compute": {"network": {"vnet_name": "n", "subnet": "s"}}}
     data = ["Storage Queue Data Contributor", "Storage Blob Data Contributor"]
-    operator, science = "AzureML Compute Operator", "AzureML Data Scientist"
+    operator, science, gives = "AzureML Compute Operator", "AzureML Data Scientist", "Managed Identity Operator"
 
-    assert roles_of("person", **own) == [science, operator, "Managed Identity Operator", *data]
-    assert roles_of("run", **own) == ["Reader", operator, *data]
-    assert roles_of("person", **existing) == [science, *data]
-    assert roles_of("run", **existing) == ["Reader", *data]
-    assert roles_of("person", **control_made) == [science, operator, *data], "it makes the control cluster"
-    assert roles_of("run", **control_made) == ["Reader", *data], "which is never deleted"
+    assert roles_of("person", **own) == ["Reader", science, operator, gives, *data]
+    assert roles_of("person", **two) == ["Reader", science, operator, gives, gives, *data]
+    assert roles_of("person", **existing) == ["Reader", science, *data]
+    assert roles_of("person", **control_made) == ["Reader", science, operator, gives, *data], "of the control cluster"
+    assert roles_of("person", **network) == ["Reader", science, operator, "Network Contributor", *data]
+    assert roles_of("control", **own) == [science, operator, *data]
+    assert roles_of("control", **existing) == roles_of("control", **control_made) == [science, *data]
+    for parts in (own, two, existing):
+        assert roles_of("consumers", **parts) == data, "and no right of Resource Manager"
+    assert roles_of("consumers", by_identity=True) == [*data, data[1]]
+
+
+@pytest.mark.parametrize("whose", ["person", "control"])
+def test_a_custom_role_allows_what_is_needed_and_does_not_delete_jobs_assets_or_workspaces(whose: str):
+    needs = [need for need in needs_of(make_experiment()) if (need.whose, need.kind) == (whose, "workspace")]
+
+    role = grant(*(action for need in needs for action in need.custom_actions))
+
+    assert [judge(need, [role])[0] for need in needs] == ["ok"] * len(needs)
+    never = ["delete", "write", "listKeys/action", "datastores/write", "computes/listKeys/action"]
+    never += ["computes/write", "components/versions/write", "datastores/listSecrets/action"] * (whose == "control")
+    for action in never:
+        assert judge(Need("person", "", "workspace", "", (f"{ML}/{action}",)), [role])[0] == "missing", action
+
+
+def test_what_is_assigned_above_holds_below_and_not_beside():
+    container = "/subscriptions/S/resourceGroups/g/providers/P/storageAccounts/one/blobServices/default/containers/x"
+
+    above = ["/subscriptions/s", "/", "/providers/Microsoft.Management/managementGroups/m", container.lower()]
+    assert all(is_at_or_below(container, scope) for scope in (*above, container.partition("/blobServices")[0]))
+    assert not is_at_or_below(container, "/subscriptions/s/resourceGroups/g2")
+    assert not is_at_or_below(container, f"{container}y")
+    assert not is_at_or_below(container.partition("/blobServices")[0], container)
 
 
 def test_registries_and_vaults_that_an_experiment_names_are_found():
@@ -127,5 +158,5 @@ def test_who_registers_results_may_write_data_assets() -> None:
     registers = make_experiment(output={"register": {"name": "tables"}})
     data = "Microsoft.MachineLearningServices/workspaces/data/versions/write"
 
-    assert [need.whose for need in needs_of(registers) if data in need.actions] == ["run"]
+    assert [need.whose for need in needs_of(registers) if data in need.actions] == ["control"]
     assert not [need for need in needs_of(make_experiment()) if data in need.actions]

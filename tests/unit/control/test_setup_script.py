@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -17,13 +18,19 @@ AZURE = {"subscription_id": "s-1", "resource_group": "my (group)", "workspace_na
 IDENTITY = (
     "/subscriptions/s-2/resourceGroups/ids/providers/Microsoft.ManagedIdentity/userAssignedIdentities/hyperscale-run"
 )
-#: Notes its arguments, and answers a query with its name. With ABSENT, there is no identity yet.
+#: Notes its arguments (of a file its text), and answers a query with its name. With ABSENT, there is no identity yet.
 STUB = """#!/usr/bin/env bash
-{ printf '%s\\t' "$@"; printf '\\n'; } >>"$LOG"
+for word in "$@"; do
+  if [[ "$word" == /*.json ]]; then tr -d '\\n' <"$word"; else printf '%s' "$word"; fi
+  printf '\\t'
+done >>"$LOG"
+printf '\\n' >>"$LOG"
 if [ -n "${ABSENT:-}" ] && [ "$1 $2" = "identity show" ] && [[ "$*" == *"--output none"* ]]; then exit 3; fi
 kind=$1
 while [ $# -gt 0 ]; do
-  if [ "$1" = --query ]; then echo "ID-OF-$kind-$2"; fi
+  if [ "$1" = --name ] && [ "$kind" = identity ]; then name="-$2"; fi
+  if [ "$1" = --query ] && [ "$2" = properties.systemDatastoresAuthMode ]; then echo "${AUTH_MODE:-AccessKey}"
+  elif [ "$1" = --query ]; then echo "ID-OF-$kind-$2${name:-}"; fi
   shift
 done
 """
@@ -61,29 +68,83 @@ def full_experiment() -> Experiment:
     )
 
 
+WORKSPACE = "/subscriptions/s-1/resourceGroups/my (group)/providers/Microsoft.MachineLearningServices/workspaces/lab"
+IDENTITIES = ("ID-OF-identity-principalId-hyperscale-run", "ID-OF-identity-principalId-hyperscale-control")
+
+
 def test_each_role_is_assigned_at_the_narrowest_scope(tmp_path: Path):
-    workspace = (
-        "/subscriptions/s-1/resourceGroups/my (group)/providers/Microsoft.MachineLearningServices/workspaces/lab"
-    )
-    identity, person = "ID-OF-identity-principalId", PERSON.object_id
+    consumers, control = IDENTITIES
+    person = PERSON.object_id
     account, container = "ID-OF-storage-id", "ID-OF-storage-id/blobServices/default/containers/hyperscale"
+    registry = "ID-OF-resource-properties.containerRegistry"
 
     calls = run(setup_script(full_experiment(), PERSON), tmp_path)
 
     assert roles(calls) == [
-        ("Reader", identity, workspace),
-        ("AzureML Compute Operator", identity, workspace),
-        ("Storage Queue Data Contributor", identity, account),
-        ("Storage Blob Data Contributor", identity, container),
-        ("AcrPull", identity, "ID-OF-acr-id"),
-        ("Key Vault Secrets User", identity, "ID-OF-keyvault-id"),
-        ("AcrPull", identity, "ID-OF-resource-properties.containerRegistry"),
-        ("AzureML Data Scientist", person, workspace),
-        ("AzureML Compute Operator", person, workspace),
-        ("Managed Identity Operator", person, "ID-OF-identity-id"),
+        ("Storage Queue Data Contributor", consumers, account),
+        ("Storage Blob Data Contributor", consumers, container),
+        ("AcrPull", consumers, "ID-OF-acr-id"),
+        ("Key Vault Secrets User", consumers, "ID-OF-keyvault-id"),
+        ("AcrPull", consumers, registry),
+        ("AzureML Data Scientist", control, WORKSPACE),
+        ("AzureML Compute Operator", control, WORKSPACE),
+        ("Storage Queue Data Contributor", control, account),
+        ("Storage Blob Data Contributor", control, container),
+        ("AcrPull", control, registry),
+        ("Reader", person, "/subscriptions/s-1"),
+        ("AzureML Data Scientist", person, WORKSPACE),
+        ("AzureML Compute Operator", person, WORKSPACE),
         ("Storage Queue Data Contributor", person, account),
         ("Storage Blob Data Contributor", person, container),
+        ("Managed Identity Operator", person, "ID-OF-identity-id-hyperscale-run"),
+        ("Managed Identity Operator", person, "ID-OF-identity-id-hyperscale-control"),
     ]
+
+
+def test_a_workspace_without_keys_has_roles_on_its_own_storage_assigned(tmp_path: Path):
+    calls = run(setup_script(full_experiment(), PERSON), tmp_path, AUTH_MODE="Identity")
+
+    own = [(role, who) for role, who, scope in roles(calls) if scope == "ID-OF-resource-properties.storageAccount"]
+    assert own == [("Storage Blob Data Contributor", who) for who in (*IDENTITIES, PERSON.object_id)]
+
+
+def test_custom_roles_take_the_place_of_broad_ones(tmp_path: Path):
+    network = {"vnet_name": "/subscriptions/s-3/resourceGroups/n/providers/Microsoft.Network/virtualNetworks/net"}
+    experiment = make_experiment(azure=AZURE, compute={"network": {**network, "subnet": "nodes"}})
+
+    broad = roles(run(setup_script(experiment, PERSON), tmp_path / "broad"))
+    calls = run(setup_script(experiment, PERSON, custom_roles=True), tmp_path / "custom")
+
+    assert ("Network Contributor", PERSON.object_id, network["vnet_name"]) in broad
+    built_in = {
+        "Storage Queue Data Contributor",
+        "Storage Blob Data Contributor",
+        "AcrPull",
+        "Managed Identity Operator",
+    }
+    custom = [(role, scope) for role, _, scope in roles(calls) if role not in built_in]
+    where = "(my (group) in s-1)"
+    assert custom == [
+        (f"hyperscale runs seed and teardown {where}", WORKSPACE),
+        (f"hyperscale sees quota {where}", "/subscriptions/s-1"),
+        (f"hyperscale submits jobs {where}", WORKSPACE),
+        (f"hyperscale joins the network {where}", network["vnet_name"]),
+    ]
+    defined = [
+        json.loads(option(call, "role-definition"))
+        for call in calls
+        if call[:2] == ["role", "definition"] and "--role-definition" in call
+    ]
+    by_name = {each["Name"].removesuffix(f" {where}"): each for each in defined}
+    assert set(by_name) == {role.removesuffix(f" {where}") for role, _ in custom}
+    ml = "Microsoft.MachineLearningServices/workspaces"
+    assert by_name["hyperscale runs seed and teardown"]["Actions"] == [
+        f"{ml}/read",
+        f"{ml}/jobs/*",
+        f"{ml}/computes/read",
+        f"{ml}/computes/delete",
+    ]
+    assert {tuple(each["AssignableScopes"]) for each in defined} == {("/subscriptions/s-1",)}
 
 
 def test_an_identity_that_is_there_is_kept_and_else_made(tmp_path: Path):
@@ -92,11 +153,10 @@ def test_an_identity_that_is_there_is_kept_and_else_made(tmp_path: Path):
     kept, made = run(script, tmp_path / "there"), run(script, tmp_path / "gone", ABSENT="yes")
 
     assert [call for call in kept if call[:2] == ["identity", "create"]] == []
-    created = next(call for call in made if call[:2] == ["identity", "create"])
-    assert [option(created, name) for name in ("subscription", "resource-group", "name")] == [
-        "s-2",
-        "ids",
-        "hyperscale-run",
+    created = [call for call in made if call[:2] == ["identity", "create"]]
+    assert [[option(call, name) for name in ("subscription", "resource-group", "name")] for call in created] == [
+        ["s-2", "ids", "hyperscale-run"],
+        ["s-1", "my (group)", "hyperscale-control"],
     ]
 
 
