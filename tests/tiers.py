@@ -32,8 +32,12 @@ FILES_OF_TOOLS = (
     "tests/fault/test_proxy.py",
     "tests/acceptance/test_packaging.py",
     "tests/acceptance/test_typing.py",
+    # What a user's type checker sees.
     "hyperscale/__init__.py",
     "hyperscale/py.typed",
+    "hyperscale/errors.py",
+    "hyperscale/failures.py",
+    "hyperscale/node/working/activity.py",
     "hyperscale/control/resources.py",
     "hyperscale/control/handles/*",
     "hyperscale/control/mapping/*",

@@ -333,3 +333,24 @@ def test_a_message_is_renewed_at_each_third_of_its_lease(tmp_path: Path) -> None
     run.queue.close()
 
     assert renewed_at == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2])
+
+
+def test_a_renewal_that_comes_too_late_does_not_take_away_what_was_received_again_since(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    for consumer in run.consumers:  # one message each
+        consumer.custody.receive()
+        consumer.errands.carry_out()
+    consumer = run.consumers[0]
+    (before,) = consumer.custody.held.values()
+    run.now += LEASE + 1.0
+    consumer.custody.tend()  # the renewal is on its way
+
+    consumer.custody.receive()
+    consumer.errands.carry_out(1)
+    consumer.errands.carry_out()
+    run.queue.close()
+
+    (held,) = consumer.custody.held.values()
+    assert held.id == before.id
+    assert held is not before
+    assert held.rows == before.rows

@@ -190,7 +190,7 @@ def test_a_consumer_frozen_beyond_its_lease_changes_nothing_when_it_goes_on(
 
 
 def test_rows_that_kill_their_node_fail_alone(tmp_path: Path, azurite: Azurite, figures: Figures) -> None:
-    rows, every = size(400, 4_000), size(200, 500)
+    rows, every = size(200, 4_000), size(200, 500)
     with Fleet(
         tmp_path,
         azurite,

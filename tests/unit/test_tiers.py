@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tiers import FILES_OF_TOOLS, USUAL, WITH_TOOLS, changed_since, marks_for
 
+import hyperscale
+
 
 @pytest.mark.parametrize(
     ("changed", "expected"),
@@ -31,6 +33,13 @@ def test_a_change_asks_for_the_tests_of_the_tools_where_it_touches_them(
 @pytest.mark.parametrize("pattern", FILES_OF_TOOLS)
 def test_each_pattern_names_a_file_that_is_there(repository: Path, pattern: str) -> None:
     assert list(repository.glob(pattern))
+
+
+@pytest.mark.parametrize("name", [name for name in hyperscale.__all__ if name != "__version__"])
+def test_a_change_where_a_name_of_the_package_is_defined_asks_for_the_tests_of_types(name: str) -> None:
+    home = getattr(hyperscale, name).__module__
+
+    assert marks_for([f"{home.replace('.', '/')}.py"]) == WITH_TOOLS
 
 
 def test_what_changed_is_what_git_says_or_unknown(tmp_path: Path) -> None:

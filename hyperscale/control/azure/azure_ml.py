@@ -70,10 +70,10 @@ class AzureMl:
         """
         known: dict[str, str] = {}
         for name in COMPONENTS:
-            component = self._ask(f"read components/{name}.yml", lambda name=name: self._loaded(components, name))  # type: ignore[misc]
+            component = _asked(f"read components/{name}.yml", lambda name=name: self._loaded(components, name))  # type: ignore[misc]
             component.version = version
             self._use_known(component, known)
-            made = self._ask(
+            made = _asked(
                 f"register the component {component.name}",
                 lambda component=component: self._client.components.create_or_update(component),  # type: ignore[misc]
             )
@@ -85,30 +85,22 @@ class AzureMl:
         One request follows the other: the SDK makes up its classes at their first use, and not for several threads.
 
         Returns:
-            By the name of the cluster, what is waited for (`wait(seconds)`, `done()`), or why Azure refused.
+            By the name of the cluster, what `wait_for_cluster` waits for, or why Azure refused.
         """
-        clusters = [self._ask(f"read {file.name}", lambda file=file: self._load_compute(file)) for file in files]  # type: ignore[misc]
+        clusters = [_asked(f"read {file.name}", lambda file=file: self._load_compute(file)) for file in files]  # type: ignore[misc]
         for cluster in clusters:
             # Else the SDK asks the workspace for its location, once for each cluster.
             cluster.location = cluster.location or self._session.facts.location
 
         def begin(cluster: Any) -> Any | AzureError:
             try:
-                return self._ask(
+                return _asked(
                     f"make the cluster {cluster.name}", lambda: self._client.compute.begin_create_or_update(cluster)
                 )
             except AzureError as error:
                 return error
 
         return {cluster.name: begin(cluster) for cluster in clusters}
-
-    def finished_cluster(self, name: str, poller: Any) -> None:
-        """See that the cluster `name`, which `poller` has waited for, is there.
-
-        Raises:
-            AzureError: when it could not be provisioned.
-        """
-        self._ask(f"make the cluster {name}", poller.result)
 
     def submit(self, file: Path, name: str) -> str:
         """Submit the pipeline of `file` as the job `name`, and return where people look at it.
@@ -126,7 +118,7 @@ class AzureMl:
             with _one_schema():
                 return self._client.jobs.create_or_update(job, skip_validation=True)
 
-        job = self._ask(f"submit the job {name}", submit)
+        job = _asked(f"submit the job {name}", submit)
         return str(job.studio_url or "")
 
     def _loaded(self, components: Path, name: str) -> Any:
@@ -139,9 +131,30 @@ class AzureMl:
         if component.name.endswith(("gate", "teardown")):
             component.environment = known["environment seed"]
 
-    def _ask(self, doing: str, request: Callable[[], T]) -> T:
-        with _quiet():
-            return _translated(doing, request)
+
+def wait_for_cluster(name: str, poller: Any, look_seconds: float) -> None:
+    """Wait until the cluster `name` is there.
+
+    Args:
+        name: of the cluster.
+        poller: from `AzureMl.begin_clusters`.
+        look_seconds: how long one look may wait: Ctrl-C is heard between two of them.
+
+    Raises:
+        AzureError: when it could not be provisioned.
+    """
+
+    def wait() -> None:
+        while not poller.done():
+            poller.wait(look_seconds)  # raises when the operation fails meanwhile, as `result` does
+        poller.result()
+
+    _asked(f"make the cluster {name}", wait)
+
+
+def _asked(doing: str, request: Callable[[], T]) -> T:
+    with _quiet():
+        return _translated(doing, request)
 
 
 def without_secrets(text: str) -> str:

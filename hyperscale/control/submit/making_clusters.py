@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperscale.azure_run import TAG_RUN
-from hyperscale.control.azure.azure_ml import AzureMl
+from hyperscale.control.azure.azure_ml import AzureMl, wait_for_cluster
 from hyperscale.errors import AzureError
 from hyperscale.node.azure.workspace_facts import ComputeFacts
 from hyperscale.ownership import Owner, owner_of
@@ -55,10 +55,8 @@ def make_clusters(
         else:
             waiting[name] = begun
     for name, poller in waiting.items():
-        while not poller.done():
-            poller.wait(at_tempo(LOOK_SECONDS))
         try:
-            azure_ml.finished_cluster(name, poller)
+            wait_for_cluster(name, poller, at_tempo(LOOK_SECONDS))
         except AzureError as error:
             failed[name] = error
     for name, problem in failed.items():

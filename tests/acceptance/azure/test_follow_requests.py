@@ -10,7 +10,8 @@ from pathlib import Path
 
 from azure_site import AzureSite
 from emulator import Emulator
-from emulator.resources import Job, Step
+from emulator.execution.images import BUILD_LOG, ERROR_LINE, write_build_log
+from emulator.resources import Failure, Job, Step
 
 from hyperscale import blobs
 from hyperscale.azure_run import TAG_RUN, AzureRun
@@ -125,3 +126,23 @@ def test_a_look_at_a_run_of_200_consumers_takes_at_most_ten_requests(tmp_path: P
     assert look.nodes == (CONSUMERS, CONSUMERS)
     assert look.cost_usd == 1.0
     assert [(group.type, group.rows) for group in look.groups] == [("ValueError", 10)]
+
+
+def test_an_image_that_a_consumer_lacks_is_shown_with_its_log_though_rows_are_seeded_and_the_log_comes_late(
+    tmp_path: Path, azure: Emulator
+) -> None:
+    log = tmp_path / "build.txt"
+    write_build_log(log)
+    with large_run(tmp_path, azure) as run:
+        write_seed(run.store, SeedRecord("s", ROWS, 100, ("number",), {}, None, "0" * 64, 1.0))
+        run.beat()
+        with azure.world.lock:
+            step = azure.world.steps[f"{RUN}-consume_3"]
+            step.status, step.error = "Failed", Failure("ImageBuildFailure", "Environment image build failed")
+        without_log, _ = run.look()
+        with azure.world.lock:
+            step.logs[BUILD_LOG] = log
+        with_log = [run.look()[0] for _ in range(STEPS_EVERY_LOOKS)][-1]
+
+    assert ERROR_LINE not in "".join(without_log.warnings)
+    assert ERROR_LINE in "".join(with_log.warnings)

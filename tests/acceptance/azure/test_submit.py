@@ -17,7 +17,7 @@ from azure_site import TWO_NODES, AzureSite, gated, shown
 from emulator import Emulator
 from emulator.service import Recorded
 from profiles import size
-from wordings import line_names, names
+from wordings import line_names
 
 #: Requests for a cluster: one that makes it, and looks at how far that has come.
 OF_CLUSTERS = re.compile(r"/computes/[^/]+$|computeOperationsStatus")
@@ -195,7 +195,7 @@ def test_a_job_that_is_refused_leaves_no_cluster(tmp_path: Path, still: Emulator
 
     done = site.run("submit", "--yes", code=5)
 
-    names(done.stderr, "submit", "job")
+    line_names(done.stderr, "error: ", "job squares-", "400 UserError: No.")
     assert own_clusters(still) == []
     assert runs_in(site) == []
 
@@ -251,7 +251,7 @@ def test_a_submission_of_what_has_changed_since_is_taken_back_before_there_is_a_
     kept = own_clusters(still)
     submitted = site.document("submit", "--yes")
 
-    line_names(refused.stderr, "input", "data")
+    line_names(refused.stderr, old[0], "input", "data", "changed")
     assert kept == clusters
     assert submitted["run_id"] not in old
     assert own_clusters(still) == submitted["clusters"]

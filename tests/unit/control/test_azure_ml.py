@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from answer_shapes import invented
@@ -11,12 +13,15 @@ from answering_service import Service
 from azure.core import PipelineClient
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.transport import RequestsTransport
+from azure.core.polling import LROPoller, PollingMethod
 from azure.core.rest import HttpRequest
 from experiments import WORKSPACE, make_experiment, make_facts
 from recordings import Recorded, load_table
+from wordings import names
 
-from hyperscale.control.azure.azure_ml import _one_schema, _translated, without_secrets
+from hyperscale.control.azure.azure_ml import _one_schema, _translated, wait_for_cluster, without_secrets
 from hyperscale.control.rendered.rendering import RunInputs, render
+from hyperscale.errors import AzureError
 from hyperscale.node.azure.refusals import RefusedError
 from hyperscale.plan import make_plan
 
@@ -35,6 +40,49 @@ def test_what_the_sdk_says_loses_signatures_and_tokens():
 
 def test_what_the_sdk_says_is_cut():
     assert len(without_secrets("x" * 5_000)) == 600
+
+
+class Refused(PollingMethod[None]):
+    """An operation of Azure that fails once it may."""
+
+    def __init__(self) -> None:
+        self.may_fail = threading.Event()
+
+    def initialize(self, *_: Any) -> None:
+        pass
+
+    def run(self) -> None:
+        self.may_fail.wait()
+        raise HttpResponseError("AllocationFailed: no capacity")
+
+    def status(self) -> str:
+        return "Failed"
+
+    def finished(self) -> bool:
+        return False
+
+    def resource(self) -> None:
+        pass
+
+
+class FailsInTheLook(LROPoller[None]):
+    """Is not done when it is asked, and fails in the look that follows."""
+
+    def __init__(self) -> None:
+        self.operation = Refused()
+        super().__init__(None, None, lambda _: None, self.operation)
+
+    def done(self) -> bool:
+        is_done = super().done()
+        self.operation.may_fail.set()
+        return is_done
+
+
+def test_a_cluster_that_fails_while_it_is_looked_at_is_an_error_of_azure():
+    with pytest.raises(AzureError) as failed:
+        wait_for_cluster("hs-c00", FailsInTheLook(), look_seconds=60)
+
+    names(failed, "hs-c00", "AllocationFailed")
 
 
 @pytest.mark.filterwarnings("ignore")

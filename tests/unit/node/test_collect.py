@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import peaks
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -429,36 +430,37 @@ def test_half_a_character_becomes_a_question_mark(store: Store, tmp_path: Path) 
 
 
 _LARGE_RUN = """
-import resource, sys
+import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2:4]
 from finished_runs import experiment, part, sealed, seeded, succeeded, write_input
 from hyperscale.node.collecting.collect import collect
 from hyperscale.node.collecting.lineage import Generation
 from hyperscale.node.reading.readers import open_rows
 from hyperscale.node.storing.stores.folder import FolderStore
+from peaks import peak_kib
 
-folder, rows = Path(sys.argv[1]), int(sys.argv[3])
+folder, rows = Path(sys.argv[1]), int(sys.argv[4])
 store, text = FolderStore(folder / "store"), "x" * 700
 for start in range(0, rows, 1000):
     part(store, f"c-{start % 7919:06d}-{start}", (succeeded(row, {"text": text}) for row in range(start, start + 1000)))
 seed, spec, path = seeded(store, rows), experiment(), write_input(folder, rows)
 (folder / "work").mkdir()
 seals = sealed(store, rows)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_kib()
 rows_again = open_rows(spec.input, path)
 collect(
     lineage=[Generation("r", store, seed, seals)], experiment=spec, rows=rows_again, work_folder=folder / "work"
 )
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(grown // (2**20 if sys.platform == "darwin" else 2**10))
+print((peak_kib() - before) // 2**10)
 """
 
 
 def test_a_large_run_is_collected_in_little_memory(tmp_path: Path) -> None:
     # A collector that keeps what it reads keeps 50 or 170 MiB; one that does not takes 110 to 120.
     rows, most_mib = size(60_000, 200_000), size(128, 112)
-    arguments = [str(tmp_path), str(Path(__file__).parent), str(rows)]
+    here, tests = Path(__file__).parent, Path(peaks.__file__).parent
+    arguments = [str(tmp_path), str(here), str(tests), str(rows)]
 
     done = subprocess.run([sys.executable, "-c", _LARGE_RUN, *arguments], capture_output=True, text=True)
 

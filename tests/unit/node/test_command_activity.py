@@ -12,7 +12,7 @@ from hyperscale.node.working.activity import Context
 from hyperscale.node.working.command_activity import load_command
 from hyperscale.node.working.command_failure import CommandFailedError
 from hyperscale.node.working.hidden_values import HiddenValues
-from hyperscale.node.working.results import ResultError
+from hyperscale.node.working.results import ResultError, encode_result
 
 SECRET = "correct-horse-battery-staple"
 #: Prints a secret so that its last 14 characters are the first of the last 16 KiB.
@@ -45,9 +45,9 @@ def test_brackets_without_end_are_no_json(context):
         ("'[1, ' + '9' * 6000 + ']'", "holds an integer of 6,000 digits, at most 4,300"),
     ],
 )
-def test_json_that_no_reader_takes_fails_with_its_measure(context, printed, what):
+def test_json_beyond_the_limits_fails_with_its_measure_whether_python_can_read_it_or_not(context, printed, what):
     with pytest.raises(ResultError, match=what):
-        run(f"{shlex.quote(sys.executable)} -c {shlex.quote(f'print({printed})')}", context)
+        encode_result(run(f"{shlex.quote(sys.executable)} -c {shlex.quote(f'print({printed})')}", context))
 
 
 @pytest.mark.parametrize("stream", [1, 2])

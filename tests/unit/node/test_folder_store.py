@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -108,6 +109,35 @@ def test_temporary_files_are_not_shown_and_do_not_stay(folder: Path) -> None:
 
     assert seen[-1] == (b"whole", [])
     assert list((folder / ".tmp").iterdir()) == []
+
+
+def test_a_name_that_another_process_takes_first_keeps_what_that_wrote(folder: Path) -> None:
+    def link(source: Path, target: Path) -> None:
+        FolderStore(folder).create("seals/1", b"theirs")
+        os.link(source, target)
+
+    store = FolderStore(folder, link=link)
+
+    assert not store.create("seals/1", b"ours")
+    assert store.read("seals/1") == b"theirs"
+
+
+def test_without_hard_links_a_name_that_another_process_takes_before_us_keeps_what_that_wrote(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def wait_for_lock(file: int, how: int) -> None:
+        FolderStore(folder).create("seals/1", b"theirs")
+        flock(file, how)
+
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", wait_for_lock)
+    store = FolderStore(folder, link=link)
+
+    assert not store.create("seals/1", b"ours")
+    assert store.read("seals/1") == b"theirs"
 
 
 def test_a_write_that_fails_leaves_nothing_and_is_named(folder: Path, wording: Wording) -> None:

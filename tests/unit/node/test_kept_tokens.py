@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import pytest
 from azure.core.credentials import AccessToken
 
 from hyperscale.node.storing.kept_tokens import KeptTokens
@@ -38,3 +40,15 @@ def test_a_token_that_was_refused_is_not_given_again():
 
     assert tokens.get_token("a", claims="{}").token == "2"
     assert tokens.get_token("a").token == "2"
+
+
+@pytest.mark.parametrize(("seconds_left", "is_kept"), [(3600, True), (200, False), (-60, False)])
+def test_by_the_clock_of_the_world_a_token_is_good_until_it_expires(seconds_left: int, is_kept: bool):
+    class Expires(CountingCredential):
+        def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+            return AccessToken(super().get_token(*scopes, **options).token, int(time.time()) + seconds_left)
+
+    tokens = KeptTokens(Expires())
+
+    assert tokens.get_token("a").token == "1"
+    assert tokens.get_token("a").token == ("1" if is_kept else "2")

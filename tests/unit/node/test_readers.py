@@ -220,6 +220,16 @@ def test_rows_before_an_unreadable_line_are_given_first(tmp_path: Path):
     assert [problem.line for problem in problems] == [4]
 
 
+def test_behind_cells_of_several_lines_a_quotation_mark_that_is_not_closed_is_told_by_its_line(tmp_path: Path):
+    file = csv_file(tmp_path, 'id,note\na,"one\ntwo\nthree"\nb,"four\n')
+    problems: list[Problem] = []
+
+    batches = list(open_rows(source(csv="grid.csv"), file).checked_batches(10, problems.append))
+
+    assert [batch.rows for batch in batches] == [[["a", "one\ntwo\nthree"]]]
+    assert [problem.line for problem in problems] == [5]
+
+
 def test_a_bad_line_far_into_a_file_is_found(tmp_path: Path, wording: Wording):
     file = csv_file(tmp_path, b"id,note\n" + b"a,x\n" * 50_000 + b"b,\xff\n")
 
