@@ -16,6 +16,8 @@ CONTROL = "control/"
 RELEASED = f"{CONTROL}released.json"
 CONSUMERS = "consumers/"
 JOBS = "jobs/"
+#: Whose the run is, when it is a component of a pipeline.
+COMPONENT = f"{CONTROL}component.json"
 CHECKPOINTS = "checkpoints/"
 COPIES = "copies/"
 OUTPUTS = "outputs/"

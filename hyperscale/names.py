@@ -95,6 +95,11 @@ QUEUE = Rule(
     re.compile(r"(?=.{3,63}\Z)[a-z0-9](-?[a-z0-9])*", re.ASCII),
     "3 to 63 lower case letters, digits and single hyphens, from a letter or digit to a letter or digit",
 )
+RUN_NAME = Rule(
+    "a run in a pipeline",
+    re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", re.ASCII),
+    "at most 63 letters, digits, hyphens and underscores, from a letter or digit to a letter or digit",
+)
 STORAGE_ACCOUNT = Rule(
     "a storage account", re.compile(r"[a-z0-9]{3,24}", re.ASCII), "3 to 24 lower case letters and digits"
 )

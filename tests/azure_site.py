@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,21 @@ class AzureSite:
     def document(self, *words: str, code: int | None = 0) -> Any:
         """Return what a command says with --json."""
         return json.loads(self.run(*words, "--json", code=code).stdout)
+
+    def az_ml(self, lines: Iterable[str]) -> list[str]:
+        """Do what lines of az say, and return the names of the jobs."""
+        done = subprocess.run(
+            [sys.executable, ROOT / "tests" / "az_ml.py"],
+            cwd=self.folder,
+            env=self.environment(),
+            input="\n".join(lines),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
 
     def submit(self, *words: str) -> str:
         """Submit the experiment, and return the id of the run."""

@@ -33,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     begin_log(values.step, values.experiment, os.environ)
     try:
-        logger.info("%s begins", values.step, extra=fields("began", step=values.step, run_id=values.run_id))
+        logger.info(
+            "%s begins", values.step, extra=fields("began", step=values.step, run_id=values.run_id or values.run_name)
+        )
         code = _step(values, stop)
         logger.info("%s is done", values.step, extra=fields("done", step=values.step, exit_code=code))
         return code
@@ -95,7 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     steps = parser.add_subparsers(dest="step", required=True)
     for step in ("seed", "gate", "consume", "teardown"):
         command = steps.add_parser(step)
-        for name in ("--run-id", "--queue", "--store", "--experiment"):
+        run = command.add_mutually_exclusive_group(required=True)
+        run.add_argument("--run-id", default="", help="auto: that of the pipeline job")
+        run.add_argument("--run-name", default="", help="of a component, which tells the runs of one pipeline apart")
+        for name in ("--queue", "--store", "--experiment"):
             command.add_argument(name, required=True)
         command.add_argument("--install-at-start", default="", help="requirements, separated by spaces")
         if step in ("seed", "gate"):

@@ -51,7 +51,7 @@ def run_consume(values: argparse.Namespace, stop: threading.Event) -> int:
 
 
 def _consume(values: argparse.Namespace, stop: threading.Event, opened: ExitStack) -> int:
-    run_id = resolve_run_id(values.run_id, os.environ)
+    run_id = resolve_run_id(values.run_id, os.environ, values.run_name)
     experiment = NodeExperiment.from_document(json.loads(values.experiment))
     counts = RequestCounts()
     patience = Patience.until(stop)

@@ -38,7 +38,7 @@ JOB_FILES = "outputs"
 
 def run_teardown(values: argparse.Namespace, stop: threading.Event) -> int:
     """Run teardown; its step is red for missing rows, passed limits and clusters that are left, not for failed rows."""
-    run_id = resolve_run_id(values.run_id, os.environ)
+    run_id = resolve_run_id(values.run_id, os.environ, values.run_name)
     fleet = _fleet(values, run_id)
     try:
         return _tear_down(values, run_id, fleet, stop).exit_code
@@ -59,6 +59,8 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
         closing(_store(store_url, run_id, patience, counts, scratch)) as store,
         closing(fleet),
     ):
+        if isinstance(fleet, NoFleet) and fleet.component:
+            _check_claim(store, run_id, values.run_name, fleet.component)
         fleet.follow(_named_jobs(store), lambda: read_joins(store), lambda name: open_store(store_url, name, patience))
         experiment = NodeExperiment.from_document(json.loads(values.experiment))
         return Teardown(
@@ -92,6 +94,14 @@ def _named_jobs(store: Store) -> tuple[str, ...]:
     return named.jobs if named else ()
 
 
+def _check_claim(store: Store, run_id: str, run_name: str, component: str) -> None:
+    """See that the run is this component's, not one of the same name in the same pipeline."""
+    # The SDK takes half a second to import: a run on one machine needs none of it.
+    from hyperscale.node.component import claim_run
+
+    claim_run(store, run_id, run_name, component)
+
+
 def _fleet(values: argparse.Namespace, run_id: str) -> Fleet:
     """Return the machines of the run, as far as this process can do something about them."""
     job = find_job(os.environ)
@@ -103,8 +113,15 @@ def _fleet(values: argparse.Namespace, run_id: str) -> Fleet:
     from hyperscale.node.ending.azure_fleet import AzureFleet
     from hyperscale.node.storing.auto_places import open_workspace
 
+    workspace = open_workspace(job, os.environ)
+    if values.run_name:
+        from hyperscale.node.component import component_of
+        from hyperscale.node.ending.component_fleet import ComponentFleet
+
+        run = run_of(job, **inputs_of(values))
+        return ComponentFleet(workspace, component_of(workspace, job, os.environ), run)
     return AzureFleet(
-        open_workspace(job, os.environ),
+        workspace,
         run_of(job, **inputs_of(values)),
         run_id=run_id,
         consumers=values.consumers,

@@ -7,12 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure_ml import assert_azure_ml_takes, compute_request
+from azure_ml import assert_azure_ml_takes, compute_request, sdk
 from experiments import WORKSPACE, make_experiment, make_facts
 
 from hyperscale.control.rendered.pipeline_checks import check_pipeline
+from hyperscale.control.rendered.pipeline_files import load_pipeline
 from hyperscale.control.rendered.rendered_files import write_files
-from hyperscale.control.rendered.rendering import RunInputs, azure_inputs, render
+from hyperscale.control.rendered.rendering import (
+    COMPONENT,
+    RunInputs,
+    azure_inputs,
+    component_folder,
+    render,
+    render_component,
+)
 from hyperscale.control.rendered.staging import stage_code
 from hyperscale.experiment import Experiment
 from hyperscale.pipeline_parts import consumer_bytes
@@ -112,6 +120,47 @@ def test_every_form_of_an_experiment_is_taken_by_azure_ml_and_by_our_checks(form
     job = assert_azure_ml_takes(pipeline)
     assert check_pipeline(pipeline) == []
     assert len(sent_consumer(job)) <= consumer_bytes(experiment) <= 1.1 * len(sent_consumer(job))
+
+
+PARENT = """
+type: pipeline
+experiment_name: outer
+settings: {{continue_on_step_failure: true}}
+jobs:
+  score:
+    type: pipeline
+    component: ../components/digits-run/component.yml
+    inputs: {inputs}
+"""
+
+
+@pytest.mark.parametrize("form", ["defaults", "odd_texts", "files_and_mounts", "sweep", "existing", "serverless_spot"])
+def test_an_experiment_as_a_component_is_taken_by_azure_ml_alone_and_in_a_pipeline(form: str, folder: Path):
+    experiment = make_experiment(**{"azure": WORKSPACE, **FORMS[form]})
+    plan = make_plan(experiment, make_facts(), version="1", templates_hash="t")
+    out = folder / component_folder(experiment.name)
+    files = render_component(experiment, plan, folder=folder, out=out, run=azure_inputs(experiment.azure))
+    write_files(files, out, experiment.name)
+    stage_code(folder / "src", out / "code")
+    needed = {name: value.type for name, value in load_pipeline(out / COMPONENT).inputs.items() if not value.value}
+    inputs = {
+        name: "score" if name == "run_name" else {"type": kind, "path": f"azureml://datastores/d/paths/{name}"}
+        for name, kind in needed.items()
+    }
+    (folder / "pipelines").mkdir()
+    parent = folder / "pipelines" / "parent.yml"
+    parent.write_text(PARENT.format(inputs=json.dumps(inputs)))
+
+    job = assert_azure_ml_takes(parent)
+    component = sdk().load_component(out / COMPONENT)
+
+    assert component._validate().passed
+    assert check_pipeline(out / COMPONENT) == []
+    assert list(component.outputs) == ["results"]
+    assert "run_name" in needed
+    assert ("input" in needed) == (form != "sweep")
+    assert job.jobs["score"]._to_rest_object()["type"] == "pipeline"
+    assert not [file for file in files if "hyperscale_render" in files[file] and file.parts[0] == "compute"]
 
 
 def test_the_files_of_a_local_run_are_taken_by_azure_ml(folder: Path):

@@ -271,3 +271,37 @@ def test_more_consumers_than_a_pipeline_takes_are_several_files_whose_lines_have
     assert (checked.returncode, fewer.returncode) == (0, 0), checked.stderr + fewer.stderr
     line_names(planned, "jobs", "4 consume", "2 pipelines")
     assert sorted(file.name for file in (tmp_path / "out" / "pipelines").iterdir()) == ["squares.yml"]
+
+
+def test_a_component_has_a_folder_of_its_own_and_leaves_the_files_of_pipelines_alone(
+    hyperscale: Command, folder: Path
+):
+    assert hyperscale("render", folder=folder).returncode == 0
+    before = contents(folder)
+
+    made = hyperscale("render", "--as-component", folder=folder)
+    checked = hyperscale("render", "--as-component", "--check", folder=folder)
+
+    assert made.returncode == 0, made.stderr
+    own = folder / "components" / "squares-run"
+    assert {path.name for path in own.glob("*.yml")} == {"component.yml", "seed.yml", "consume.yml", "teardown.yml"}
+    assert (own / "code" / "activity" / "square.py").is_file()
+    clusters = {path.stem for path in (own / "compute").glob("hs-squares-*.yml")}
+    assert len(clusters) == 2
+    assert not clusters & {path.stem for path in (folder / "compute").glob("*.yml")}
+    assert {path: text for path, text in contents(folder).items() if "squares-run" not in path} == before
+    assert checked.returncode == 0, checked.stderr
+    # Other code, the same clusters; another size, others, and those of before are gone from the folder.
+    (folder / "src" / "square.py").write_text("def square(row):\n    return {'square': 0}\n")
+    hyperscale("render", "--as-component", folder=folder)
+    assert {path.stem for path in (own / "compute").glob("hs-squares-*.yml")} == clusters
+    hyperscale("render", "--as-component", "--set", "compute.size=Standard_F2s_v2", folder=folder)
+    others = {path.stem for path in (own / "compute").glob("hs-squares-*.yml")}
+    assert len(others) == 2
+    assert not others & clusters
+    assert hyperscale("render", "--check", folder=folder).returncode == 0
+
+    ran = hyperscale("run", "--pipeline", str(own / "component.yml"), folder=folder)
+
+    assert ran.returncode == 2
+    names(ran.stderr, "component.yml", "is a component", "hyperscale run")

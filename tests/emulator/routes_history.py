@@ -387,6 +387,7 @@ ROUTES = (
     _route("GET", f"{_HISTORY}/runs/{{run}}/children", list_children, _READ),
     _route("GET", f"{_HISTORY}/runs/{{run}}/details", get_details, _READ),
     _route("PATCH", f"{_HISTORY}/runs/{{run}}", patch_run, _WRITE),
+    _route("PATCH", f"{_HISTORY}/runs/{{run}}/modify", patch_run, _WRITE),
     _route("GET", f"{_HISTORY}/experiments/{{experiment}}/runs/{{run}}", get_run, _READ),
     _route("PATCH", f"{_HISTORY}/experiments/{{experiment}}/runs/{{run}}", patch_run, _WRITE),
     _route("POST", f"{_HISTORY}/rundata", get_run_data, _READ),

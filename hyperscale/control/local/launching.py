@@ -24,7 +24,7 @@ from hyperscale.control.rendered.rendering import RunInputs, render
 from hyperscale.control.rendered.staging import stage_code
 from hyperscale.control.run_folder import Launch, RunFolder
 from hyperscale.cores import cores
-from hyperscale.errors import RunStateError
+from hyperscale.errors import ExperimentError, RunStateError
 from hyperscale.experiment import NodeExperiment
 from hyperscale.figures import counted
 from hyperscale.names import EXPERIMENT, new_run_id
@@ -64,8 +64,14 @@ class Places:
         """Return the folder of a run of `pipeline`: the one that the file names, or a new one where it says auto.
 
         Raises:
+            ExperimentError: when the file is a component.
             RunStateError: when the file names a run that exists.
         """
+        if pipeline.is_component:
+            raise ExperimentError(
+                f"{pipeline.file} is a component of a pipeline, and no pipeline: it has no rows of its own",
+                hint="run the experiment with `hyperscale run`, or name the component in a pipeline for Azure ML",
+            )
         given = {name: value.value for name, value in pipeline.inputs.items() if not is_auto(value.value)}
         name = pipeline.file.stem
         run = self.new_run(name if EXPERIMENT.problem(name) is None else "pipeline")

@@ -73,7 +73,7 @@ def _settings(pipeline: Pipeline) -> _Found:
 def _input_and_output_names(pipeline: Pipeline) -> _Found:
     yield from _names(("inputs",), pipeline.inputs)
     yield from _names(("outputs",), pipeline.outputs)
-    for name, given in pipeline.inputs.items():
+    for name, given in pipeline.inputs.items() if not pipeline.is_component else ():
         if not given.value:
             yield ("inputs", name), "is empty: the SDK leaves empty inputs out, and steps would not get it"
         elif given.type in DATA_TYPES and not is_remote(given.value) and not Path(given.value).exists():

@@ -15,6 +15,7 @@ from hyperscale.uris import is_uri
 
 #: Types of inputs that are data: their values are paths or URIs.
 DATA_TYPES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model")
+_COMPONENT_SCHEMA = "pipelineComponent.schema.json"
 #: A submitted run names its components so; they were registered from the files beside its pipeline.
 _REGISTERED = re.compile(r"azureml:hyperscale_(seed|gate|consume|teardown):[A-Za-z0-9._-]+", re.ASCII)
 
@@ -83,7 +84,7 @@ class PipelineInput:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline file.
+    """A pipeline file, or that of a pipeline component, whose inputs may have no value.
 
     Attributes:
         file: that it was read from.
@@ -91,6 +92,7 @@ class Pipeline:
         jobs: by name, in the order of the file.
         settings: as the file has them.
         outputs: by name, their types.
+        is_component: whether it is a component for other pipelines.
         positions: where its values stand in the file.
     """
 
@@ -99,6 +101,7 @@ class Pipeline:
     jobs: Mapping[str, Job]
     settings: Mapping[str, Any]
     outputs: Mapping[str, str]
+    is_component: bool
     positions: Positions = field(compare=False, repr=False)
 
 
@@ -118,12 +121,15 @@ def load_pipeline(file: Path) -> Pipeline:
     if not jobs:
         raise _wrong(file, "jobs", "is empty, expected at least one job")
     inputs = _mapping(file, "inputs", document.get("inputs"))
+    is_component = _COMPONENT_SCHEMA in str(document.get("$schema"))
+    read = _declared_input if is_component else _pipeline_input
     return Pipeline(
         file=file,
-        inputs={name: _pipeline_input(file, name, value) for name, value in inputs.items()},
+        inputs={name: read(file, name, value) for name, value in inputs.items()},
         jobs=jobs,
         settings=_mapping(file, "settings", document.get("settings")),
         outputs=_outputs(file, document),
+        is_component=is_component,
         positions=positions,
     )
 
@@ -235,6 +241,11 @@ def _outputs(file: Path, document: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: str(_mapping(file, f"outputs.{name}", value).get("type", "uri_folder")) for name, value in found.items()
     }
+
+
+def _declared_input(file: Path, name: str, value: Any) -> PipelineInput:
+    declared = _component_input(file, name, value)
+    return PipelineInput(declared.type, declared.default or "")
 
 
 def _component_input(file: Path, name: str, value: Any) -> ComponentInput:

@@ -11,7 +11,8 @@ from hyperscale.errors import ExperimentError, RunStateError
 
 #: Folders that an earlier render may have left files in; whose a compute is, its tags tell.
 _COMPUTE = "compute"
-_ENVIRONMENT = "components/consume_environment"
+#: Of a pipeline, and of a component in a folder of its own.
+_ENVIRONMENTS = ("components/consume_environment", "consume_environment")
 _PIPELINES = "pipelines"
 _CONTROL_TAG = '"hyperscale_control": "shared"'
 
@@ -56,8 +57,8 @@ def check_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) 
 
 def stale_files(files: Mapping[PurePosixPath, str], out: Path, experiment: str) -> list[PurePosixPath]:
     """Return the rendered files in `out` that belong to the experiment, but not to this render of it."""
-    found = [*_rendered_in(out, _ENVIRONMENT, "*"), *_rendered_in(out, _COMPUTE, "*.yml")]
-    found += _further_pipelines(out, experiment)
+    found = [path for folder in _ENVIRONMENTS for path in _rendered_in(out, folder, "*")]
+    found += [*_rendered_in(out, _COMPUTE, "*.yml"), *_further_pipelines(out, experiment)]
     others = "".join((out / path).read_text("utf-8") for path in other_pipelines(files, out, experiment))
 
     def is_in_use(path: PurePosixPath) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +15,7 @@ from hyperscale.control.rendered.environments import CONTROL_CONDA, CONTROL_IMAG
 from hyperscale.control.rendered.yaml_text import Plain, folded_json
 from hyperscale.control.resources import templates_folder
 from hyperscale.control.templates import yaml_templates
+from hyperscale.errors import PlanError
 from hyperscale.experiment import Azure, Experiment, NodeExperiment
 from hyperscale.node.storing.places import AUTO, DEFAULT_CONTAINER
 from hyperscale.pipeline_parts import Part
@@ -23,8 +24,11 @@ from hyperscale.plan import JOB_LIFE_HOURS, Plan
 
 #: The first line of every rendered file: what lacks it is the user's, and is never overwritten.
 HEADER = '# Rendered by hyperscale from experiment.yaml: edit that file and run "hyperscale render".'
+#: The file of an experiment that is rendered as a component.
+COMPONENT = "component.yml"
 #: What has a component.
 STEPS = ("seed", "gate", "consume", "teardown")
+STEPS_OF_COMPONENT = ("seed", "consume", "teardown")
 #: A run drains at max_hours; its consumers may write what they know after that, and teardown collects after them.
 DRAIN_HOURS = 0.25
 COLLECT_HOURS = 1.0
@@ -73,13 +77,81 @@ def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: 
     def text(template: str, **more: Any) -> str:
         return f"{HEADER}\n{templates.get_template(template).render(values, **more)}"
 
-    components, name = PurePosixPath("components"), names.EXPERIMENT.check(experiment.name)
+    name = names.EXPERIMENT.check(experiment.name)
     files = {
         **{
             PurePosixPath("pipelines", f"{name}{part.suffix}.yml"): text("pipeline.yml", part=part)
             for part in run.parts or (Part("", 0, plan.places),)
         },
-        **{components / f"{step}.yml": text(f"{step}.yml") for step in STEPS},
+        **_component_files(values, text, PurePosixPath("components")),
+    }
+    for cluster, tags, settings in _computes(experiment, plan, run):
+        path = PurePosixPath("compute", f"{cluster.name}.yml")
+        files[path] = text("compute.yml", cluster=cluster, tags=tags, settings=settings)
+    return files
+
+
+def component_folder(experiment: str) -> PurePosixPath:
+    """Return where the files of an experiment lie that is rendered as a component: no other experiment shares them."""
+    return PurePosixPath("components", f"{names.EXPERIMENT.check(experiment)}-run")
+
+
+def check_one_pipeline(parts: Sequence[Part]) -> None:
+    """See that the consumers of a run fit into one pipeline: a component cannot have several.
+
+    Raises:
+        PlanError: when they do not.
+    """
+    if len(parts) > 1:
+        consumers = sum(len(part.places) for part in parts)
+        raise PlanError(
+            f"{consumers:,} consumers need {len(parts):,} pipelines, and a component is one: at most "
+            f"{len(parts[0].places):,} fit",
+            hint="lower parallelism.workers, or raise parallelism.workers_per_node",
+        )
+
+
+def render_component(
+    experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: RunInputs
+) -> dict[PurePosixPath, str]:
+    """Return the text of every file of a pipeline component that is the whole run, by its path in `out`.
+
+    Its clusters are made once and stay: its runs delete none. Arguments and errors are those of `render`, but for
+    `out`, which is the folder of these files alone.
+    """
+    made, plan = plan, _with_lasting_clusters(experiment, plan)
+    values = {
+        **_values(experiment, plan, folder, out, run),
+        "run_key": Plain("run_name"),
+        "component": {step: f"./{step}.yml" for step in STEPS_OF_COMPONENT},
+        "component_name": names.COMPONENT.check(f"{experiment.name.replace('-', '_')}_run"),
+    }
+    templates = yaml_templates()
+
+    def text(template: str, **more: Any) -> str:
+        return f"{HEADER}\n{templates.get_template(template).render(values, **more)}"
+
+    component = text("pipeline_component.yml", part=Part("", 0, plan.places))
+    three = _component_files(values, text, PurePosixPath(), STEPS_OF_COMPONENT)
+    files = {PurePosixPath(COMPONENT): component, **three}
+    lasting = {cluster.name for cluster, before in zip(plan.clusters, made.clusters, strict=True) if before.owned}
+    tags = {**experiment.tags, TAG_EXPERIMENT: experiment.name}
+    computes = [*_computes(experiment, plan, run)]
+    computes += [
+        (cluster, tags, cluster_settings(experiment, cluster)) for cluster in plan.clusters if cluster.name in lasting
+    ]
+    for cluster, its_tags, settings in computes:
+        path, lasts = PurePosixPath("compute", f"{cluster.name}.yml"), cluster.name in lasting
+        files[path] = text("compute.yml", cluster=cluster, tags=its_tags, settings=settings, lasts=lasts)
+    return files
+
+
+def _component_files(
+    values: Mapping[str, Any], text: Callable[..., str], components: PurePosixPath, steps: Sequence[str] = STEPS
+) -> dict[PurePosixPath, str]:
+    """Return the components of `steps`, and what their environments are made from."""
+    files = {
+        **{components / f"{step}.yml": text(f"{step}.yml") for step in steps},
         components / "control_environment" / "conda.yml": text("conda.yml", document=CONTROL_CONDA),
     }
     environment, packages = values["environment"], components / "consume_environment"
@@ -89,10 +161,22 @@ def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: 
         files[packages / "Dockerfile"] = text("Dockerfile")
     if environment.folder and environment.requirements is not None:
         files[packages / "requirements.txt"] = f"{HEADER}\n{environment.requirements.rstrip()}\n"
-    for cluster, tags, settings in _computes(experiment, plan, run):
-        path = PurePosixPath("compute", f"{cluster.name}.yml")
-        files[path] = text("compute.yml", cluster=cluster, tags=tags, settings=settings)
     return files
+
+
+def _with_lasting_clusters(experiment: Experiment, plan: Plan) -> Plan:
+    """Return `plan` with clusters that no run owns, whose names follow from their settings and not from the code.
+
+    With other settings they are other clusters: `az ml compute create` would change those that are there under runs.
+    """
+    azure = experiment.azure
+    place = (azure.subscription_id, azure.resource_group, azure.workspace_name, experiment.name)
+    shape = (asdict(experiment.compute), [(cluster.location, cluster.nodes) for cluster in plan.owned_clusters])
+    names_of = iter(names.cluster_names(experiment.name, names.render_id(place, shape), len(plan.owned_clusters)))
+    clusters = (
+        replace(cluster, name=next(names_of), owned=False) if cluster.owned else cluster for cluster in plan.clusters
+    )
+    return replace(plan, clusters=tuple(clusters))
 
 
 def node_document(experiment: Experiment) -> dict[str, Any]:
@@ -140,6 +224,8 @@ def _values(experiment: Experiment, plan: Plan, folder: Path, out: Path, run: Ru
         "experiment": experiment,
         "plan": plan,
         "run": run,
+        "run_key": Plain("run_id"),
+        "lasts": False,
         "tags": _tags(experiment, plan, run),
         "component": {step: _component(step, run.version) for step in STEPS},
         "clusters": ",".join(owned) or NO_CLUSTERS,
@@ -185,16 +271,21 @@ def _computes(
             cluster = Cluster(name, None, nodes, owned=False)
             yield cluster, {TAG_CONTROL: "shared"}, control_settings(compute, nodes)
     for cluster in plan.owned_clusters:
-        settings = {
-            "size": compute.size,
-            "tier": compute.tier,
-            "nodes": cluster.nodes,
-            "idle_seconds": compute.idle_seconds,
-            "network": compute.network,
-            "enable_node_public_ip": compute.enable_node_public_ip,
-            "identity": compute.identity,
-        }
-        yield cluster, _tags(experiment, plan, run), settings
+        yield cluster, _tags(experiment, plan, run), cluster_settings(experiment, cluster)
+
+
+def cluster_settings(experiment: Experiment, cluster: Cluster) -> dict[str, Any]:
+    """Return the settings of a cluster of consumers, for its template."""
+    compute = experiment.compute
+    return {
+        "size": compute.size,
+        "tier": compute.tier,
+        "nodes": cluster.nodes,
+        "idle_seconds": compute.idle_seconds,
+        "network": compute.network,
+        "enable_node_public_ip": compute.enable_node_public_ip,
+        "identity": compute.identity,
+    }
 
 
 def _price_text(usd: float | None) -> str:

@@ -37,6 +37,7 @@ IGNORED = (
     ".hyperscale/",
     "/results/",
     "/components/code/",
+    "/components/*/code/",
     ".DS_Store",
 )
 SECRET_NAMES = (

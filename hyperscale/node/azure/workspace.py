@@ -18,6 +18,7 @@ from hyperscale.node.azure.workspace_facts import (
     WorkspaceFacts,
     compute_facts,
     job_facts,
+    run_facts,
     step_facts,
     workspace_facts,
 )
@@ -80,7 +81,15 @@ class Workspace:
     def job(self, name: str) -> JobFacts | None:
         """Return one job, or None."""
         document = self.azure.get(self._of("jobs", name), api_version=API_VERSION)
+        if document and not document.get("properties"):  # a step, or a component: run history alone knows how it is
+            run = self.azure.get(f"{self._history()}/runs/{quote(name, safe='')}")
+            return run_facts(run) if run else None
         return job_facts(document) if document else None
+
+    def parent(self, run_id: str) -> str:
+        """Return the run id of what a step is in: a pipeline job, or a component of it; empty when nobody knows."""
+        run = self.azure.get(f"{self._history()}/runs/{quote(run_id, safe='')}") or {}
+        return str(run.get("parentRunId") or "")
 
     def jobs(self, tag: str, *, archived: bool = False) -> Iterator[JobFacts]:
         """Yield the jobs that have the tag `tag`, newest first; those that people have archived only if `archived`."""
@@ -120,8 +129,10 @@ class Workspace:
         """Give a job further tags; those that it has stay. One that is gone is no error."""
         job = self.job(name)
         if job:
-            path = f"{self._history()}/experiments/{quote(job.experiment)}/runs/{quote(name, safe='')}"
-            self.azure.send("PATCH", path, {}, body={"tags": dict(tags)})
+            run = quote(name, safe="")
+            # Run history does not name the experiment of a component; the other address is that of every run.
+            path = f"/experiments/{quote(job.experiment)}/runs/{run}" if job.experiment else f"/runs/{run}/modify"
+            self.azure.send("PATCH", f"{self._history()}{path}", {}, body={"tags": dict(tags)})
 
     def log_metrics(self, name: str, figures: Mapping[str, float], at: float) -> None:
         """Add a point to the metrics of a job, which the studio shows as curves.

@@ -247,6 +247,18 @@ def job_facts(document: Mapping[str, Any]) -> JobFacts:
     )
 
 
+def run_facts(document: Mapping[str, Any]) -> JobFacts:
+    """Return what run history says of a run that is no job of its own."""
+    return JobFacts(
+        name=str(document.get("runId") or ""),
+        status=str(document.get("status") or ""),
+        tags=dict(document.get("tags") or {}),
+        experiment=str(document.get("experimentName") or ""),
+        created_at=str(document.get("createdUtc") or ""),
+        studio_url="",
+    )
+
+
 def step_facts(document: Mapping[str, Any]) -> StepFacts:
     """Return what a step is, from its record in run history."""
     return StepFacts(

@@ -66,9 +66,11 @@ class NoFleet:
 
     Attributes:
         is_ours: there is nothing that could be deleted.
+        component: there is none.
     """
 
     is_ours = False
+    component = ""
 
     def __init__(self, clusters: tuple[str, ...] = (), problem: str = "") -> None:
         """Leave `clusters` alone, which ought to be deleted but cannot be, for `problem`."""

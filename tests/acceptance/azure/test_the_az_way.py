@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow.parquet
@@ -14,29 +11,12 @@ from azure_site import TWO_NODES, AzureSite, gated
 from emulator import Emulator
 from wordings import names
 
-PROGRAM = Path(__file__).resolve().parents[2] / "az_ml.py"
 FOREIGN = ("gpu-a", "hs-other-abcdef-c00")
 
 
 def az_lines(site: AzureSite) -> list[str]:
     """Render the experiment, and return the lines of az that make a run of the files."""
     return [line for line in site.run("render").stdout.splitlines() if line.startswith("az ")]
-
-
-def az_ml(site: AzureSite, lines: Iterable[str]) -> list[str]:
-    """Do what the lines of az say, and return the names of the jobs."""
-    done = subprocess.run(
-        [sys.executable, PROGRAM],
-        cwd=site.folder,
-        env=site.environment(),
-        input="\n".join(lines),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
 
 
 def test_two_runs_of_the_rendered_files_are_proved_and_torn_down(tmp_path: Path, azure: Emulator) -> None:
@@ -52,7 +32,7 @@ def test_two_runs_of_the_rendered_files_are_proved_and_torn_down(tmp_path: Path,
     lines = az_lines(site)
 
     for _ in range(2):
-        (job,) = az_ml(site, lines)
+        (job,) = site.az_ml(lines)
         azure.wait_for_job(job, "Completed")
 
         run = job.lower().replace("_", "-")
@@ -87,11 +67,11 @@ def test_pipelines_behind_the_first_belong_to_its_run_by_their_lines_and_are_ref
     compute = "max_nodes_per_cluster: 2, consumers_per_pipeline: 1"
     site = AzureSite(tmp_path / "home", azure, code=gated(gate), parallelism=TWO_NODES, compute=compute)
     lines = az_lines(site)
-    first, second = az_ml(site, lines)
+    first, second = site.az_ml(lines)
     azure.wait_for_rows(second, at_least_running=1)
 
-    again = az_ml(site, lines)  # all of it is there: nothing changes
-    (stray,) = az_ml(site, [lines[-1].partition(" --name ")[0]])
+    again = site.az_ml(lines)  # all of it is there: nothing changes
+    (stray,) = site.az_ml([lines[-1].partition(" --name ")[0]])
     azure.wait_for_job(stray, "Failed")
     gate.touch()
     for job in (first, second):

@@ -163,9 +163,10 @@ def output_uris(record: StepRecord) -> dict[str, str]:
     """Return where the outputs of a step go."""
     run_id = record.step.run_id
     return {
-        name: (output.uri or f"azureml://datastores/{DEFAULT_DATASTORE}/paths/azureml/{run_id}/{name}/").replace(
-            "${{name}}", run_id
-        )
+        name: (output.uri or f"azureml://datastores/{DEFAULT_DATASTORE}/paths/azureml/{run_id}/{name}")
+        .replace("${{name}}", run_id)
+        .rstrip("/")
+        + ("/" if output.kind == "uri_folder" else "")
         for name, output in record.plan.outputs.items()
     }
 
