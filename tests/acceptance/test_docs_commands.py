@@ -36,6 +36,9 @@ BY_HAND: Mapping[str, Mapping[str, str]] = {
         'az role assignment create --role "AzureML Data Scientist" --assignee-object-id PERSON': "the same",
         "hyperscale trial --azure": "tests/acceptance/azure/test_retry_and_trial.py",
         "hyperscale plan --azure --out plan.json": "tests/acceptance/test_plan_azure.py",
+        "az ml compute create -f compute/hs-seed-wa0eb9b.yml": "tests/acceptance/azure/test_the_az_way.py",
+        "az ml job create -f pipelines/digits-sweep.yml --name digits-sweep-20261130-090312-5d1c --set "
+        "inputs.run_id=digits-sweep-20261130-090312-5d1c": "the same",
     },
     "docs/operating.md": {
         "hyperscale trial": "docs/first-run.md runs it",

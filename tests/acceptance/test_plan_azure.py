@@ -30,9 +30,13 @@ def site(tmp_path: Path, azure: Emulator) -> AzureSite:
 
 
 def asked(azure: Emulator) -> list[tuple[str, str]]:
-    """Return the requests so far, without logins: method and last part of the path."""
+    """Return the requests so far, without logins and roles: method and last part of the path."""
     found = (request for request in azure.requests if request.host == "management.azure.com")
-    return [(request.method, request.path.rpartition("/")[2]) for request in found]
+    return [
+        (request.method, request.path.rpartition("/")[2])
+        for request in found
+        if "Microsoft.Authorization" not in request.path and "Microsoft.ManagedIdentity" not in request.path
+    ]
 
 
 def line_of(screen: str, name: str) -> str:
@@ -138,7 +142,8 @@ def test_a_run_above_its_limits_is_refused_and_one_without_a_price_is_told_so(si
 
 
 def test_existing_clusters_tell_their_tier(site: AzureSite, azure: Emulator):
-    azure.world.add_compute("gpus", "Standard_NC4as_T4_v3", tier="LowPriority", max_nodes=80)
+    identity = {"type": "UserAssigned", "userAssignedIdentities": {azure.world.directory.control_identity.path: {}}}
+    azure.world.add_compute("gpus", "Standard_NC4as_T4_v3", tier="LowPriority", max_nodes=80, identity=identity)
     lines = site.file.read_text().splitlines()
     kept = [line for line in lines if not line.startswith("compute:")]
     site.file.write_text("\n".join([*kept, "compute: {existing: [gpus], control: {existing: gpus}}", ""]))

@@ -273,9 +273,7 @@ def test_more_consumers_than_a_pipeline_takes_are_several_files_whose_lines_have
     assert sorted(file.name for file in (tmp_path / "out" / "pipelines").iterdir()) == ["squares.yml"]
 
 
-def test_a_component_has_a_folder_of_its_own_and_leaves_the_files_of_pipelines_alone(
-    hyperscale: Command, folder: Path
-):
+def test_a_component_has_a_folder_of_its_own_and_leaves_the_files_of_pipelines_alone(hyperscale: Command, folder: Path):
     assert hyperscale("render", folder=folder).returncode == 0
     before = contents(folder)
 

@@ -7,6 +7,7 @@ nothing with what is in it, and a custom role may do as well as a built-in one.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -130,6 +131,7 @@ class RoleReader:
         self._azure, self._subscription = azure, f"/subscriptions/{subscription_id}"
         self._assignments: dict[tuple[str, str], list[Assignment] | None] = {}
         self._definitions: dict[str, tuple[str, tuple[Permission, ...] | None]] = {}
+        self._asking: dict[str, threading.Lock] = {}
         self._own: dict[str, list[Grant] | None] = {}
 
     def grants(self, principal_id: str, scope: str) -> list[Grant] | None:
@@ -193,15 +195,16 @@ class RoleReader:
         return Grant(name, permissions, assignment.is_conditional)
 
     def _definition(self, path: str) -> tuple[str, tuple[Permission, ...] | None]:
-        if path not in self._definitions:
-            try:
-                document = self._azure.get(path, api_version=API_VERSION) if path else None
-            except AzureError as error:
-                if not is_no_access(error):
-                    raise
-                document = None
-            self._definitions[path] = role_of(document) if document else ("a role that cannot be read", None)
-        return self._definitions[path]
+        with self._asking.setdefault(path, threading.Lock()):  # checks that run side by side ask for the same roles
+            if path not in self._definitions:
+                try:
+                    document = self._azure.get(path, api_version=API_VERSION) if path else None
+                except AzureError as error:
+                    if not is_no_access(error):
+                        raise
+                    document = None
+                self._definitions[path] = role_of(document) if document else ("a role that cannot be read", None)
+            return self._definitions[path]
 
 
 def assignment_of(properties: Mapping[str, Any], asked: str) -> Assignment:

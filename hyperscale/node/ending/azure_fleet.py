@@ -174,9 +174,17 @@ class AzureFleet:
     def _new_deletions(self) -> Deletions:
         """Return the deletion of the clusters that the run may delete now."""
         claim = claim_of(self._now(), self._run_id)
-        if claim.clusters and claim.is_shared and not self._shared().is_last_out():
-            claim = replace(claim, clusters=tuple(name for join in self._joined for name in join.clusters))
-        return Deletions(self._workspace, claim)
+        if not (claim.clusters and claim.is_shared):
+            return Deletions(self._workspace, claim)
+        joined = tuple(name for join in self._joined for name in join.clusters)
+        try:
+            if self._shared().is_last_out():
+                return Deletions(self._workspace, claim)
+        except AzureError as error:
+            why = f"whether another run of the same files needs it is not known: {error}"
+            undecided = [name for name in claim.clusters if name not in joined]
+            return Deletions(self._workspace, replace(claim, clusters=joined), undecided=undecided, why=why)
+        return Deletions(self._workspace, replace(claim, clusters=joined))
 
     def _look_for_late_jobs(self) -> None:
         """Tell of jobs that came while the clusters that they share were being deleted."""

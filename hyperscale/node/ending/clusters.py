@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -113,10 +113,20 @@ def after_refusal(deletion: Deletion, problem: str, status: int | None) -> Delet
 class Deletions:
     """The deletion of some clusters that go on side by side."""
 
-    def __init__(self, computes: Computes, claim: Claim) -> None:
-        """Prepare to delete those of the clusters that `claim` names which are its run's; nothing is asked yet."""
+    def __init__(self, computes: Computes, claim: Claim, *, undecided: Sequence[str] = (), why: str = "") -> None:
+        """Prepare to delete those of the clusters that `claim` names which are its run's; nothing is asked yet.
+
+        Args:
+            computes: are asked.
+            claim: of the run.
+            undecided: names of further clusters that are left, because it is not known whether they may go.
+            why: that is not known.
+        """
         self._computes, self._claim = computes, claim
-        self._deletions = [Deletion(name) for name in claim.clusters]
+        self._deletions = [
+            *(Deletion(name) for name in claim.clusters),
+            *(Deletion(name, state="given_up", problem=why) for name in undecided),
+        ]
 
     def ask(self, now: float) -> None:
         """Look at every cluster once, and ask for the deletion of those for which it is time."""

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from hyperscale import blobs
 from hyperscale.azure_run import TAG_RENDER
-from hyperscale.errors import AzureError, HyperscaleError
+from hyperscale.errors import HyperscaleError
 from hyperscale.names import QUEUE
 from hyperscale.node.azure.workspace_facts import JobFacts
 from hyperscale.node.storing.stores import Store
@@ -55,14 +55,11 @@ class SharedClusters:
     def is_last_out(self) -> bool:
         """Return whether no other run needs the clusters; from now on the others know that this one does not.
 
-        When Azure does not say, some run may need them.
+        Raises:
+            AzureError: when Azure does not say.
         """
         self.release()
-        try:
-            users = self.users()
-        except AzureError as error:
-            logger.warning("clusters stay: whether another run of the same files needs them is not known: %s", error)
-            return False
+        users = self.users()
         for job in users:
             logger.info("clusters stay: job %s (%s) was made from the same files and uses them", job.name, job.status)
         return not users

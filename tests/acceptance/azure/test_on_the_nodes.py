@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from azure_site import AzureSite
 from emulator import Emulator
-from test_the_az_way import az_lines, az_ml
+from test_the_az_way import az_lines
 from wordings import line_names
 
 ONE_NODE = "workers: 1, workers_per_node: 1, lease_seconds: 15"
@@ -28,7 +28,7 @@ def test_auto_is_the_container_of_the_workspace_and_only_what_has_the_runs_tag_i
     text = pipeline.read_text()
     pipeline.write_text(text.replace('clusters: "hs-', 'clusters: "hs-foreign-c00,hs-', 1))
 
-    (job,) = az_ml(site, lines)
+    (job,) = site.az_ml(lines)
     azure.wait_for_job(job, "Completed")
 
     store = azure.storage.container("mine")
@@ -53,7 +53,7 @@ def test_an_identity_that_may_not_see_the_workspace_says_what_to_do(tmp_path: Pa
     site = AzureSite(tmp_path, azure, rows=6, parallelism=ONE_NODE, compute="max_nodes_per_cluster: 1")
     lines = az_lines(site)
 
-    (job,) = az_ml(site, lines)
+    (job,) = site.az_ml(lines)
     azure.wait_for_job(job, "Failed")
 
     said = azure.step_log(job, "seed")
