@@ -38,6 +38,7 @@ NOT_ASKED = {
     "01-automl-get-failed-2022": "the emulator runs pipelines alone",
     "01-command-get-completed-2025": "the emulator runs pipelines alone",
     "01-sweep-get-running-2023": "the emulator runs pipelines alone",
+    "03-run-modify-patch-2024": "a run of prompt flow, another kind than those of pipelines",
     "10-usages-spec-example": "an example: the recording of the same route wins",
     "12-jobs-list-by-tag-spec-example": "an example: the recording of the same route wins",
 }

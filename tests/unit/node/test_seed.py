@@ -523,7 +523,7 @@ def test_a_selection_whose_rows_are_lost_puts_nothing(run: Run) -> None:
 
 def test_a_step_that_is_started_again_makes_the_messages_of_a_killed_one_stale(run: Run) -> None:
     values = argparse.Namespace(
-        run_id="run", queue=str(run.folder), store=str(run.folder), input=str(run.input_path),
+        run_id="run", run_name="", queue=str(run.folder), store=str(run.folder), input=str(run.input_path),
         experiment=json.dumps(experiment().to_document()),
         rows_per_message=ROWS_PER_MESSAGE, workers_per_node=1, consumers=1, lease_seconds=60.0,
         seeded=str(run.folder / "seeded"), clusters="none", owner_tag="", control_cluster="",

@@ -39,7 +39,7 @@ class Step:
 
     def values(self) -> argparse.Namespace:
         return argparse.Namespace(
-            run_id="run", queue=str(self._folder), store=str(self._folder), input=str(self.input),
+            run_id="run", run_name="", queue=str(self._folder), store=str(self._folder), input=str(self.input),
             experiment=json.dumps(experiment(formats=["csv"]).to_document()),
             rows_per_message=2, workers_per_node=1, consumers=1, lease_seconds=60.0, workers=1, mount=[],
             seeded=str(self._folder / "seeded"), clusters="none", owner_tag="", control_cluster="",
