@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hyperscale.cost import CONTROL_IDLE_SECONDS, Rates
-from hyperscale.documents import build
+from hyperscale.documents import build, is_number
 from hyperscale.errors import RunStateError
 from hyperscale.names import is_control_cluster
 
@@ -97,7 +97,7 @@ def rates_from(document: Mapping[str, Any], idle_seconds: float) -> Rates:
 
 
 def _price(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return float(value) if is_number(value) else None
 
 
 def names_problem(names: object) -> str:

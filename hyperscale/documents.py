@@ -6,9 +6,14 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value of a document is a number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def build(cls: type[T], document: Mapping[str, Any]) -> T:

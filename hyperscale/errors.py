@@ -46,6 +46,12 @@ class HyperscaleError(Exception):
             self.add_note(text)
 
 
+def in_words(error: BaseException) -> str:
+    """Return an error as a part of a sentence, with what to do about it."""
+    hint = error.hint if isinstance(error, HyperscaleError) else None
+    return f"{str(error) or type(error).__name__}" + (f" ({hint})" if hint else "")
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One thing that is wrong in a file; sorts in the order of the file.

@@ -89,7 +89,8 @@ def usd(amount: float) -> str:
         return f"${amount:,.2f}"
     if amount < 0.0001:
         return "<$0.0001"
-    return f"${float(f'{amount:.2g}'):.{1 - math.floor(math.log10(float(f'{amount:.2g}')))}f}"
+    rounded = float(f"{amount:.2g}")
+    return f"${rounded:.{1 - math.floor(math.log10(rounded))}f}"
 
 
 def usd_per_rows(rows: int, low: float, high: float | None = None) -> str:

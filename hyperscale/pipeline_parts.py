@@ -60,10 +60,12 @@ def parts_of(places: Sequence[str], count: int) -> tuple[Part, ...]:
     parts, first = [], 0
     for number in range(count):
         size = len(places) // count + (number < len(places) % count)
-        if size or not number:
+        chosen = tuple(places[first : first + size])
+        if number == 0:
+            parts.append(Part("", first, chosen))
+        elif chosen:
             # No experiment's name has an underscore: no part is taken for the pipeline of another experiment.
-            suffix, begins_with = (f"_p{number + 1}", "gate") if number else ("", "seed")
-            parts.append(Part(suffix, first, tuple(places[first : first + size]), begins_with))  # type: ignore[arg-type]
+            parts.append(Part(f"_p{number + 1}", first, chosen, "gate"))
         first += size
     return tuple(parts)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, overload
 
+from hyperscale.documents import is_number
+
 #: More rows are a slip of the pen: at a millisecond each they would take months of a thousand workers.
 MAX_ROWS = 10**12
 _RANGE = "expected {range: [start, stop]} or {range: [start, stop, step]}, where the stop is in"
@@ -124,9 +126,7 @@ def _bounds(given: Sequence[Any]) -> tuple[Decimal, Decimal, Decimal]:
 
 
 def _are_numbers(given: Any) -> bool:
-    return isinstance(given, list) and all(
-        isinstance(value, (int, float)) and not isinstance(value, bool) for value in given
-    )
+    return isinstance(given, list) and all(map(is_number, given))
 
 
 def _values(count: int) -> str:

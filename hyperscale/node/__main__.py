@@ -19,7 +19,7 @@ from importlib.abc import MetaPathFinder
 
 from hyperscale.errors import EXIT_BUG, ExperimentError, HyperscaleError
 from hyperscale.log_lines import fields
-from hyperscale.node.step_log import begin_log
+from hyperscale.node.step_log import begin_log, is_local
 
 logger = logging.getLogger("hyperscale.node")
 
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _step(values: argparse.Namespace, stop: threading.Event) -> int:
     """Run the step; each one is imported only where it runs: consumers need neither pyarrow nor orjson."""
-    if values.install_at_start and not _is_local():
+    if values.install_at_start and not is_local(os.environ):
         from hyperscale.node.install import install
 
         install(values.install_at_start)
@@ -130,14 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _is_local() -> bool:
-    """Whether a run on one machine has started this step, with the interpreter and packages of its user."""
-    return os.environ.get("HYPERSCALE_LIFELINE") == "stdin"
-
-
 def _end_with_the_run() -> None:
     """Where a run on one machine holds our stdin open: end at once when it is gone, as hard as kill -9."""
-    if not _is_local():
+    if not is_local(os.environ):
         return
 
     def listen() -> None:

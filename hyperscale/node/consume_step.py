@@ -32,6 +32,7 @@ from hyperscale.node.consuming.strays import adopt_orphans
 from hyperscale.node.consuming.worker_settings import WorkerSettings
 from hyperscale.node.control import read_resumes
 from hyperscale.node.run_id import resolve_run_id
+from hyperscale.node.step_log import is_local
 from hyperscale.node.storing.background import Background
 from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.storing.credentials import worker_client_id
@@ -119,7 +120,7 @@ def _has_rows(
 
 def _beat_seconds(queue: Queue, store: Store, lease_seconds: float) -> float:
     """Return how often this consumer beats: two silent leases are taken for its death (rule 21)."""
-    is_watched = os.environ.get("HYPERSCALE_LIFELINE") == "stdin"  # with the run on one machine, somebody looks
+    is_watched = is_local(os.environ)  # somebody looks
     wanted = min(queue.poll_seconds, store.poll_seconds) if is_watched else queue.poll_seconds
     return max(LEAST_BEAT_SECONDS, min(wanted, lease_seconds / 2))
 

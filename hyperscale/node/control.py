@@ -15,7 +15,7 @@ from typing import Any
 from hyperscale import blobs
 from hyperscale.azure_run import AzureRun, rates_from
 from hyperscale.cost import Rates
-from hyperscale.documents import build
+from hyperscale.documents import build, is_number
 from hyperscale.errors import HyperscaleError, RunStateError
 from hyperscale.node.storing.stores import MissingBlobError, Store
 from hyperscale.row_set import RowSet
@@ -205,11 +205,10 @@ def read_cancel(store: Store, life: int) -> Cancel | None:
     if document is None:
         return None
     created_at: Any = document.get("created_at")
-    is_time = isinstance(created_at, (int, float)) and not isinstance(created_at, bool)
     return Cancel(
         reason=str(document.get("reason") or "user"),
         message=str(document.get("message") or ""),
-        created_at=float(created_at) if is_time else store.now(),
+        created_at=float(created_at) if is_number(created_at) else store.now(),
     )
 
 
@@ -219,6 +218,15 @@ def write_cancel(store: Store, life: int, reason: str, message: str) -> None:
     store.create(blobs.cancel(life), json.dumps(asdict(marker)).encode())
 
 
+def read_beats(store: Store, life: int) -> list[tuple[str, float, Mapping[str, Any]]]:
+    """Return name, age in seconds and fields of the heartbeats of the `life`-th life; those of others are zombies."""
+    return [
+        (name.removeprefix(blobs.CONSUMERS), age_seconds, fields)
+        for name, age_seconds, fields in store.beats(blobs.CONSUMERS)
+        if fields.get("life") == life
+    ]
+
+
 def _manifest_problem(manifest: Mapping[str, Any]) -> str:
     """Return what is wrong with a run.json; empty when nothing is."""
     for name, kinds in _MANIFEST_KINDS.items():
@@ -226,8 +234,7 @@ def _manifest_problem(manifest: Mapping[str, Any]) -> str:
         if value is not None and (isinstance(value, bool) or not isinstance(value, kinds)):
             return f"{name}: {json.dumps(value)[:80]} is not {_KIND_NAMES[kinds]}"
     for name, value in (manifest.get("plan") or {}).items():
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if name in _PLAN_NUMBERS and value is not None and not is_number:
+        if name in _PLAN_NUMBERS and value is not None and not is_number(value):
             return f"plan.{name}: {json.dumps(value)[:80]} is not a number"
     return ""
 

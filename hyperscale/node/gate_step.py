@@ -19,7 +19,15 @@ from hyperscale.experiment import Limits, NodeExperiment
 from hyperscale.log_lines import fields
 from hyperscale.node.azure.azure_job import find_job
 from hyperscale.node.azure.workspace_facts import StepFacts
-from hyperscale.node.control import SeedRecord, azure_run_of, read_cancel, read_manifest, read_resumes, read_seed
+from hyperscale.node.control import (
+    SeedRecord,
+    azure_run_of,
+    read_beats,
+    read_cancel,
+    read_manifest,
+    read_resumes,
+    read_seed,
+)
 from hyperscale.node.ending import drain
 from hyperscale.node.ending.joins import Join, note_join
 from hyperscale.node.ending.step_sight import StepSight
@@ -96,7 +104,7 @@ def await_seed(
     while True:
         # In this order: a run that is over was seeded all the same, and who fails has written what it could before.
         seen = steps()
-        beats = _seed_beats(store, life)
+        beats = tuple(drain.beat_of(*beat) for beat in read_beats(store, life) if beat[2].get("role") == "seed")
         cancel = read_cancel(store, life)
         if cancel is not None:
             raise _closed(run_id, f"it was ended: {cancel.message}")
@@ -122,14 +130,6 @@ def _closed(run_id: str, why: str) -> RunStateError:
     return RunStateError(
         f"no further consumers of run {run_id} begin: {why}",
         hint=f"`hyperscale status {run_id}` tells more; a run that is over takes no more consumers",
-    )
-
-
-def _seed_beats(store: Store, life: int) -> tuple[drain.Beat, ...]:
-    return tuple(
-        drain.beat_of(name.removeprefix(blobs.CONSUMERS), age_seconds, beat)
-        for name, age_seconds, beat in store.beats(blobs.CONSUMERS)
-        if beat.get("role") == "seed" and beat.get("life") == life
     )
 
 

@@ -14,6 +14,13 @@ from hyperscale.node.working.hidden_values import HiddenValues
 
 #: The variables by which a run on one machine tells a step of its log, and of its name there.
 RUN_LOG, STEP = "HYPERSCALE_RUN_LOG", "HYPERSCALE_STEP"
+#: Set to `stdin` by a run on one machine, which holds that open for as long as it lives.
+LIFELINE = "HYPERSCALE_LIFELINE"
+
+
+def is_local(environ: Mapping[str, str]) -> bool:
+    """Return whether a run on one machine has started this step, with the interpreter and packages of its user."""
+    return environ.get(LIFELINE) == "stdin"
 
 
 def begin_log(step: str, experiment: str, environ: Mapping[str, str]) -> None:

@@ -24,6 +24,7 @@ from hyperscale.node.ending.metrics import Metrics, mlflow_log
 from hyperscale.node.ending.results_output import ResultsOutput
 from hyperscale.node.ending.teardown import Teardown, delete_after
 from hyperscale.node.run_id import resolve_run_id
+from hyperscale.node.step_log import is_local
 from hyperscale.node.storing.counting import CountingQueue, CountingStore, RequestCounts
 from hyperscale.node.storing.credentials import is_node
 from hyperscale.node.storing.patience import Patience
@@ -59,7 +60,7 @@ def _tear_down(values: argparse.Namespace, run_id: str, fleet: Fleet, stop: thre
         closing(_store(store_url, run_id, patience, counts, scratch)) as store,
         closing(fleet),
     ):
-        if isinstance(fleet, NoFleet) and fleet.component:
+        if fleet.component:
             _check_claim(store, run_id, values.run_name, fleet.component)
         fleet.follow(_named_jobs(store), lambda: read_joins(store), lambda name: open_store(store_url, name, patience))
         experiment = NodeExperiment.from_document(json.loads(values.experiment))
@@ -135,7 +136,7 @@ def _copy_results(
     """Return what copies the results; a pipeline of an older version has no output for them."""
     if not values.results:
         return lambda *_: None
-    is_job = is_node(os.environ) and os.environ.get("HYPERSCALE_LIFELINE") != "stdin"
+    is_job = is_node(os.environ) and not is_local(os.environ)
     output = ResultsOutput(
         folder=Path(values.results),
         kept_with_job=Path(JOB_FILES) if is_job else None,

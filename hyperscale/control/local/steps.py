@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hyperscale.errors import ExperimentError
+from hyperscale.node.step_log import LIFELINE
 
 #: With less than this on its disk, a step that printed nothing probably could not.
 FULL_DISK_BYTES = 64 * 1024
@@ -119,7 +120,7 @@ def step_environment(inherited: Mapping[str, str], *given: Mapping[str, str]) ->
     environment = dict(inherited)
     for variables in given:
         environment.update(variables)
-    return {**environment, "HYPERSCALE_LIFELINE": "stdin", "PYTHONUNBUFFERED": "1"}
+    return {**environment, LIFELINE: "stdin", "PYTHONUNBUFFERED": "1"}
 
 
 def error_of(log_tail: str, exit_code: int, *, free_bytes: int) -> str:

@@ -72,11 +72,7 @@ def render(experiment: Experiment, plan: Plan, *, folder: Path, out: Path, run: 
         ExperimentError: when something of the experiment cannot be written into the files.
     """
     values = _values(experiment, plan, folder, out, run)
-    templates = yaml_templates()
-
-    def text(template: str, **more: Any) -> str:
-        return f"{HEADER}\n{templates.get_template(template).render(values, **more)}"
-
+    text = _writer(values)
     name = names.EXPERIMENT.check(experiment.name)
     files = {
         **{
@@ -126,11 +122,7 @@ def render_component(
         "component": {step: f"./{step}.yml" for step in STEPS_OF_COMPONENT},
         "component_name": names.COMPONENT.check(f"{experiment.name.replace('-', '_')}_run"),
     }
-    templates = yaml_templates()
-
-    def text(template: str, **more: Any) -> str:
-        return f"{HEADER}\n{templates.get_template(template).render(values, **more)}"
-
+    text = _writer(values)
     component = text("pipeline_component.yml", part=Part("", 0, plan.places))
     three = _component_files(values, text, PurePosixPath(), STEPS_OF_COMPONENT)
     files = {PurePosixPath(COMPONENT): component, **three}
@@ -144,6 +136,16 @@ def render_component(
         path, lasts = PurePosixPath("compute", f"{cluster.name}.yml"), cluster.name in lasting
         files[path] = text("compute.yml", cluster=cluster, tags=its_tags, settings=settings, lasts=lasts)
     return files
+
+
+def _writer(values: Mapping[str, Any]) -> Callable[..., str]:
+    """Return what renders a template, by its name, with `values` and further ones."""
+    templates = yaml_templates()
+
+    def text(template: str, **more: Any) -> str:
+        return f"{HEADER}\n{templates.get_template(template).render(values, **more)}"
+
+    return text
 
 
 def _component_files(

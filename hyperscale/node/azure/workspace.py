@@ -82,14 +82,13 @@ class Workspace:
         """Return one job, or None."""
         document = self.azure.get(self._of("jobs", name), api_version=API_VERSION)
         if document and not document.get("properties"):  # a step, or a component: run history alone knows how it is
-            run = self.azure.get(f"{self._history()}/runs/{quote(name, safe='')}")
+            run = self._run(name)
             return run_facts(run) if run else None
         return job_facts(document) if document else None
 
     def parent(self, run_id: str) -> str:
         """Return the run id of what a step is in: a pipeline job, or a component of it; empty when nobody knows."""
-        run = self.azure.get(f"{self._history()}/runs/{quote(run_id, safe='')}") or {}
-        return str(run.get("parentRunId") or "")
+        return str((self._run(run_id) or {}).get("parentRunId") or "")
 
     def jobs(self, tag: str, *, archived: bool = False) -> Iterator[JobFacts]:
         """Yield the jobs that have the tag `tag`, newest first; those that people have archived only if `archived`."""
@@ -99,8 +98,7 @@ class Workspace:
 
     def cancel_job(self, name: str) -> None:
         """Ask for the end of a job; one that is over, or gone, is no error."""
-        path = f"{self._of('jobs', name)}/cancel"
-        self.azure.send("POST", path, {"api_version": API_VERSION}, missing=(404, 409))
+        self._cancel(name, missing=(404, 409))
 
     def cancel_step(self, step: StepFacts) -> None:
         """Ask for the end of one step of a pipeline job; one that is over, or gone, is no error.
@@ -108,10 +106,9 @@ class Workspace:
         That Resource Manager cancels single steps is not documented; where it refuses, or knows no such job, the
         address is asked that run history gives each run for that (`cancelUri`).
         """
-        path = f"{self._of('jobs', step.run_id)}/cancel"
         refused: RefusedError | None = None
         try:
-            if self.azure.send("POST", path, {"api_version": API_VERSION}, missing=(404,)) is not None:
+            if self._cancel(step.run_id, missing=(404,)) is not None:
                 return
         except RefusedError as error:
             if error.status == 409:
@@ -129,10 +126,11 @@ class Workspace:
         """Give a job further tags; those that it has stay. One that is gone is no error."""
         job = self.job(name)
         if job:
-            run = quote(name, safe="")
             # Run history does not name the experiment of a component; the other address is that of every run.
-            path = f"/experiments/{quote(job.experiment)}/runs/{run}" if job.experiment else f"/runs/{run}/modify"
-            self.azure.send("PATCH", f"{self._history()}{path}", {}, body={"tags": dict(tags)})
+            address = f"{self._run_address(name)}/modify"
+            if job.experiment:
+                address = f"{self._history()}/experiments/{quote(job.experiment)}/runs/{quote(name, safe='')}"
+            self.azure.send("PATCH", address, {}, body={"tags": dict(tags)})
 
     def log_metrics(self, name: str, figures: Mapping[str, float], at: float) -> None:
         """Add a point to the metrics of a job, which the studio shows as curves.
@@ -153,12 +151,12 @@ class Workspace:
 
     def steps(self, job: str) -> list[StepFacts]:
         """Return the steps of the pipeline job `job`, as far as they exist yet."""
-        found = self.azure.pages(f"{self._history()}/runs/{quote(job, safe='')}/children")
+        found = self.azure.pages(f"{self._run_address(job)}/children")
         return [step_facts(document) for document in found]
 
     def step_log(self, run_id: str, name: str) -> str | None:
         """Return the log of a step whose file is called `name`, such as 20_image_build_log.txt; None without one."""
-        details = self.azure.get(f"{self._history()}/runs/{quote(run_id, safe='')}/details") or {}
+        details = self.azure.get(f"{self._run_address(run_id)}/details") or {}
         logs = details.get("logFiles") or {}
         url = next((logs[file] for file in logs if file.rpartition("/")[2] == name), None)
         return self.azure.signed_text(url) if url else None
@@ -207,6 +205,19 @@ class Workspace:
     def _at(self, location: str, kind: str) -> str:
         provider = f"/subscriptions/{quote(self.name.subscription_id)}/providers/Microsoft.MachineLearningServices"
         return f"{provider}/locations/{quote(location)}/{kind}"
+
+    def _cancel(self, name: str, *, missing: tuple[int, ...]) -> dict[str, Any] | None:
+        """Ask Resource Manager for the end of a job or step; None when the status of its answer is one of `missing`."""
+        return self.azure.send(
+            "POST", f"{self._of('jobs', name)}/cancel", {"api_version": API_VERSION}, missing=missing
+        )
+
+    def _run(self, run_id: str) -> dict[str, Any] | None:
+        """Return what run history tells of a job, a step or a component; None when it knows none of that id."""
+        return self.azure.get(self._run_address(run_id))
+
+    def _run_address(self, run_id: str) -> str:
+        return f"{self._history()}/runs/{quote(run_id, safe='')}"
 
     def _history(self) -> str:
         """Return the address of the workspace in run history."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from hyperscale import blobs
 from hyperscale.documents import build
-from hyperscale.errors import HyperscaleError
 from hyperscale.node.collecting.ledger_reader import read_seals
 from hyperscale.node.storing.stores import MissingBlobError, Store
 
@@ -150,9 +149,3 @@ def _move(source: Path, target: Path) -> None:
         source.rename(target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def why(error: Exception) -> str:
-    """Return an error as a part of a sentence, with what to do."""
-    hint = f" ({error.hint})" if isinstance(error, HyperscaleError) and error.hint else ""
-    return f"{error or type(error).__name__}{hint}"

@@ -9,7 +9,7 @@ from typing import Any
 from hyperscale import blobs
 from hyperscale.cost import Rates, spent_usd
 from hyperscale.experiment import Limits
-from hyperscale.node.control import rates_of, read_manifest, read_seed, write_cancel
+from hyperscale.node.control import rates_of, read_beats, read_manifest, read_seed, write_cancel
 from hyperscale.node.ending.limits import passed_limit
 from hyperscale.node.storing.stores import Store
 from hyperscale.tempo import at_tempo
@@ -75,7 +75,7 @@ class Deputy:
         ages = [age for _, age, fields in self._store.beats(_TEARDOWNS) if fields.get("life") == self._life]
         if not is_lost(ages, now - self._began_at):
             return
-        every = [fields for _, _, fields in self._store.beats(blobs.CONSUMERS) if fields.get("life") == self._life]
+        every = [fields for _, _, fields in read_beats(self._store, self._life)]
         seed = read_seed(self._store)
         passed = limit_passed(
             every,

@@ -35,7 +35,58 @@ SHOWN_STEPS = 5
 logger = logging.getLogger(__name__)
 
 
-class AzureFleet:
+class FleetInWorkspace:
+    """What every run on Azure ML has, whoever its machines belong to: its steps are seen, and its job is told.
+
+    Attributes:
+        component: run id of the component of a pipeline that the run is; empty for another run.
+    """
+
+    component = ""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Ask `workspace`, which is that of the run."""
+        self._workspace = workspace
+        self._sight: StepSight | None = None
+
+    def steps(self) -> tuple[StepFacts, ...]:
+        """Return at once what was seen last of the run's steps."""
+        return self._sight.latest() if self._sight else ()
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._sight:
+            self._sight.close()
+
+    def register(self, asset: DataAsset) -> None:
+        """Make a data asset in the workspace.
+
+        Raises:
+            AzureError: when it refuses, or the asset exists with other data.
+        """
+        self._workspace.register_folder(asset)
+
+    def _look_at(self, jobs: Callable[[], Iterable[str]]) -> None:
+        """Look from now on at the steps of `jobs`."""
+        self._sight = StepSight(self._workspace, jobs)
+        self._sight.start()
+
+    def _tag(self, kind: str, name: str, tags: Mapping[str, str]) -> None:
+        """Give the job, or the component, that is called `name` further tags; what is refused is logged."""
+        try:
+            self._workspace.tag_job(name, tags)
+        except AzureError as error:
+            logger.warning("the %s does not get its tags %s: %s", kind, dict(tags), error)
+
+
+def outcome_tags(results: RunResults) -> dict[str, str]:
+    """Return what a run has come to, as tags that the studio shows."""
+    counts = results.rows
+    tags = {"succeeded": counts.succeeded, "failed": counts.failed, "missing": counts.missing}
+    return {name: str(count) for name, count in tags.items()}
+
+
+class AzureFleet(FleetInWorkspace):
     """The machines of one run, asked for as one principal; a `Fleet`.
 
     Attributes:
@@ -54,13 +105,13 @@ class AzureFleet:
             consumers: how many consume steps are planned: some of them may not be there yet.
             clock: returns seconds.
         """
+        super().__init__(workspace)
         self.run = run
-        self._workspace, self._run_id, self._consumers, self._clock = workspace, run_id, consumers, clock
+        self._run_id, self._consumers, self._clock = run_id, consumers, clock
         self._joins: Callable[[], list[Join]] = list
         self._joined: list[Join] = []
         self._open_run: Callable[[str], Store] | None = None
         self._own_jobs, self._refused_jobs = set(run.jobs), set[str]()
-        self._sight: StepSight | None = None
         self._deletions: Deletions | None = None
         self._deleted: Deleted | None = None
 
@@ -82,17 +133,7 @@ class AzureFleet:
         """
         self.run = replace(self.run, jobs=tuple(dict.fromkeys((*self.run.jobs, *jobs))))
         self._joins, self._open_run = joins, open_run
-        self._sight = StepSight(self._workspace, self._jobs)
-        self._sight.start()
-
-    def close(self) -> None:
-        """Look no more."""
-        if self._sight:
-            self._sight.close()
-
-    def steps(self) -> tuple[StepFacts, ...]:
-        """Return at once what was seen last of the run's jobs."""
-        return self._sight.latest() if self._sight else ()
+        self._look_at(self._jobs)
 
     def begin_deletion(self) -> None:
         """Have all consumers cancelled and the run's clusters deleted, and do not wait for it."""
@@ -118,20 +159,7 @@ class AzureFleet:
 
     def tell(self, results: RunResults) -> None:
         """Say what the run came to as tags of its first job, which the studio shows."""
-        counts = results.rows
-        tags = {"succeeded": counts.succeeded, "failed": counts.failed, "missing": counts.missing}
-        try:
-            self._workspace.tag_job(self.run.jobs[0], {name: str(count) for name, count in tags.items()})
-        except AzureError as error:
-            logger.warning("the job does not get its tags %s: %s", tags, error)
-
-    def register(self, asset: DataAsset) -> None:
-        """Make a data asset in the workspace.
-
-        Raises:
-            AzureError: when it refuses, or the asset exists with other data.
-        """
-        self._workspace.register_folder(asset)
+        self._tag("job", self.run.jobs[0], outcome_tags(results))
 
     def log(self, figures: Mapping[str, float]) -> None:
         """Show figures of now as metrics of the run's first job.

@@ -15,7 +15,13 @@ from hyperscale.node.storing.stores import Store
 
 
 class Fleet(Protocol):
-    """The machines of a run."""
+    """The machines of a run.
+
+    Attributes:
+        component: run id of the component of a pipeline that the run is; empty for another run.
+    """
+
+    component: str
 
     def rates(self, idle_seconds: float) -> Rates | None:
         """Return what the run's nodes cost, of which its own stay idle for `idle_seconds`; None when nobody knows."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hyperscale import blobs
-from hyperscale.errors import HyperscaleError
+from hyperscale.errors import HyperscaleError, in_words
 from hyperscale.experiment import NodeExperiment
 from hyperscale.node.azure.workspace_facts import DataAsset
 from hyperscale.node.collecting.results_copy import (
@@ -22,7 +22,6 @@ from hyperscale.node.collecting.results_copy import (
     copy_published,
     finish_copy,
     note_copy,
-    why,
 )
 from hyperscale.node.collecting.run_results import RunResults
 from hyperscale.node.storing.places import is_remote, local_folder, storage_uri
@@ -130,9 +129,7 @@ def _said(problems: list[str], what: str) -> Iterator[None]:
     """Say that `what` is so, and why, when the block fails; a run does not depend on it."""
     try:
         yield
-    except HyperscaleError as error:
-        problems.append(f"{what}: {why(error)}")
-        logger.warning(problems[-1])
     except Exception as error:  # of the mount of an output, of a library of somebody else
-        problems.append(f"{what}: {type(error).__name__}: {error}")
+        why = in_words(error) if isinstance(error, HyperscaleError) else f"{type(error).__name__}: {error}"
+        problems.append(f"{what}: {why}")
         logger.warning(problems[-1])

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from hyperscale import blobs
-from hyperscale.errors import HyperscaleError, TeardownError
+from hyperscale.errors import HyperscaleError, TeardownError, in_words
 from hyperscale.experiment import NodeExperiment
 from hyperscale.log_lines import fields
 from hyperscale.node.collecting.lineage import OpenRun
@@ -234,10 +234,7 @@ def delete_after(error: BaseException, fleet: Fleet, run_id: str, wait: Callable
     try:
         check_deleted(fleet.delete(wait), run_id)
     except TeardownError as left:
-        hint = getattr(error, "hint", None)
-        raise TeardownError(
-            f"{left}; before that: {error or type(error).__name__}" + (f" ({hint})" if hint else ""), hint=left.hint
-        ) from error
+        raise TeardownError(f"{left}; before that: {in_words(error)}", hint=left.hint) from error
 
 
 def _delete(fleet: Fleet, results: RunResults, pulse: Pulse, wait: Callable[[float], None]) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from hyperscale import blobs
 from hyperscale.cost import Rates, spent_usd
 from hyperscale.experiment import Limits
 from hyperscale.node.azure.workspace_facts import StepFacts
 from hyperscale.node.collecting.chain import Chain
-from hyperscale.node.control import Cancel, SeedRecord, read_cancel, read_resumes, read_seed, rows_of_run
+from hyperscale.node.control import Cancel, SeedRecord, read_beats, read_cancel, read_resumes, read_seed, rows_of_run
 from hyperscale.node.ending.drain import View, beat_of
 from hyperscale.node.ending.step_states import start_seconds
 from hyperscale.node.storing.queues import Queue, QueueGoneError
@@ -76,7 +74,7 @@ class Watch:
     def view(self) -> View:
         """Return what is to be seen now."""
         # First: who says "left", or is over, has sealed or deleted before.
-        steps, every = self._steps(), self._beats()
+        steps, every = self._steps(), read_beats(self._store, self._life)
         beats = [beat for beat in every if beat[2].get("role") in ("seed", "consume")]
         if self.seed is None:
             self.seed = read_seed(self._store)
@@ -125,14 +123,6 @@ class Watch:
             return self._queue.depth()
         except QueueGoneError:
             return None
-
-    def _beats(self) -> list[tuple[str, float, Mapping[str, Any]]]:
-        """Return the heartbeats of this life of the run; those of earlier ones are zombies at most."""
-        return [
-            (name.removeprefix(blobs.CONSUMERS), age_seconds, fields)
-            for name, age_seconds, fields in self._store.beats(blobs.CONSUMERS)
-            if fields.get("life") == self._life
-        ]
 
 
 def _since(since: float | None, holds: bool, now: float) -> float | None:
